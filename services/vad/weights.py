@@ -1,0 +1,43 @@
+"""Where the models' weights are, and how a model is opened: one thread each, clear words when it cannot be.
+
+A ring serves many conversations on few cores, so no model starts threads of its own: the process decides which
+thread runs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnxruntime
+
+FOLDER = Path(__file__).resolve().parent / "models"
+
+
+class WeightsError(RuntimeError):
+    """A model's weights are missing or cannot be read; the message says what to do."""
+
+
+def weights(name: str) -> Path:
+    """Return the path of a model's weights, such as `weights("silero_vad_16k")`.
+
+    Looks in `$PARLEY_MODELS`, else in `services/vad/models`. Raises `WeightsError` if they are not there.
+    """
+    path = Path(os.environ.get("PARLEY_MODELS") or FOLDER) / f"{name}.onnx"
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing. Run `make setup`, or set PARLEY_MODELS to the folder that holds it.")
+    return path
+
+
+def open_model(name: str) -> onnxruntime.InferenceSession:
+    """Open a model for the CPU with a single thread. Raises `WeightsError` if it is missing or damaged."""
+    path = weights(name)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors only: the models' own warnings mean nothing to an operator
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class of their own
+        raise WeightsError(f"{path} cannot be read as a model. Delete it and run `make setup`.") from error
