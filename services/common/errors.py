@@ -1,0 +1,123 @@
+"""What can go wrong, in our own words: foreign exceptions are mapped to these at the edge.
+
+ParleyError
+├── ProtocolFault   the peer broke the wires' rules
+├── Superseded      a higher (lease, dial) owns the session
+├── PeerLost        a stage's stream broke, or fell silent
+├── StoreLost       Redis can't be reached
+├── ModelFault      the model can't be reached, or refused
+└── SettingsFault   a setting is missing or wrong
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+from parley.v1 import stream_pb2 as wire
+
+
+class ParleyError(Exception):
+    """Something went wrong that a person can be told about.
+
+    `message` says what happened and what to do. `code` and `retryable` are for programs.
+    """
+
+    code: ClassVar[wire.Error.Code.ValueType] = wire.Error.CODE_INTERNAL
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def to_wire(self) -> wire.Error:
+        """Return the Error message that tells a peer of it."""
+        return wire.Error(code=self.code, message=self.message, retryable=self.retryable)
+
+
+class ProtocolFault(ParleyError):
+    """The peer broke the wires' rules."""
+
+    code = wire.Error.CODE_PROTOCOL
+
+
+class VersionFault(ProtocolFault):
+    """The peer speaks another version."""
+
+    code = wire.Error.CODE_VERSION
+
+
+class FormatFault(ProtocolFault):
+    """The audio is not in a format that is taken."""
+
+    code = wire.Error.CODE_FORMAT
+
+
+class ResumeFault(ParleyError):
+    """The session to be resumed is unknown."""
+
+    code = wire.Error.CODE_RESUME
+
+
+class Superseded(ParleyError):
+    """A higher (lease, dial) owns the session."""
+
+    code = wire.Error.CODE_SUPERSEDED
+
+
+class LimitFault(ParleyError):
+    """A limit was passed: too much sent, or read too slowly."""
+
+    code = wire.Error.CODE_LIMIT
+
+
+class PeerLost(ParleyError):
+    """A stage's stream broke without a last message, or fell silent."""
+
+    code = wire.Error.CODE_UNAVAILABLE
+    retryable = True
+
+    def __init__(self, stage: str, detail: str) -> None:
+        super().__init__(f"{stage} was lost: {detail}. Try again in a moment.")
+        self.stage = stage
+
+
+class StoreLost(ParleyError):
+    """Redis can't be reached."""
+
+    code = wire.Error.CODE_STORE
+    retryable = True
+
+
+class ModelFault(ParleyError):
+    """The model can't be reached, or refused."""
+
+    code = wire.Error.CODE_MODEL
+    retryable = True
+
+
+class SettingsFault(ParleyError):
+    """A setting is missing or wrong."""
+
+
+class RemoteFault(ParleyError):
+    """A stage further on told of a fault; its words go to the client as they are."""
+
+    def __init__(self, error: wire.Error) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def to_wire(self) -> wire.Error:
+        """Return the stage's own Error."""
+        return self.error
+
+
+@contextmanager
+def map_exceptions(mapping: Mapping[type[BaseException], type[ParleyError]], what: str) -> Iterator[None]:
+    """Turn foreign exceptions into ours, keeping them as the cause; `what` says what was being done."""
+    try:
+        yield
+    except tuple(mapping) as error:
+        ours = next(ours for theirs, ours in mapping.items() if isinstance(error, theirs))
+        raise ours(f"{what}: {error}") from error

@@ -1,0 +1,143 @@
+"""Link: one end of one bidirectional stream of the ring: an eager reader, a single writer, heartbeats both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Final, Generic, Protocol, TypeVar
+
+import grpc
+
+from parley.v1 import stream_pb2 as wire
+from services.common.errors import LimitFault, ParleyError, PeerLost, RemoteFault
+from services.common.outbox import Outbox
+
+HEARTBEAT_S: Final = 1.0
+FROZEN_S: Final = 3.0
+"""A peer that has sent nothing for this long is taken for frozen; it sends a heartbeat each second."""
+
+_TICK_S: Final = 0.5
+_CLOSING_S: Final = 1.0
+
+
+class Message(Protocol):
+    """A request or response of the ring: one oneof named `message`, holding at least a heartbeat."""
+
+    @property
+    def heartbeat(self) -> wire.Heartbeat: ...
+    def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802 - protobuf's name
+
+
+In = TypeVar("In", bound=Message)
+Out = TypeVar("Out", bound=Message)
+
+
+class Link(Generic[In, Out]):
+    """One end of a stream. `handle` is a plain function: the reader can't wait, so it can't hold control up.
+
+    `run` returns when the stream has ended well: the peer said `end`, or we closed the outbox and it was sent.
+    The dialling side gives `finish` (the call's done_writing).
+    `silence_s` None switches the watch for a frozen peer off (a client need not send heartbeats while it sends audio).
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        messages: AsyncIterator[In],
+        write: Callable[[Out], Awaitable[None]],
+        outbox: Outbox[Out],
+        beat: Callable[[int], Out] | None,
+        silence_s: float | None = FROZEN_S,
+        finish: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.outbox = outbox
+        self._messages = messages
+        self._write = write
+        self._beat = beat
+        self._finish = finish
+        self._silence_ticks = None if silence_s is None else int(silence_s / _TICK_S)
+        self._quiet_ticks = 0
+        self._ended = False
+
+    async def run(self, handle: Callable[[In], None]) -> None:
+        """Read, write and watch until the stream ends.
+
+        Raises:
+            PeerLost: the stream broke, ended without `end`, or fell silent.
+            RemoteFault: the peer told of a fault.
+            ParleyError: whatever `handle` raised.
+        """
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks.append(group.create_task(self._read(handle)))
+                tasks.append(group.create_task(self._send()))
+                background = [group.create_task(self._heartbeat()), group.create_task(self._watch())]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if self._finish is not None and not tasks[0].done():
+                    # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
+                    await self._finish()
+                    await asyncio.wait(tasks[:1], timeout=_CLOSING_S)
+                for task in [*tasks, *background]:
+                    task.cancel()
+        except* ParleyError as errors:
+            raise first_of(errors) from None
+
+    async def _read(self, handle: Callable[[In], None]) -> None:
+        try:
+            async for message in self._messages:
+                self._quiet_ticks = 0
+                kind = message.WhichOneof("message")
+                if kind != "heartbeat":
+                    handle(message)
+                if kind == "end":
+                    self._ended = True
+                    return
+        except grpc.aio.AioRpcError as error:
+            raise PeerLost(self.stage, explain(error)) from error
+        if not self._ended and not self.outbox.is_closed:
+            raise PeerLost(self.stage, "its stream broke off without a last message")
+
+    async def _send(self) -> None:
+        try:
+            async with aclosing(aiter(self.outbox)) as messages:  # type: ignore[type-var]
+                async for message in messages:
+                    await self._write(message)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+            raise PeerLost(self.stage, f"it takes no more messages ({type(error).__name__})") from error
+
+    async def _heartbeat(self) -> None:
+        beat = 0
+        while self._beat is not None:
+            await asyncio.sleep(HEARTBEAT_S)
+            beat += 1
+            self.outbox.control(self._beat(beat))
+
+    async def _watch(self) -> None:
+        # Ticks, not wall time: a process that was itself asleep must not blame its peers for the silence.
+        while self._silence_ticks is not None:
+            await asyncio.sleep(_TICK_S)
+            self._quiet_ticks += 1
+            if self._quiet_ticks > self._silence_ticks:
+                raise PeerLost(self.stage, f"it sent nothing for {self._silence_ticks * _TICK_S:g} s")
+
+
+def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
+    """Return the most telling of several simultaneous faults: a remote one, then a limit, then any."""
+    leaves: list[ParleyError] = []
+    stack: list[BaseException] = [errors]
+    while stack:
+        error = stack.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            stack.extend(error.exceptions)
+        elif isinstance(error, ParleyError):
+            leaves.append(error)
+    ranked = sorted(leaves, key=lambda e: (not isinstance(e, RemoteFault), not isinstance(e, LimitFault)))
+    return ranked[0]
+
+
+def explain(error: grpc.aio.AioRpcError) -> str:
+    """Put a gRPC status into words."""
+    return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"

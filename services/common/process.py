@@ -1,0 +1,42 @@
+"""How every service's process starts, says that it is ready, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+from services.common.errors import ParleyError
+
+if sys.platform != "win32":
+    import uvloop
+
+_FORMAT = "%(asctime)s.%(msecs)03d %(levelname).1s %(name)s %(message)s"
+
+
+def announce(service: str, address: str) -> None:
+    """Say on standard output that `service` takes calls at `address`: the one line that a supervisor waits for."""
+    print(f"ready {service} {address}", flush=True)
+
+
+def run(service: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main(stopping)` until it returns; SIGTERM and SIGINT set `stopping`. A fault is one line and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format=_FORMAT, datefmt="%H:%M:%S", stream=sys.stderr)
+    log = logging.getLogger(f"parley.{service}")
+
+    async def body() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        await main(stopping)
+
+    runner = asyncio.Runner(loop_factory=None if sys.platform == "win32" else uvloop.new_event_loop)
+    try:
+        with runner:
+            runner.run(body())
+    except ParleyError as error:
+        log.error("%s cannot start: %s", service, error.message)
+        sys.exit(1)

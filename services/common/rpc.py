@@ -1,0 +1,53 @@
+"""gRPC options and the two ways of standing on a wire: serving it and dialling it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+
+from services.common.errors import SettingsFault
+
+# Small windows: a waiting reader then shows within 0.25 s as a waiting writer, instead of hiding 128 s of audio in
+# the transport. Only the receiver's options count, so both ends set them. Keepalive finds a dead host in 13 s; the
+# server tolerates twice the client's rate, or it would answer ENHANCE_YOUR_CALM.
+_SHARED: Final = [
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 8192),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", 1 << 20),
+]
+_SERVER: Final = [
+    *_SHARED,
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.so_reuseport", 0),  # a second server on the port fails loudly
+]
+
+
+def channel(address: str) -> grpc.aio.Channel:
+    """Return a channel to a stage inside the ring."""
+    return grpc.aio.insecure_channel(address, options=_SHARED)
+
+
+def server() -> grpc.aio.Server:
+    """Return a gRPC server with the ring's options."""
+    return grpc.aio.server(options=_SERVER)
+
+
+def bind(server: grpc.aio.Server, listen: str) -> str:
+    """Bind `server` to host:port and return the address it got.
+
+    Raises:
+        SettingsFault: the port is taken, or the host isn't this machine's.
+    """
+    host = listen.rpartition(":")[0]
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise SettingsFault(
+            f"cannot listen on {listen}: the port is taken or the host is not of this machine. Set PARLEY_LISTEN."
+        ) from error
+    return f"{host}:{port}"

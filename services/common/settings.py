@@ -1,0 +1,65 @@
+"""Settings from the environment, read once at start, with errors that name the variable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.common.errors import SettingsFault
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Reads typed values out of the environment. Raises SettingsFault naming the variable and what it takes."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def here(cls) -> Environment:
+        """Return this process's environment."""
+        return cls(os.environ)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a string; an empty one counts as unset."""
+        return self.values.get(name) or default
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """Return a number between `low` and `high`."""
+        text = self.text(name)
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise SettingsFault(f"{name}={text!r} must be a number from {low:g} to {high:g} (default {default:g}).")
+        return value
+
+    def address(self, name: str, default: str) -> str:
+        """Return a host:port."""
+        text = self.text(name, default)
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdigit():
+            raise SettingsFault(f"{name}={text!r} must be host:port, such as {default}.")
+        return text
+
+    def addresses(self, name: str, default: str) -> tuple[str, ...]:
+        """Return a comma-separated list of host:port."""
+        parts = [part.strip() for part in self.text(name, default).split(",") if part.strip()]
+        return tuple(Environment({name: part}).address(name, default) for part in parts)
+
+
+@dataclass(frozen=True)
+class CommonSettings:
+    """What every stage of the ring needs."""
+
+    listen: str
+    redis_url: str
+
+    @classmethod
+    def read(cls, env: Environment, default_port: int) -> CommonSettings:
+        """Read PARLEY_LISTEN (host:port; port 0 picks a free one) and PARLEY_REDIS_URL."""
+        return cls(
+            listen=env.address("PARLEY_LISTEN", f"127.0.0.1:{default_port}"),
+            redis_url=env.text("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0"),
+        )
