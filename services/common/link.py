@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import grpc
 
@@ -26,7 +26,7 @@ class Message(Protocol):
 
     @property
     def heartbeat(self) -> wire.Heartbeat: ...
-    def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802 - protobuf's name
+    def WhichOneof(self, oneof_group: Literal["message"], /) -> str | None: ...  # noqa: N802 - protobuf's name
 
 
 In = TypeVar("In", bound=Message)
@@ -141,3 +141,25 @@ def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
 def explain(error: grpc.aio.AioRpcError) -> str:
     """Put a gRPC status into words."""
     return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"
+
+
+async def tell(write: Callable[[Out], Awaitable[None]], message: Out) -> None:
+    """Send a last word to a peer that may have gone already."""
+    try:
+        await write(message)
+    except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+        return
+
+
+@contextmanager
+def dialled(
+    stage: str,
+    call: grpc.aio.StreamStreamCall[Out, In],
+    outbox: Outbox[Out],
+    beat: Callable[[int], Out],
+) -> Iterator[Link[In, Out]]:
+    """Make a link of a call that this side dialled, and cancel the call at the end, however it came."""
+    try:
+        yield Link(stage, aiter(call), call.write, outbox, beat, finish=call.done_writing)
+    finally:
+        call.cancel()

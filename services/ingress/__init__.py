@@ -1,0 +1,1 @@
+"""ingress hears: the client's only door. It owns the session's lease and route and judges nothing."""

@@ -1,0 +1,41 @@
+"""Wires egress: `python -m services.egress`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from parley.v1 import egress_service_pb2_grpc as rpc
+from services.common import process
+from services.common.rpc import bind, server
+from services.common.settings import CommonSettings, Environment
+from services.common.store import Store, connect
+from services.common.topic import Subscriber
+from services.egress.server import EgressServer
+from services.egress.session import Speakings
+
+DEFAULT_PORT = 7703
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """Serve until asked to stop."""
+    settings = CommonSettings.read(Environment.here(), DEFAULT_PORT)
+    store = Store(connect(settings.redis_url))
+    topic = Subscriber(settings.redis_url, store)
+    speakings = Speakings()
+    grpc_server = server()
+    rpc.add_EgressServiceServicer_to_server(EgressServer(speakings, topic), grpc_server)
+    address = bind(grpc_server, settings.listen)
+    async with asyncio.TaskGroup() as group:
+        background = [group.create_task(topic.run()), group.create_task(speakings.run())]
+        await grpc_server.start()
+        process.announce("egress", address)
+        await stopping.wait()
+        await grpc_server.stop(grace=0.5)
+        for task in background:
+            task.cancel()
+    await topic.close()
+    await store.close()
+
+
+if __name__ == "__main__":
+    process.run("egress", main)

@@ -1,0 +1,43 @@
+"""Schedule: when which sample of one reply may be sent. Pure arithmetic on a monotonic clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.common.audio import FRAME_MS, REPLY_HZ, samples_of
+
+_CHUNK_MS: Final = 40
+"""Messages cost, not bytes: after the first piece audio goes in pieces of this length where the lead allows."""
+
+
+class Schedule:
+    """Sample p should leave the client's speaker p / 24000 s after the start; it may be sent the lead earlier."""
+
+    def __init__(self, start_s: float, position: int, lead_ms: int) -> None:
+        self._origin_s = start_s - position / REPLY_HZ
+        self._lead = samples_of(lead_ms, REPLY_HZ)
+        self._chunk = samples_of(_CHUNK_MS if lead_ms >= 2 * _CHUNK_MS else FRAME_MS, REPLY_HZ)
+        self._dry = False
+        self.stalls = 0
+
+    def heard(self, now_s: float) -> int:
+        """Return how many samples should have left the speaker."""
+        return int((now_s - self._origin_s) * REPLY_HZ)
+
+    def sendable(self, now_s: float, sent: int, available: int) -> int:
+        """Return how many samples are to be sent now: nothing, a whole piece or more, or what is left.
+
+        `sent` and `available` count samples of the reply. When what was available had run out, the model was slower
+        than the listener: the schedule goes on from here, it does not try to catch up.
+        """
+        if self._dry and available > sent:
+            self._origin_s = max(self._origin_s, now_s - sent / REPLY_HZ)
+            self._dry = False
+        ready = max(min(self.heard(now_s) + self._lead, available) - sent, 0)
+        return ready if ready >= self._chunk or sent + ready == available else 0
+
+    def note_dry(self, now_s: float, sent: int) -> None:
+        """Note that everything given so far has been sent although the reply goes on."""
+        if not self._dry and self.heard(now_s) >= sent:
+            self._dry = True
+            self.stalls += 1

@@ -1,0 +1,100 @@
+"""The gRPC face of egress: Speak for the broker, Attach for the ingress."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import TypeAlias
+
+import grpc
+
+from parley.v1 import egress_service_pb2 as wire
+from parley.v1 import egress_service_pb2_grpc as rpc
+from parley.v1 import stream_pb2
+from services.common.errors import ParleyError
+from services.common.link import Link, tell
+from services.common.outbox import Outbox
+from services.common.ownership import Ownership, checked
+from services.common.topic import Subscriber
+from services.egress.session import Speaking, Speakings
+
+log = logging.getLogger("parley.egress")
+
+SpeakContext: TypeAlias = "grpc.aio.ServicerContext[wire.SpeakRequest, wire.SpeakResponse]"
+AttachContext: TypeAlias = "grpc.aio.ServicerContext[wire.AttachRequest, wire.AttachResponse]"
+
+_SUPERSEDED = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_SUPERSEDED)
+_OUTBOX_MESSAGES = 4000
+"""Audio messages that may wait for one reader: more than a whole lead and every caption of a long reply."""
+
+
+class EgressServer(rpc.EgressServiceServicer):
+    """Joins the two streams of each session."""
+
+    def __init__(self, speakings: Speakings, topic: Subscriber) -> None:
+        self._speakings = speakings
+        self._topic = topic
+        self._speakers = Ownership()
+        self._listeners = Ownership()
+
+    async def Speak(  # type: ignore[override]
+        self, requests: AsyncIterator[wire.SpeakRequest], context: SpeakContext
+    ) -> None:
+        """Take the replies of one session."""
+        outbox: Outbox[wire.SpeakResponse] = Outbox(_OUTBOX_MESSAGES)
+        try:
+            first = await anext(requests, wire.SpeakRequest())
+            opened = checked(first.WhichOneof("message"), first.open)
+            link = Link("broker", requests, context.write, outbox, lambda n: wire.SpeakResponse(heartbeat=_beat(n)))
+            with self._speakers.claim(opened, lambda: outbox.close(wire.SpeakResponse(end=_SUPERSEDED))):
+                speaking = self._speakings.get(opened.session)
+                speaking.to_broker = outbox
+                try:
+                    outbox.control(wire.SpeakResponse(ready=stream_pb2.StreamReady()))
+                    await link.run(speaking.from_broker)
+                finally:
+                    if speaking.to_broker is outbox:
+                        speaking.to_broker = None
+                    self._speakings.leave(speaking)
+        except ParleyError as error:
+            log.warning("Speak: %s", error.message)
+            await tell(context.write, wire.SpeakResponse(error=error.to_wire()))
+
+    async def Attach(  # type: ignore[override]
+        self, requests: AsyncIterator[wire.AttachRequest], context: AttachContext
+    ) -> None:
+        """Give one session's replies to its ingress, in time."""
+        outbox: Outbox[wire.AttachResponse] = Outbox(_OUTBOX_MESSAGES)
+        try:
+            first = await anext(requests, wire.AttachRequest())
+            opened = checked(first.WhichOneof("message"), first.open.open)
+            link = Link("ingress", requests, context.write, outbox, lambda n: wire.AttachResponse(heartbeat=_beat(n)))
+            async with AsyncExitStack() as stack:
+                superseded = wire.AttachResponse(end=_SUPERSEDED)
+                stack.enter_context(self._listeners.claim(opened, lambda: outbox.close(superseded)))
+                speaking = self._speakings.get(opened.session)
+                speaking.playout.set_lead(first.open.lead_ms)
+                if first.open.next.reply:
+                    speaking.playout.resume_at(first.open.next)
+                speaking.to_ingress = outbox
+                stack.callback(self._detach, speaking, outbox)
+                stack.callback(self._topic.follow(opened.session, speaking.from_topic))
+                outbox.control(wire.AttachResponse(ready=stream_pb2.StreamReady()))
+                speaking.tick()
+                await link.run(speaking.from_ingress)
+        except ParleyError as error:
+            log.warning("Attach: %s", error.message)
+            await tell(context.write, wire.AttachResponse(error=error.to_wire()))
+
+    def _detach(self, speaking: Speaking, outbox: Outbox[wire.AttachResponse]) -> None:
+        if speaking.to_ingress is outbox:
+            speaking.to_ingress = None
+        counters = speaking.playout.counters
+        if counters:
+            log.info("session %s: %s", speaking.session, ", ".join(f"{k} {v}" for k, v in sorted(counters.items())))
+        self._speakings.leave(speaking)
+
+
+def _beat(number: int) -> stream_pb2.Heartbeat:
+    return stream_pb2.Heartbeat(beat=number)

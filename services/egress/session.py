@@ -1,0 +1,141 @@
+"""Speaking: one session in egress, where the broker's stream and the ingress's stream meet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import conversation_service_pb2 as conversation
+from parley.v1 import egress_service_pb2 as wire
+from parley.v1 import session_pb2
+from services.common.outbox import Outbox
+from services.egress.playout import Event, Playout
+
+
+class Speaking:
+    """Moves messages between the two streams and the playout core. Everything here is immediate; nothing waits."""
+
+    def __init__(self, session: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.session = session
+        self.playout = Playout()
+        self.to_broker: Outbox[wire.SpeakResponse] | None = None
+        self.to_ingress: Outbox[wire.AttachResponse] | None = None
+        self._clock = clock
+
+    @property
+    def is_deserted(self) -> bool:
+        """True when neither stream is there."""
+        return self.to_broker is None and self.to_ingress is None
+
+    def from_broker(self, request: wire.SpeakRequest) -> None:
+        """Take a message of the Speak stream."""
+        match request.WhichOneof("message"):
+            case "reply_started":
+                self.playout.begin(request.reply_started)
+            case "audio":
+                self.playout.feed(request.audio, self._clock())
+            case "caption":
+                self.playout.caption(request.caption)
+            case "reply_ended":
+                self.playout.end(request.reply_ended)
+            case "interrupt":
+                self.playout.interrupt(request.interrupt)
+                self._forward(wire.AttachResponse(interrupt=request.interrupt))
+        self.tick()
+
+    def from_ingress(self, request: wire.AttachRequest) -> None:
+        """Take a message of the Attach stream."""
+        match request.WhichOneof("message"):
+            case "playback":
+                report = request.playback
+                self.playout.played(report, self._clock())
+                self._tell_played(
+                    wire.Played(
+                        reply=report.reply,
+                        position=report.position,
+                        mic_offset=report.mic_offset,
+                        estimated=report.estimated,
+                        ended=report.ended,
+                    )
+                )
+            case "flushed":
+                silent = request.flushed
+                self._tell_played(
+                    wire.Played(
+                        reply=silent.reply,
+                        position=silent.position,
+                        mic_offset=silent.mic_offset,
+                        flushed_seq=silent.seq,
+                        estimated=silent.estimated,
+                    )
+                )
+        self.tick()
+
+    def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
+        """Take an interrupt of the topic: one with its floor comes from the record, after a reconnection."""
+        if interrupt.kind != session_pb2.Interrupt.KIND_CANCEL:
+            return
+        if interrupt.floor:
+            self.playout.interrupt(interrupt)
+        else:
+            self.playout.shut(interrupt)
+
+    def tick(self) -> None:
+        """Send what is due."""
+        if self.to_ingress is None:
+            return
+        for event in self.playout.poll(self._clock()):
+            self.to_ingress.audio(_response(event))
+
+    def _forward(self, response: wire.AttachResponse) -> None:
+        if self.to_ingress is not None:
+            self.to_ingress.control(response)
+
+    def _tell_played(self, played: wire.Played) -> None:
+        if self.to_broker is not None:
+            self.to_broker.control(wire.SpeakResponse(played=played))
+
+
+def _response(event: Event) -> wire.AttachResponse:
+    match event:
+        case audio.ReplyAudio():
+            return wire.AttachResponse(audio=event)
+        case audio.ReplyEnded():
+            return wire.AttachResponse(reply_ended=event)
+        case conversation.Caption():
+            return wire.AttachResponse(caption=event)
+        case conversation.TurnReport():
+            return wire.AttachResponse(turn_report=event)
+
+
+class Speakings:
+    """All sessions of this process, and the one ticker that drives their playout."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Speaking] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, session: str) -> Speaking:
+        """Return the session, made at the first of its two streams."""
+        if session not in self._sessions:
+            self._sessions[session] = Speaking(session)
+        return self._sessions[session]
+
+    def leave(self, speaking: Speaking) -> None:
+        """Forget a session when its last stream has gone."""
+        if speaking.is_deserted:
+            self._sessions.pop(speaking.session, None)
+
+    async def run(self, period_s: float = 0.01) -> None:
+        """Tick every session that has something to play, on absolute deadlines."""
+        deadline = time.monotonic()
+        while True:
+            for speaking in list(self._sessions.values()):
+                if not speaking.playout.is_idle:
+                    speaking.tick()
+            deadline = max(deadline + period_s, time.monotonic())
+            await asyncio.sleep(deadline - time.monotonic())

@@ -1,0 +1,187 @@
+"""Call: a session brought to life: lease, record, the two hops, and everything that runs until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import egress_service_pb2_grpc as egress_rpc
+from parley.v1 import session_pb2, stream_pb2
+from parley.v1 import vad_service_pb2 as vad
+from parley.v1 import vad_service_pb2_grpc as vad_rpc
+from services.common.bundle import run_together
+from services.common.channels import Channels
+from services.common.errors import LimitFault, ParleyError, PeerLost, ResumeFault, StoreLost, Superseded, VersionFault
+from services.common.link import dialled
+from services.common.ownership import PROTOCOL
+from services.common.store import Store
+from services.common.topic import Subscriber
+from services.egress.playout import DEFAULT_LEAD_MS
+from services.ingress.microphone import MAX_FRAME_MS
+from services.ingress.route import Routes
+from services.ingress.session import Session
+
+log = logging.getLogger("parley.ingress")
+
+READY_S: Final = 12.0
+"""How long the ring has to say that it is ready: a little more than the broker gives the model."""
+
+_RENEW_S: Final = 1.0
+_TICK_MS: Final = 100
+
+ClientLink = Callable[[Session], Coroutine[Any, Any, None]]
+
+
+class Calls:
+    """Opens sessions and runs each to its end. A door hands in the client's Open and a way to run its own link."""
+
+    def __init__(self, store: Store, topic: Subscriber, routes: Routes, channels: Channels) -> None:
+        self._store = store
+        self._topic = topic
+        self._routes = routes
+        self._channels = channels
+        self._owner = uuid.uuid4().hex
+        self._running: set[Session] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def run(self, opened: client.Open, client_link: ClientLink) -> None:
+        """Hold one conversation.
+
+        Raises:
+            VersionFault, ResumeFault, FormatFault, StoreLost: it can't even begin.
+        """
+        session = Session(checked_open(opened))
+        name = uuid.uuid4().hex
+        lease = await self._store.take_lease(name, self._owner)
+        open_ = stream_pb2.StreamOpen(
+            protocol=PROTOCOL,
+            session=name,
+            lease=lease,
+            dial=1,
+            route=self._routes.pick(),
+            traceparent=opened.traceparent,
+            agent=opened.agent,
+        )
+        await self._store.write_record(_record(open_))
+        log.info("session %s opened: vad %s, broker %s, egress %s", name, *_addresses(open_.route))
+        self._running.add(session)
+        try:
+            fault = await self._talk(session, open_, opened, client_link)
+        finally:
+            self._running.discard(session)
+            await self._forget(name)
+        statistics = ", ".join(f"{key} {value}" for key, value in sorted(session.statistics().items()))
+        log.info("session %s ended: %s; %s", name, fault.message if fault else "well", statistics or "nothing lost")
+
+    def drain(self) -> None:
+        """End every conversation, saying so."""
+        for session in list(self._running):
+            session.to_client.control(client.ConverseResponse(draining=client.Draining(seconds=0)))
+            session.close(None)
+
+    async def _talk(
+        self, session: Session, open_: stream_pb2.StreamOpen, opened: client.Open, client_link: ClientLink
+    ) -> ParleyError | None:
+        async with AsyncExitStack() as stack:
+            links = await stack.enter_async_context(self._hops(session, open_, opened.client_buffer_ms))
+            stack.callback(self._topic.follow(open_.session, session.from_topic))
+            background = [
+                self._announce(session, open_.session, opened.client_buffer_ms),
+                self._keep_lease(open_),
+                _tick(session),
+            ]
+            return await run_together([client_link(session), *links], background, session.close)
+
+    @asynccontextmanager
+    async def _hops(
+        self, session: Session, open_: stream_pb2.StreamOpen, lead_ms: int
+    ) -> AsyncIterator[list[Coroutine[Any, Any, None]]]:
+        """Dial vad and egress."""
+        listen = vad_rpc.VadServiceStub(self._channels.to(open_.route.vad)).Listen()
+        attach = egress_rpc.EgressServiceStub(self._channels.to(open_.route.egress)).Attach()
+        session.to_vad.control(vad.ListenRequest(open=open_))
+        session.to_egress.control(egress.AttachRequest(open=egress.AttachOpen(open=open_, lead_ms=lead_ms)))
+        beat = stream_pb2.Heartbeat
+        with (
+            dialled("vad", listen, session.to_vad, lambda n: vad.ListenRequest(heartbeat=beat(beat=n))) as to_vad,
+            dialled(
+                "egress", attach, session.to_egress, lambda n: egress.AttachRequest(heartbeat=beat(beat=n))
+            ) as to_egress,
+        ):
+            yield [to_vad.run(session.from_vad), to_egress.run(session.from_egress)]
+
+    async def _announce(self, session: Session, name: str, lead_ms: int) -> None:
+        """Tell the client that the ring stands; then wait for ever."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await session.ring_ready.wait()
+        except TimeoutError:
+            missing = " and ".join(sorted({"vad", "egress"} - session.ready))
+            raise PeerLost(missing, f"it was not ready within {READY_S:g} s") from None
+        opened = client.Opened(
+            session=name,
+            resume_token=name,
+            limits=client.Limits(max_frame_ms=MAX_FRAME_MS),
+            lead_ms=lead_ms or DEFAULT_LEAD_MS,
+            protocol=PROTOCOL,
+        )
+        session.to_client.control(client.ConverseResponse(opened=opened))
+        await asyncio.Event().wait()
+
+    async def _keep_lease(self, open_: stream_pb2.StreamOpen) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_S)
+            try:
+                kept = await self._store.renew_lease(open_.session, self._owner, open_.lease)
+            except StoreLost as error:
+                # Running conversations go on without Redis; nobody can take the session while it is away either.
+                log.warning("session %s: %s", open_.session, error.message)
+                continue
+            if not kept:
+                raise Superseded("this conversation was taken over by another connection.")
+
+    async def _forget(self, name: str) -> None:
+        try:
+            await self._store.forget(name, keep_history=True)
+        except StoreLost as error:
+            log.warning("session %s: its lease stays behind until it expires: %s", name, error.message)
+
+
+def checked_open(opened: client.Open) -> client.Open:
+    """Return the client's Open after checking it. Raises VersionFault or ResumeFault."""
+    if opened.protocol != PROTOCOL:
+        raise VersionFault(f"this server speaks version {PROTOCOL} of the client protocol, not {opened.protocol}.")
+    if opened.resume:
+        raise ResumeFault("that session can't be resumed here; open a new one without `resume`.")
+    if len(opened.agent) > 64:
+        raise LimitFault("the agent's name is longer than 64 characters.")
+    return opened
+
+
+async def _tick(session: Session) -> None:
+    while True:
+        await asyncio.sleep(_TICK_MS / 1000)
+        session.tick(_TICK_MS)
+
+
+def _record(open_: stream_pb2.StreamOpen) -> session_pb2.SessionRecord:
+    return session_pb2.SessionRecord(
+        session=open_.session,
+        lease=open_.lease,
+        route=open_.route,
+        agent=open_.agent,
+        opened_at_ms=int(time.time() * 1000),
+    )
+
+
+def _addresses(route: stream_pb2.Route) -> tuple[str, str, str]:
+    return route.vad, route.broker, route.egress

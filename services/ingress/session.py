@@ -1,0 +1,217 @@
+"""Session: one client's conversation as ingress sees it. It moves messages; nothing here waits, and nothing judges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import session_pb2, stream_pb2
+from parley.v1 import vad_service_pb2 as vad
+from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
+from services.common.gate import Gate
+from services.common.outbox import Outbox
+from services.ingress.microphone import Microphone, input_rate, output_rate
+from services.ingress.retention import Retention
+from services.ingress.speaker import Speaker
+
+DUCK_DB: Final = -20.0
+WIRE_SILENCE_MS: Final = 400
+"""A microphone that sends nothing for this long is taken for silent."""
+
+_TO_RING: Final = 500
+_TO_CLIENT: Final = 200
+
+
+class Session:
+    """The three outboxes of a session and what goes into them.
+
+    Audio that the client does not read in time is dropped, oldest first; audio for vad never is.
+    Raises FormatFault when the formats asked for are not taken.
+    """
+
+    def __init__(self, opened: client.Open) -> None:
+        self.to_client: Outbox[client.ConverseResponse] = Outbox(_TO_CLIENT, drop_oldest=True)
+        self.to_vad: Outbox[vad.ListenRequest] = Outbox(_TO_RING)
+        self.to_egress: Outbox[egress.AttachRequest] = Outbox(_TO_RING)
+        self.microphone = Microphone(input_rate(opened.input))
+        self.speaker = Speaker(output_rate(opened.output))
+        self.retention = Retention()
+        self.counters: Counter[str] = Counter()
+        self.ready: set[str] = set()
+        self.ring_ready = asyncio.Event()
+        self._gate = Gate()
+        self._last_verdict = 0
+        self._highest_reply = 0
+        self._quiet_ms = 0
+        self._bridged_ms = 0
+
+    # From the client.
+
+    def from_client(self, request: client.ConverseRequest) -> None:
+        """Take a message of the client. Raises ProtocolFault, FormatFault or LimitFault for a bad one."""
+        match request.WhichOneof("message"):
+            case "audio":
+                self._quiet_ms = self._bridged_ms = 0
+                for frame in self.microphone.feed(request.audio):
+                    self.retention.keep(frame)
+                    self.to_vad.audio(vad.ListenRequest(audio=frame))
+            case "playback":
+                report = request.playback
+                report.position = self.speaker.to_ring(report.position)
+                report.mic_offset = self.microphone.to_ring(report.mic_offset)
+                self.to_vad.control(vad.ListenRequest(playback=report))
+                self.to_egress.control(egress.AttachRequest(playback=report))
+            case "flushed":
+                silent = request.flushed
+                silent.position = self.speaker.to_ring(silent.position)
+                silent.mic_offset = self.microphone.to_ring(silent.mic_offset)
+                self.to_vad.control(vad.ListenRequest(flushed=silent))
+                self.to_egress.control(egress.AttachRequest(flushed=silent))
+            case "interrupt":
+                self.to_vad.control(vad.ListenRequest(interrupt=request.interrupt))
+            case "mute":
+                self.to_vad.audio(vad.ListenRequest(mute=request.mute))
+            case "push_to_talk":
+                self.to_vad.audio(vad.ListenRequest(push_to_talk=request.push_to_talk))
+            case "say":
+                self.to_vad.audio(vad.ListenRequest(say=request.say))
+            case "open":
+                raise ProtocolFault("open came twice: it is the first message of a conversation, and only that.")
+            case "end":
+                pass  # the link ends by it
+            case None:
+                raise ProtocolFault("an empty or unknown message; see protos/parley/v1/conversation_service.proto.")
+
+    def tick(self, ms: int) -> None:
+        """Be told that `ms` have passed: a microphone silent on the wire becomes a gap."""
+        self._quiet_ms += ms
+        if self._quiet_ms >= WIRE_SILENCE_MS:
+            gap = self.microphone.bridge(self._quiet_ms - self._bridged_ms)
+            self._bridged_ms = self._quiet_ms
+            self.to_vad.audio(vad.ListenRequest(gap=gap))
+
+    # From the ring.
+
+    def from_vad(self, response: vad.ListenResponse) -> None:
+        """Take a message of vad. Raises what vad tells of."""
+        match response.WhichOneof("message"):
+            case "ready":
+                self._note_ready("vad")
+            case "heard":
+                self.retention.heard(response.heard.mic_offset)
+            case "interrupt":
+                self.verdict(response.interrupt)
+            case "state":
+                self.to_client.control(client.ConverseResponse(state=response.state))
+            case "peer_lost":
+                raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
+            case "error":
+                raise RemoteFault(response.error)
+            case "end":
+                _raise_unless_done("vad", response.end)
+
+    def from_egress(self, response: egress.AttachResponse) -> None:
+        """Take a message of egress. Raises what egress tells of."""
+        match response.WhichOneof("message"):
+            case "ready":
+                self._note_ready("egress")
+            case "audio":
+                self._play(response.audio)
+            case "reply_ended":
+                self._end_reply(response.reply_ended)
+            case "interrupt":
+                self.verdict(response.interrupt, has_floor=True)
+            case "caption":
+                self._show(response.caption)
+            case "turn_report":
+                self.to_client.control(client.ConverseResponse(turn_report=response.turn_report))
+            case "error":
+                raise RemoteFault(response.error)
+            case "end":
+                _raise_unless_done("egress", response.end)
+
+    def _note_ready(self, stage: str) -> None:
+        self.ready.add(stage)
+        if self.ready == {"vad", "egress"}:
+            self.ring_ready.set()
+
+    def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
+        """Take a cancel of the topic; one with a floor comes from the record, after a reconnection."""
+        if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL:
+            self.verdict(interrupt, has_floor=interrupt.floor > 0)
+
+    def verdict(self, interrupt: session_pb2.Interrupt, *, has_floor: bool = False) -> None:
+        """Take a verdict by any of its ways: on Listen, on the topic, or in band with its floor."""
+        match interrupt.kind:
+            case session_pb2.Interrupt.KIND_CANCEL if has_floor:
+                self._cancel(interrupt, news=self._gate.open(interrupt.seq, interrupt.floor))
+            case session_pb2.Interrupt.KIND_CANCEL:
+                self._cancel(interrupt, news=self._gate.shut(interrupt.seq))
+            case session_pb2.Interrupt.KIND_DUCK if interrupt.seq > self._last_verdict:
+                duck = client.Duck(seq=interrupt.seq, gain_db=DUCK_DB)
+                self.to_client.control(client.ConverseResponse(duck=duck))
+            case session_pb2.Interrupt.KIND_RELEASE if interrupt.seq > self._last_verdict:
+                self.to_client.control(client.ConverseResponse(release=client.Release(seq=interrupt.seq)))
+        self._last_verdict = max(self._last_verdict, interrupt.seq)
+
+    def _cancel(self, interrupt: session_pb2.Interrupt, *, news: bool) -> None:
+        if not news:
+            return
+        self.counters["replies_flushed"] += 1
+        self.to_client.clear_audio()
+        self.speaker.forget()
+        floor = max(self._highest_reply, interrupt.floor)
+        self.to_client.control(client.ConverseResponse(flush=client.Flush(seq=interrupt.seq, floor=floor)))
+
+    def _play(self, piece: audio.ReplyAudio) -> None:
+        if not self._gate.passes(piece.reply):
+            self.counters["dead_samples_stopped"] += len(piece.pcm) // 2
+            return
+        self._highest_reply = max(self._highest_reply, piece.reply)
+        if (converted := self.speaker.feed(piece)) is not None:
+            self.to_client.audio(client.ConverseResponse(audio=converted))
+
+    def _end_reply(self, ended: audio.ReplyEnded) -> None:
+        if not self._gate.passes(ended.reply):
+            return
+        for message in self.speaker.end(ended):
+            if isinstance(message, audio.ReplyAudio):
+                self.to_client.audio(client.ConverseResponse(audio=message))
+            else:
+                self.to_client.audio(client.ConverseResponse(reply_ended=message))
+
+    def _show(self, caption: client.Caption) -> None:
+        if caption.who == client.Caption.WHO_ASSISTANT and not caption.final and not self._gate.passes(caption.reply):
+            return
+        caption.position = self.speaker.to_client(caption.position)
+        self.to_client.control(client.ConverseResponse(caption=caption))
+
+    # The end.
+
+    def close(self, fault: ParleyError | None) -> None:
+        """Put the last message into every outbox."""
+        reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
+        end = stream_pb2.StreamEnd(reason=reason, detail=fault.message if fault else "")
+        if fault is not None:
+            self.to_client.control(client.ConverseResponse(error=fault.to_wire()))
+        words = "The conversation ended because of a fault." if fault else "The conversation is over."
+        self.to_client.close(client.ConverseResponse(closed=client.Closed(reason=words)))
+        self.to_vad.close(vad.ListenRequest(end=end))
+        self.to_egress.close(egress.AttachRequest(end=end))
+
+    def statistics(self) -> Counter[str]:
+        """Return every counter of this session."""
+        total = self.counters + self.microphone.counters
+        total["client_audio_dropped"] += self.to_client.statistics.dropped
+        total["mic_samples_not_retained"] += self.retention.dropped_samples
+        return +total
+
+
+def _raise_unless_done(stage: str, end: stream_pb2.StreamEnd) -> None:
+    if end.reason != stream_pb2.StreamEnd.REASON_DONE:
+        reason = stream_pb2.StreamEnd.Reason.Name(end.reason).removeprefix("REASON_").lower()
+        raise PeerLost(stage, f"it ended the session ({reason}) {end.detail}".strip())
