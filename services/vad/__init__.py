@@ -1,0 +1,1 @@
+"""vad decides: when somebody speaks, when the turn is over, and who has the floor."""

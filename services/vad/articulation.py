@@ -52,11 +52,11 @@ class ArticulationEvidence:
     voiced_ms: int
     """How long there was a pitch."""
     flux_db: float
-    """Mean change of the spectrum's shape from one frame to the next; speech 4–8, hums 1–3."""
+    """Mean change of the spectrum's shape from one frame to the next; talk 2.5–4, a steady hum under 1."""
     hum: float
     """Share (0…1) of the frames that are voiced, low and unchanging."""
     fade_db: float
-    """How far the last frame lies under the loudest: 20 and more when the sound is dying away."""
+    """How far the last frame lies under the loudest: 24 and more when the sound is dying away."""
 
 
 class _Frame(NamedTuple):

@@ -1,9 +1,9 @@
 """The interruption rule: while the assistant is audible, does the person want the floor?
 
-Two steps, so that it feels instant and is still right. A speech-like onset *ducks* the reply, which is cheap to undo.
-Then the sound itself decides: speech that goes on, or a short word that begins with a sharp hiss like "stop", *cancels*
-the reply; a hum, a single syllable, a cough or noise *releases* it. Nothing here knows a clock, a socket or a word: time
-is the microphone's sample count, and the evidence is voice activity and articulation.
+Two steps, so that it feels instant and is still right. A speech-like onset *ducks* the reply, which is cheap to
+undo. Then the sound itself decides: speech that goes on, or a short word that begins with a sharp hiss like "stop",
+*cancels* the reply; a hum, a single syllable, a cough or noise *releases* it. Nothing here knows a clock, a socket or
+a word: time is the microphone's sample count, and the evidence is voice activity and articulation.
 
 Why these cues: among short sounds, duration alone cannot tell "stop" (about half a second, of which the first fifth is
 hiss that voice activity does not count) from "yeah"; the hiss can. Phrases need time only, but a drawn-out "yeah"
@@ -75,7 +75,7 @@ class InterruptionSettings:
     """Sharp hiss that such a word begins with."""
     phrase_ms: int = 544
     """Speech after which anything cancels but a hum or a sound that is dying away."""
-    fade_db: float = 20.0
+    fade_db: float = 24.0
     """Fall from the loudest frame to the present one from which a sound is dying away: it may be over any moment."""
     hum_share: float = 0.8
     """Share of hum-like frames from which a sound is a hum, however long."""

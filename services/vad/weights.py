@@ -10,11 +10,14 @@ import os
 from pathlib import Path
 
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NotImplemented
+
+from services.common.errors import SettingsFault
 
 FOLDER = Path(__file__).resolve().parent / "models"
 
 
-class WeightsError(RuntimeError):
+class WeightsError(SettingsFault):
     """A model's weights are missing or cannot be read; the message says what to do."""
 
 
@@ -39,5 +42,5 @@ def open_model(name: str) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3  # errors only: the models' own warnings mean nothing to an operator
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class of their own
+    except (Fail, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
         raise WeightsError(f"{path} cannot be read as a model. Delete it and run `make setup`.") from error

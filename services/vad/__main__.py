@@ -1,0 +1,45 @@
+"""Wires vad: `python -m services.vad`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from parley.v1 import vad_service_pb2_grpc as rpc
+from services.common import process
+from services.common.channels import Channels
+from services.common.rpc import bind, server
+from services.common.settings import CommonSettings, Environment
+from services.common.store import connect
+from services.common.topic import Publisher
+from services.vad.judge import Judge
+from services.vad.server import VadServer
+from services.vad.silero import SileroModel
+from services.vad.smart_turn import SmartTurn
+
+DEFAULT_PORT = 7701
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """Decide until asked to stop."""
+    settings = CommonSettings.read(Environment.here(), DEFAULT_PORT)
+    redis = connect(settings.redis_url)
+    topic = Publisher(redis)
+    judge = Judge(SmartTurn())
+    channels = Channels()
+    grpc_server = server()
+    rpc.add_VadServiceServicer_to_server(VadServer(SileroModel(), judge, topic, channels), grpc_server)
+    address = bind(grpc_server, settings.listen)
+    async with asyncio.TaskGroup() as group:
+        publishing = group.create_task(topic.run())
+        await grpc_server.start()
+        process.announce("vad", address)
+        await stopping.wait()
+        await grpc_server.stop(grace=0.5)
+        publishing.cancel()
+    judge.close()
+    await channels.close()
+    await redis.aclose()
+
+
+if __name__ == "__main__":
+    process.run("vad", main)

@@ -1,0 +1,69 @@
+"""What vad's decision core takes and gives: its events, its settings, its phases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import session_pb2 as session
+from parley.v1 import vad_service_pb2 as wire
+from services.vad.detector import DetectorSettings
+from services.vad.endpointing import EndpointingSettings
+from services.vad.interruption import InterruptionSettings
+from services.vad.voice import VoiceWindow
+
+
+class Phase(Enum):
+    """Who has the floor."""
+
+    OPEN = "open"
+    TURN = "turn"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Ask the end-of-turn model about this audio (16 kHz PCM16) and give the answer to `judged`."""
+
+    turn: int
+    pause: int
+    pcm: bytes
+
+
+Event: TypeAlias = (
+    broker.SpeechStarted
+    | broker.TurnAudio
+    | broker.TurnEnded
+    | broker.TurnResumed
+    | broker.SpeechDismissed
+    | broker.Typed
+    | session.Interrupt
+    | client.State
+    | wire.Heard
+    | Judge
+)
+
+
+class VoiceActivity(Protocol):
+    """What hears speech in sound; `Silero` is one."""
+
+    def feed(self, pcm: bytes) -> list[VoiceWindow]:
+        """Take 16 kHz PCM16; return the windows completed by it."""
+        ...
+
+
+@dataclass(frozen=True)
+class TurnTakingSettings:
+    """How patient, and how interruptible."""
+
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    endpointing: EndpointingSettings = field(default_factory=EndpointingSettings)
+    interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
+    dismissed_ms: int = 160
+    """A turn with less speech than this was none."""
+    thinking_ms: int = 20_000
+    """If nothing becomes audible for this long, the floor is open again."""

@@ -1,0 +1,131 @@
+"""Listening: one session in vad. It feeds the decision core and carries its decisions; nothing here waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import session_pb2, stream_pb2
+from parley.v1 import vad_service_pb2 as wire
+from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
+from services.common.outbox import Outbox
+from services.vad.events import Event, Judge
+from services.vad.judge import Judge as TurnJudge
+from services.vad.turn_taking import TurnTaking
+
+_OUTBOX_MESSAGES: Final = 2_000
+MAX_TEXT: Final = 4_000
+
+
+class Listening:
+    """Moves messages between the microphone's stream, the decision core and the broker's stream."""
+
+    def __init__(
+        self,
+        core: TurnTaking,
+        judge: TurnJudge,
+        publish: Callable[[session_pb2.Interrupt], None],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self.to_ingress: Outbox[wire.ListenResponse] = Outbox(_OUTBOX_MESSAGES)
+        self.to_broker: Outbox[broker.RespondRequest] = Outbox(_OUTBOX_MESSAGES)
+        self._core = core
+        self._judge = judge
+        self._publish = publish
+        self._group = group
+
+    def from_ingress(self, request: wire.ListenRequest) -> None:
+        """Take a message of the Listen stream. Raises ProtocolFault for a bad one."""
+        match request.WhichOneof("message"):
+            case "audio":
+                if len(request.audio.pcm) % 2:
+                    raise ProtocolFault("a frame of audio holds half a sample")
+                self._carry(self._core.feed(request.audio))
+            case "gap":
+                self._carry(self._core.gap(request.gap))
+            case "interrupt":
+                self._carry(self._core.interrupt())
+            case "mute":
+                self._carry(self._core.mute(request.mute.muted))
+            case "push_to_talk":
+                self._carry(self._core.push_to_talk(request.push_to_talk.pressed))
+            case "say":
+                if not 0 < len(request.say.text.strip()) <= MAX_TEXT:
+                    raise ProtocolFault(f"say takes 1 to {MAX_TEXT} characters of text.")
+                self._carry(self._core.say(request.say.text.strip()))
+
+    def from_broker(self, response: broker.RespondResponse) -> None:
+        """Take a message of the Respond stream. Raises what the broker tells of."""
+        match response.WhichOneof("message"):
+            case "ready":
+                self.to_ingress.control(wire.ListenResponse(ready=response.ready))
+            case "answered":
+                self._carry(self._core.answered(response.answered.turn))
+            case "progress":
+                self._carry(self._core.progress(response.progress))
+            case "peer_lost":
+                raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
+            case "error":
+                raise RemoteFault(response.error)
+            case "end" if response.end.reason != stream_pb2.StreamEnd.REASON_DONE:
+                raise PeerLost("broker", f"it ended the session: {response.end.detail}")
+
+    def close(self, fault: ParleyError | None) -> None:
+        """Put the last message into both outboxes."""
+        reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
+        end = stream_pb2.StreamEnd(reason=reason, detail=fault.message if fault else "")
+        if fault is not None:
+            self.to_ingress.control(wire.ListenResponse(error=fault.to_wire()))
+        self.to_ingress.close(wire.ListenResponse(end=end))
+        self.to_broker.close(broker.RespondRequest(end=end))
+
+    def _carry(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case session_pb2.Interrupt():
+                    self._carry_verdict(event)
+                case Judge():
+                    self._group.create_task(self._ask(event))
+                case client.State():
+                    self.to_ingress.control(wire.ListenResponse(state=event))
+                case wire.Heard():
+                    self.to_ingress.control(wire.ListenResponse(heard=event))
+                case _:
+                    self.to_broker.audio(_to_broker(event))
+
+    def _carry_verdict(self, interrupt: session_pb2.Interrupt) -> None:
+        """Send a verdict its ways: back to ingress first, then the topic, then in band behind the turns before it."""
+        self.to_ingress.control(wire.ListenResponse(interrupt=interrupt))
+        if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL:
+            self._publish(interrupt)
+            self.to_broker.audio(broker.RespondRequest(interrupt=interrupt))
+
+    async def _ask(self, question: Judge) -> None:
+        complete = await self._judge.judge(question.pcm)
+        self._carry(self._core.judged(question.turn, question.pause, complete))
+
+
+def _to_broker(
+    event: broker.SpeechStarted
+    | broker.TurnAudio
+    | broker.TurnEnded
+    | broker.TurnResumed
+    | broker.SpeechDismissed
+    | broker.Typed,
+) -> broker.RespondRequest:
+    match event:
+        case broker.SpeechStarted():
+            return broker.RespondRequest(speech_started=event)
+        case broker.TurnAudio():
+            return broker.RespondRequest(audio=event)
+        case broker.TurnEnded():
+            return broker.RespondRequest(turn_ended=event)
+        case broker.TurnResumed():
+            return broker.RespondRequest(turn_resumed=event)
+        case broker.SpeechDismissed():
+            return broker.RespondRequest(speech_dismissed=event)
+        case broker.Typed():
+            return broker.RespondRequest(typed=event)

@@ -1,0 +1,65 @@
+"""Turn: one turn of the person's, from its pre-roll to its end, and the messages that tell the broker of it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from parley.v1 import broker_service_pb2 as broker
+from services.vad.endpointing import Pause
+from services.vad.memory import MicMemory
+from services.vad.voice import SAMPLES_PER_MS
+
+PRE_ROLL_MS: Final = 300
+"""Audio from before the onset that goes with a turn: voice activity rises late on soft beginnings."""
+
+CHUNK_MS: Final = 100
+"""Audio goes to the broker in pieces of this length; nobody waits for it before the turn ends."""
+
+
+def new_trace() -> str:
+    """Return a fresh W3C trace context for a turn."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+@dataclass
+class Turn:
+    """A turn that is open, or that ended and waits for its answer."""
+
+    number: int
+    start: int
+    """Offset of its first sample, pre-roll included."""
+    onset: int
+    interruption: bool
+    pause: Pause
+    traceparent: str = field(default_factory=new_trace)
+    sent: int = 0
+    """Offset up to which its audio has been given to the broker."""
+    speech_samples: int = 0
+    """Speech of the parts before the present one, when the turn was resumed."""
+
+    def __post_init__(self) -> None:
+        self.sent = self.start
+
+    def resume(self, onset: int, pause: Pause) -> None:
+        """Go on after it seemed to have ended. What the person says now is judged as an interruption, too."""
+        self.pause = pause
+        self.sent = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self.sent)
+        self.onset = onset
+        self.interruption = True
+
+    def started(self) -> broker.SpeechStarted:
+        """Return the message that begins it."""
+        return broker.SpeechStarted(turn=self.number, onset_offset=self.onset, traceparent=self.traceparent)
+
+    def audio(self, memory: MicMemory, *, all_of_it: bool) -> list[broker.TurnAudio]:
+        """Return its audio that has not been given yet, in pieces; the last one only when whole or `all_of_it`."""
+        chunk = CHUNK_MS * SAMPLES_PER_MS
+        pieces = []
+        while (waiting := memory.end - self.sent) >= chunk or (all_of_it and waiting > 0):
+            until = self.sent + min(chunk, waiting)
+            pcm = memory.slice(self.sent, until)
+            pieces.append(broker.TurnAudio(turn=self.number, mic_offset=self.sent, pcm=pcm))
+            self.sent = until
+        return pieces

@@ -1,0 +1,331 @@
+"""TurnTaking: the decision core of vad. Frames in, decisions out; no I/O, no clock but the microphone's samples.
+
+Four phases, by who has the floor:
+  OPEN       nobody: speech starts a turn
+  TURN       the person: silence, judged, ends the turn
+  THINKING   the assistant, not yet audible: a phrase resumes the turn, noise changes nothing
+  SPEAKING   the assistant: speech ducks the reply, then cancels or releases it
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import session_pb2 as session
+from parley.v1 import vad_service_pb2 as wire
+from services.vad.assistant import RESUMABLE_SAMPLES, Assistant
+from services.vad.detector import SpeechDetector
+from services.vad.endpointing import JUDGED_MS, Pause
+from services.vad.events import Event, Judge, Phase, TurnTakingSettings, VoiceActivity
+from services.vad.interruption import Decision, InterruptionRule, Verdict, Why
+from services.vad.memory import MicMemory
+from services.vad.turn import PRE_ROLL_MS, Turn
+from services.vad.verdicts import Cause, Kind, Verdicts
+from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS
+
+States = session.ConversationState
+
+_FRAME_BYTES: Final = 640
+_MEMORY_SAMPLES: Final = 2_000 * SAMPLES_PER_MS
+"""What is remembered while nobody speaks: pre-roll, and an interruption that is still being judged."""
+_FORGET_SAMPLES: Final = 400 * SAMPLES_PER_MS
+"""Speech outside a turn that has been over for this long has nothing to do with what comes next."""
+_LAST_SECOND_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
+_HEARD_EVERY_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
+
+
+class TurnTaking:
+    """One conversation's turns and interruptions. Feed it frames; every method returns what was decided, in order."""
+
+    def __init__(
+        self, session_id: str, lease: int, voice: VoiceActivity, settings: TurnTakingSettings | None = None
+    ) -> None:
+        self._settings = settings or TurnTakingSettings()
+        self._thinking_samples = self._settings.thinking_ms * SAMPLES_PER_MS
+        self._verdicts = Verdicts(session_id, lease)
+        self._voice = voice
+        self._memory = MicMemory()
+        self._detector = SpeechDetector(self._settings.detector)
+        self._rule = InterruptionRule(self._settings.interruption)
+        self._assistant = Assistant()
+        self.phase = Phase.OPEN
+        self._turn: Turn | None = None
+        self._last_turn: Turn | None = None
+        self._turns = 0
+        self._unanswered: dict[int, int] = {}
+        self._by_hand = False
+        self._pressed = False
+        self._muted = False
+        self._released_speech: tuple[int, int] | None = None
+        self._rest = b""
+        self._thinking_since = 0
+        self._heard_reply = 0
+        self._acknowledged = 0
+        self._state = States.CONVERSATION_STATE_IDLE
+        self._out: list[Event] = []
+
+    # What comes in.
+
+    def feed(self, frame: audio.AudioFrame) -> list[Event]:
+        """Take what the microphone heard, any length, gapless."""
+        pcm = self._rest + frame.pcm
+        whole = len(pcm) // _FRAME_BYTES * _FRAME_BYTES
+        self._rest = pcm[whole:]
+        for start in range(0, whole, _FRAME_BYTES):
+            self._hear(pcm[start : start + _FRAME_BYTES], frame.playhead)
+        return self._taken()
+
+    def gap(self, gap: audio.Gap) -> list[Event]:
+        """Take silence on the wire as silence."""
+        frame = audio.AudioFrame(pcm=bytes(gap.ms * SAMPLES_PER_MS * BYTES_PER_SAMPLE), playhead=audio.Playhead())
+        if self._assistant.is_audible(self._memory.end):
+            frame.playhead.CopyFrom(self._assistant.playhead)  # a muted microphone says nothing of the speaker
+        return self.feed(frame)
+
+    def judged(self, turn: int, pause: int, complete: float | None) -> list[Event]:
+        """Take the end-of-turn model's answer to a Judge."""
+        if self._turn is not None and self._turn.number == turn:
+            self._turn.pause.judged(pause, complete)
+            self._end_if_over(self._turn)
+        return self._taken()
+
+    def progress(self, progress: broker.TurnProgress) -> list[Event]:
+        """Take the broker's word on a turn: one that wants no answer leaves the floor open."""
+        silent = progress.stage == broker.TurnProgress.STAGE_SILENT
+        if silent and self.phase is Phase.THINKING and progress.turn == self._turns:
+            self._enter(Phase.OPEN)
+        return self._taken()
+
+    def answered(self, turn: int) -> list[Event]:
+        """Take the broker's word that a turn's text is kept: its audio need not be."""
+        self._unanswered.pop(turn, None)
+        return self._taken()
+
+    def interrupt(self) -> list[Event]:
+        """The client takes the floor by a key."""
+        if self.phase in (Phase.THINKING, Phase.SPEAKING):
+            self._cancel(Kind.CAUSE_CLIENT, self._memory.end)
+            self._enter(Phase.OPEN)
+        return self._taken()
+
+    def mute(self, muted: bool) -> list[Event]:
+        """The client's microphone is muted: what it sends counts as silence."""
+        self._muted = muted
+        return self._taken()
+
+    def push_to_talk(self, pressed: bool) -> list[Event]:
+        """A press starts a turn, letting go ends it; from the first press on the ear no longer does either."""
+        self._by_hand, self._pressed = True, pressed
+        if pressed and self.phase is not Phase.TURN:
+            cancelled = self.phase is not Phase.OPEN
+            if cancelled:
+                self._cancel(Kind.CAUSE_CLIENT, self._memory.end)
+            self._begin_turn(self._memory.end, interruption=cancelled)
+        elif not pressed and self._turn is not None:
+            self._end_turn(self._turn, 1.0)
+        return self._taken()
+
+    def say(self, text: str) -> list[Event]:
+        """The person typed a turn."""
+        if self.phase in (Phase.THINKING, Phase.SPEAKING):
+            self._cancel(Kind.CAUSE_TYPED, self._memory.end)
+        if self._turn is not None:
+            self._end_turn(self._turn, 1.0)
+        self._turns += 1
+        self._out.append(broker.Typed(turn=self._turns, text=text))
+        self._enter(Phase.THINKING)
+        return self._taken()
+
+    # One frame of 20 ms.
+
+    def _hear(self, pcm: bytes, playhead: audio.Playhead) -> None:
+        if self._muted:
+            pcm = bytes(len(pcm))
+        self._assistant.hear(self._memory.end, playhead)
+        self._follow_assistant(self._memory.end)
+        self._memory.append(pcm)
+        judging = self.phase in (Phase.THINKING, Phase.SPEAKING) and not self._by_hand
+        if judging:
+            self._rule.hear(pcm)
+        for window in self._voice.feed(pcm):
+            self._detector.feed(window)
+            if self._turn is None and self._detector.silence_samples > _FORGET_SAMPLES:
+                self._detector.rest()
+            if judging:
+                self._take_verdict(self._rule.feed(window))
+            elif not self._by_hand:
+                self._take_window()
+        self._give_audio()
+        self._acknowledge()
+
+    def _follow_assistant(self, now: int) -> None:
+        audible = self._assistant.is_audible(now)
+        if audible and self.phase in (Phase.OPEN, Phase.THINKING):
+            self._enter(Phase.SPEAKING)
+        elif not audible and self.phase is Phase.SPEAKING:
+            self._assistant_fell_silent(now)
+        elif audible and self._turn is not None:
+            self._cancel(Kind.CAUSE_SPEECH, self._turn.onset)  # the person had the floor first
+        elif self.phase is Phase.THINKING and now - self._thinking_since > self._thinking_samples:
+            self._enter(Phase.OPEN)
+
+    def _assistant_fell_silent(self, now: int) -> None:
+        """The reply ended undisturbed: speech under way, or a "yes" in its last second, is a turn after all."""
+        self._heard_reply = self._assistant.playhead.reply
+        self._release(Kind.CAUSE_TIMEOUT, now)
+        released, self._released_speech = self._released_speech, None
+        self._enter(Phase.OPEN)
+        if self._by_hand:
+            return
+        if self._detector.is_speaking and self._detector.silence_samples < _LAST_SECOND_SAMPLES // 4:
+            self._begin_turn(self._detector.onset, interruption=False)
+        elif released is not None and now - released[1] < _LAST_SECOND_SAMPLES:
+            self._begin_turn(released[0], interruption=False)
+
+    # While nobody, or the person, has the floor.
+
+    def _take_window(self) -> None:
+        if self.phase is Phase.OPEN and self._detector.is_speaking:
+            self._begin_turn(self._detector.onset, interruption=False)
+        elif self._turn is not None:
+            if (ask := self._turn.pause.feed(self._detector.silence_samples)) is not None:
+                until = self._memory.end
+                pcm = self._memory.slice(max(self._turn.start, until - JUDGED_MS * SAMPLES_PER_MS), until)
+                self._out.append(Judge(self._turn.number, ask.pause, pcm))
+            self._end_if_over(self._turn)
+
+    def _begin_turn(self, onset: int, *, interruption: bool) -> None:
+        self._turns += 1
+        start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
+        pause = Pause(self._settings.endpointing)
+        self._turn = Turn(self._turns, start, onset, interruption, pause)
+        self._unanswered[self._turns] = start
+        self._detector.hold(onset)
+        self._out.append(self._turn.started())
+        self._enter(Phase.TURN)
+
+    def _end_if_over(self, turn: Turn) -> None:
+        if self._by_hand:
+            return
+        if turn.pause.is_over(self._detector.silence_samples):
+            if turn.speech_samples + self._detector.speech_samples < self._settings.dismissed_ms * SAMPLES_PER_MS:
+                self._dismiss(turn)
+            else:
+                self._end_turn(turn, turn.pause.complete)
+        elif self._memory.end - turn.start > self._settings.endpointing.max_turn_ms * SAMPLES_PER_MS:
+            self._end_turn(turn, turn.pause.complete)
+
+    def _end_turn(self, turn: Turn, complete: float | None) -> None:
+        self._out += turn.audio(self._memory, all_of_it=True)
+        end = min(max(self._detector.last_speech, turn.onset), self._memory.end)
+        self._out.append(
+            broker.TurnEnded(
+                turn=turn.number,
+                end_offset=end,
+                confidence=0.0 if complete is None else complete,
+                waited_ms=(self._memory.end - end) / SAMPLES_PER_MS,
+                interruption=turn.interruption,
+                speech_ms=self._detector.speech_samples // SAMPLES_PER_MS,
+            )
+        )
+        turn.speech_samples += self._detector.speech_samples
+        self._last_turn, self._turn = turn, None
+        self._detector.rest()
+        self._enter(Phase.THINKING)
+
+    def _dismiss(self, turn: Turn) -> None:
+        self._out.append(broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE))
+        self._unanswered.pop(turn.number, None)
+        self._turn = None
+        self._detector.rest()
+        self._enter(Phase.OPEN)
+
+    # While the assistant has the floor.
+
+    def _take_verdict(self, verdict: Verdict | None) -> None:
+        match verdict:
+            case Verdict(decision=Decision.DUCK) if self.phase is Phase.SPEAKING:
+                now = self._memory.end
+                self._out.append(self._verdicts.duck(verdict.onset_sample, now, self._assistant.playhead))
+            case Verdict(decision=Decision.RELEASE):
+                if verdict.why is Why.BACKCHANNEL:
+                    self._released_speech = (verdict.onset_sample, verdict.at_sample)
+                cause = Kind.CAUSE_BACKCHANNEL if verdict.why is Why.BACKCHANNEL else Kind.CAUSE_NOISE
+                self._release(cause, verdict.onset_sample)
+            case Verdict(decision=Decision.CANCEL):
+                self._take_floor(verdict.onset_sample)
+
+    def _take_floor(self, onset: int) -> None:
+        """The person goes on with the turn that seemed to have ended, or interrupts the reply."""
+        last = self._last_turn
+        if last is not None and last.number == self._turns and self._is_resumable(onset):
+            self._cancel(Kind.CAUSE_TURN_RESUMED, onset)
+            self._resume_turn(last, onset)
+        else:
+            self._cancel(Kind.CAUSE_SPEECH, onset)
+            self._begin_turn(onset, interruption=True)
+
+    def _resume_turn(self, turn: Turn, onset: int) -> None:
+        turn.resume(onset, Pause(self._settings.endpointing))
+        self._turn = turn
+        self._unanswered[turn.number] = turn.sent
+        self._detector.hold(onset)
+        self._out.append(broker.TurnResumed(turn=turn.number))
+        self._enter(Phase.TURN)
+
+    def _is_resumable(self, onset: int) -> bool:
+        heard = self._assistant.heard_at(onset, self._memory.end, self._heard_reply)
+        return self.phase is Phase.THINKING or heard < RESUMABLE_SAMPLES
+
+    def _cancel(self, cause: Cause, onset: int) -> None:
+        self._out.append(self._verdicts.cancel(cause, onset, self._memory.end, self._assistant.playhead))
+        self._heard_reply = self._assistant.playhead.reply
+        self._assistant.cancel()
+        self._released_speech = None
+
+    def _release(self, cause: Cause, onset: int) -> None:
+        self._out += self._verdicts.release(cause, onset, self._memory.end, self._assistant.playhead)
+
+    # Bookkeeping.
+
+    def _enter(self, phase: Phase) -> None:
+        before, self.phase = self.phase, phase
+        if phase is Phase.THINKING:
+            self._thinking_since = self._memory.end
+        if phase in (Phase.THINKING, Phase.SPEAKING) and before not in (Phase.THINKING, Phase.SPEAKING):
+            self._rule.reset(self._memory.end)
+        took_floor = phase is Phase.TURN and before in (Phase.THINKING, Phase.SPEAKING)
+        self._show(_STATES[phase] if not took_floor else States.CONVERSATION_STATE_BARGE_IN)
+
+    def _show(self, state: States.ValueType) -> None:
+        if state != self._state:
+            self._state = state
+            self._out.append(client.State(state=state, turn=self._turns))
+
+    def _give_audio(self) -> None:
+        if self._turn is not None:
+            self._out += self._turn.audio(self._memory, all_of_it=False)
+
+    def _acknowledge(self) -> None:
+        """Let go of audio that nobody can want any more, here and at ingress."""
+        oldest = min(self._unanswered.values(), default=self._memory.end)
+        wanted = min(oldest, self._memory.end - _MEMORY_SAMPLES)
+        if wanted - self._acknowledged >= _HEARD_EVERY_SAMPLES:
+            self._acknowledged = wanted
+            self._memory.forget_before(wanted)
+            self._out.append(wire.Heard(mic_offset=wanted))
+
+    def _taken(self) -> list[Event]:
+        events, self._out = self._out, []
+        return events
+
+
+_STATES: Final[dict[Phase, States.ValueType]] = {
+    Phase.OPEN: States.CONVERSATION_STATE_IDLE,
+    Phase.TURN: States.CONVERSATION_STATE_LISTENING,
+    Phase.THINKING: States.CONVERSATION_STATE_THINKING,
+    Phase.SPEAKING: States.CONVERSATION_STATE_SPEAKING,
+}
