@@ -1,14 +1,15 @@
 """Makes the virtual environment a make target needs: `bootstrap.py VENV LOCK [EXTRA_LOCK ...]`.
 
 Uses only the standard library, so that a bare machine (git, make, Python 3.11 or newer) is enough. Every
-package is installed by hash from a lock file; a stamp in the environment makes the second call instant; a file
-lock lets two make targets run at once.
+package is installed by hash from a lock file; a stamp in the environment makes the second call instant, also when
+what is wanted was installed as part of more; a file lock lets two make targets run at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -44,16 +45,49 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def pins(locks: list[Path]) -> set[str]:
+    """Return what `locks` pin, as name==version."""
+    return {pin for lock in locks for pin in re.findall(r"^[\w.-]+==[^\s;]+", lock.read_text(), re.MULTILINE)}
+
+
+def is_installed(environment: Path, locks: list[Path]) -> bool:
+    """Tell whether `environment` holds what `locks` pin: installed as such, or within a larger set."""
+    for stamp in environment.glob(".installed-*"):
+        installed = [ROOT / "lock" / f"{stem}.txt" for stem in stamp.name.removeprefix(".installed-").split("-")]
+        if not all(lock.exists() for lock in installed) or stamp.read_text() != fingerprint(installed):
+            continue
+        if pins(locks) <= pins(installed):
+            return True
+    return False
+
+
+def create(environment: Path) -> None:
+    """Make an empty environment in place of whatever is there."""
+    print(f"set-up 1/2: creating {environment.name} with Python {sys.version.split()[0]}", flush=True)
+    try:
+        venv.create(environment, with_pip=True, clear=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        sys.exit(
+            f"set-up failed: {environment.name} could not be created ({error}).\n"
+            "On Debian and Ubuntu the module is a package of its own: apt install python3-venv. Then try again."
+        )
+
+
+def is_of_this_python(environment: Path) -> bool:
+    """Tell whether `environment` exists, works, and was made by this version of Python."""
+    about = environment / "pyvenv.cfg"
+    if not python_of(environment).exists() or not about.exists():
+        return False
+    return "version = {}.{}.{}".format(*sys.version_info[:3]) in about.read_text().splitlines()
+
+
 def bootstrap(environment: Path, locks: list[Path]) -> None:
     """Create or refresh `environment` so that it holds what `locks` name, and say what takes time."""
-    stamp = environment / f".installed-{'-'.join(lock.stem for lock in locks)}"
-    wanted = fingerprint(locks)
     with only_one(environment.with_name(environment.name + ".lock")):
-        if stamp.exists() and stamp.read_text() == wanted:
+        if not is_of_this_python(environment):
+            create(environment)
+        if is_installed(environment, locks):
             return
-        if not python_of(environment).exists():
-            print(f"set-up 1/2: creating {environment.name} with Python {sys.version.split()[0]}", flush=True)
-            venv.create(environment, with_pip=True, clear=environment.exists())
         names = ", ".join(lock.name for lock in locks)
         print(f"set-up 2/2: installing what {names} pins (once; about a minute)", flush=True)
         command = [str(python_of(environment)), "-m", "pip", "install", "--quiet", "--no-input"]
@@ -70,12 +104,13 @@ def bootstrap(environment: Path, locks: list[Path]) -> None:
                 "Check that a package index can be reached and that this is Python 3.11 or 3.12 on a\n"
                 "platform with wheels; then run the same command again: it goes on where it stopped."
             )
-        stamp.write_text(wanted)
+        stamp = environment / f".installed-{'-'.join(lock.stem for lock in locks)}"
+        stamp.write_text(fingerprint(locks))
 
 
 def main() -> None:
     """Parse the command line and bootstrap."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this may have an older one
         sys.exit(f"Parley needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try PYTHON=python3.12 make …")
     if len(sys.argv) < 3:
         sys.exit(__doc__)

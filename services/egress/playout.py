@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as conversation
@@ -16,14 +15,11 @@ from parley.v1 import egress_service_pb2 as wire
 from parley.v1 import session_pb2
 from services.common import names
 from services.common.gate import Gate
+from services.common.lead import agreed_lead_ms
 from services.egress.reply import ReplyBuffer
 from services.egress.schedule import Schedule
 
 Event = audio.ReplyAudio | audio.ReplyEnded | conversation.Caption | conversation.TurnReport
-
-DEFAULT_LEAD_MS: Final = 100
-MIN_LEAD_MS: Final = 60
-MAX_LEAD_MS: Final = 400
 
 
 class Playout:
@@ -44,7 +40,7 @@ class Playout:
 
     def set_lead(self, lead_ms: int) -> None:
         """Take the lead that the client asked for, within bounds; 0 asks for the default."""
-        self.lead_ms = min(max(lead_ms, MIN_LEAD_MS), MAX_LEAD_MS) if lead_ms else DEFAULT_LEAD_MS
+        self.lead_ms = agreed_lead_ms(lead_ms)
 
     @property
     def held_samples(self) -> int:

@@ -69,7 +69,7 @@ class Espeak:
         self._callback = _Callback(self._collect)  # kept: the library holds only its address
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _collect(self, samples: Any, count: int, events: Any) -> int:  # noqa: ANN401 - ctypes pointers
+    def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._pcm += ctypes.string_at(samples, count * 2)
         index = 0

@@ -19,11 +19,11 @@ from parley.v1 import vad_service_pb2_grpc as vad_rpc
 from services.common.bundle import run_together
 from services.common.channels import Channels
 from services.common.errors import LimitFault, ParleyError, PeerLost, ResumeFault, StoreLost, Superseded, VersionFault
+from services.common.lead import agreed_lead_ms
 from services.common.link import dialled
 from services.common.ownership import PROTOCOL
 from services.common.store import Store
 from services.common.topic import Subscriber
-from services.egress.playout import DEFAULT_LEAD_MS
 from services.ingress.microphone import MAX_FRAME_MS
 from services.ingress.route import Routes
 from services.ingress.session import Session
@@ -131,7 +131,7 @@ class Calls:
             session=name,
             resume_token=name,
             limits=client.Limits(max_frame_ms=MAX_FRAME_MS),
-            lead_ms=lead_ms or DEFAULT_LEAD_MS,
+            lead_ms=agreed_lead_ms(lead_ms),
             protocol=PROTOCOL,
         )
         session.to_client.control(client.ConverseResponse(opened=opened))

@@ -34,6 +34,7 @@ _MEMORY_SAMPLES: Final = 2_000 * SAMPLES_PER_MS
 _FORGET_SAMPLES: Final = 400 * SAMPLES_PER_MS
 """Speech outside a turn that has been over for this long has nothing to do with what comes next."""
 _LAST_SECOND_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
+_LEAD_IN_SAMPLES: Final = 300 * SAMPLES_PER_MS
 _HEARD_EVERY_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
 
 
@@ -296,9 +297,18 @@ class TurnTaking:
         if phase is Phase.THINKING:
             self._thinking_since = self._memory.end
         if phase in (Phase.THINKING, Phase.SPEAKING) and before not in (Phase.THINKING, Phase.SPEAKING):
-            self._rule.reset(self._memory.end)
+            self._prepare_rule()
         took_floor = phase is Phase.TURN and before in (Phase.THINKING, Phase.SPEAKING)
         self._show(_STATES[phase] if not took_floor else States.CONVERSATION_STATE_BARGE_IN)
+
+    def _prepare_rule(self) -> None:
+        """Let the rule hear what came just before: it must know the noise, and a word's first hiss."""
+        since = max(self._memory.end - _LEAD_IN_SAMPLES, self._memory.start)
+        pcm = self._memory.slice(since, self._memory.end)
+        pcm = pcm[len(pcm) % _FRAME_BYTES :]
+        self._rule.reset(self._memory.end - len(pcm) // BYTES_PER_SAMPLE)
+        for start in range(0, len(pcm), _FRAME_BYTES):
+            self._rule.hear(pcm[start : start + _FRAME_BYTES])
 
     def _show(self, state: States.ValueType) -> None:
         if state != self._state:

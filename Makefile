@@ -1,0 +1,70 @@
+# Parley's commands. `make help` lists them. Needs git, make and Python 3.11 or newer; no compiler, no sudo.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PROTOS_BIN := .venv-protos/bin
+PYTEST := $(BIN)/python -m pytest
+export PYTHONPATH := .:protos/gen
+export PIP_ROOT_USER_ACTION := ignore
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup run talk live test check unit integration e2e fmt protos lock clean dev-setup protos-setup
+
+help: ## Show this list
+	@echo 'Parley holds spoken conversations. Start with: make run'
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo '  The first call installs what it needs into .venv (about a minute); PYTHON=python3.12 picks the Python.'
+
+run: setup ## Start the ring on this machine and hold a demonstration conversation (ARGS=--help says more)
+	@$(BIN)/python -m local $(ARGS)
+
+talk: setup ## Talk to a running ring with the desktop program (ARGS=--help says more)
+	@$(BIN)/python -m clients.desktop $(ARGS)
+
+live: ## Install microphone and speaker support for `make talk` (needs PortAudio and, on Linux, a compiler)
+	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt lock/live.txt
+
+setup: ## Install what `make run` needs: the packages and the speech models (instant when they are there)
+	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt
+	@$(BIN)/python scripts/fetch_models.py
+
+test: check unit integration e2e ## Run everything: check, then the unit, integration and end-to-end tests
+
+check: dev-setup protos-setup ## Check format, lint, types, and that the generated code matches the protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy
+	@scripts/gen_protos.sh --check
+
+unit: dev-setup ## Run the unit tests: fast, no network, virtual time
+	$(PYTEST) tests/unit $(ARGS)
+
+integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
+	$(PYTEST) tests/integration $(ARGS)
+
+e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
+	$(PYTEST) tests/e2e $(ARGS)
+
+fmt: dev-setup ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+protos: protos-setup ## Generate protos/gen from protos/parley again, after a change to a .proto file
+	@scripts/gen_protos.sh
+
+lock: ## Resolve lock/*.txt again, after a change to the dependencies (needs uv: pip install uv)
+	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv'; exit 1; }
+	@scripts/lock.sh
+
+clean: ## Remove what was made here: environments, caches, recordings (the next call sets up again)
+	rm -rf .venv .venv-protos .venv.lock .venv-protos.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+dev-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv lock/dev.txt
+	@$(BIN)/python scripts/fetch_models.py
+
+protos-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv-protos lock/protos.txt

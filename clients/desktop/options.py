@@ -1,0 +1,108 @@
+"""The command line of the desktop client."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from .conversation import DEFAULT_SERVER
+from .failures import EXIT_USAGE
+from .script import PATIENCE_S
+
+DESCRIPTION = """\
+Talk with Parley. Without --say it is live: your microphone and your speaker.
+With --say it is headless: it says the files, waits for each answer, and ends."""
+
+EPILOG = """\
+examples:
+  python -m clients.desktop
+      talk; Ctrl-C hangs up
+  python -m clients.desktop --say question.wav --record out.wav
+      ask one question, keep both voices: the person left, Parley right
+  python -m clients.desktop --say hello.wav more.wav --transcript out.txt
+      say the second file once the answer to the first has been heard
+  python -m clients.desktop --server parley.example:7700 --agent tutor
+
+exit codes:
+  0  the conversation ended well
+  1  a wrong option, an unreadable file, or no sound device
+  2  the server can't be reached, or refused
+  3  the conversation went wrong: no answer in time, or the connection was lost
+  130  stopped by Ctrl-C before the files were through
+
+Wear headphones in a live conversation: Parley must not hear itself."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the person asked for."""
+
+    server: str
+    agent: str
+    say: tuple[Path, ...]
+    wait_s: float
+    record: Path | None
+    transcript: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}. Try --help.\n")
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    """Return the options; exits with code 1 and one line on a wrong one."""
+    got = _parser().parse_args(arguments)
+    return Options(got.server, got.agent, tuple(got.say), got.wait_s, got.record, got.transcript)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m clients.desktop",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--server",
+        type=_address,
+        metavar="HOST:PORT",
+        default=os.environ.get("PARLEY_SERVER") or DEFAULT_SERVER,
+        help=f"where Parley answers (default {DEFAULT_SERVER}, or the environment's PARLEY_SERVER)",
+    )
+    parser.add_argument("--agent", metavar="NAME", default="", help="whom to talk to (default: the server's choice)")
+    parser.add_argument(
+        "--say", type=Path, metavar="WAV", nargs="+", default=[], help="headless: say these files, one after the other"
+    )
+    parser.add_argument(
+        "--wait-s",
+        type=_seconds,
+        metavar="N",
+        default=PATIENCE_S,
+        help=f"headless: wait so long for an answer, in seconds (default {PATIENCE_S:g})",
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="OUT.wav", help="write both voices: stereo, the person left, Parley right"
+    )
+    parser.add_argument("--transcript", type=Path, metavar="OUT.txt", help="write what was said, line by line")
+    return parser
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in {DEFAULT_SERVER}")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds

@@ -1,0 +1,187 @@
+"""One conversation as the client sees it, without I/O: responses and ticks in, requests, sound and events out."""
+
+from __future__ import annotations
+
+from parley.v1 import audio_pb2, stream_pb2
+from parley.v1 import conversation_service_pb2 as wire
+
+from . import events
+from .events import Event, Moment
+from .failures import ClientError, ConversationBroken, ServerRefused
+from .happenings import Dry, FirstSample, Happening, LastSample, Silent
+from .playout import Playout
+from .sound import (
+    MIC_FRAME_SAMPLES,
+    SAMPLE_BYTES,
+    SPEAKER_FRAME_SAMPLES,
+    mic_from_speaker,
+    speaker_from_mic,
+    speaker_ms,
+    speaker_samples,
+)
+from .wire_events import error_code_of, event_of
+
+PROTOCOL = 1
+REPORT_MS = 200
+"""How often the server is told what has been played while a reply is underway."""
+HEARTBEAT_TICKS = 50
+"""A heartbeat each second, so that a frozen client is found even when its frames are in flight."""
+SILENCE = bytes(MIC_FRAME_SAMPLES * SAMPLE_BYTES)
+
+
+class Session:
+    """Stamps the microphone, obeys the server's word on the speaker, and reports what was truly played.
+
+    Feed it `receive` and `tick`; collect `requests()` and `events()` after each.
+    """
+
+    def __init__(self, playout: Playout) -> None:
+        self.playout = playout
+        self.opened = False
+        self.closed = False
+        self.muted = False
+        self.failure: ClientError | None = None
+        """Set when the server ended the conversation with an error."""
+        self.mic_offset = 0
+        """Samples captured since the session began."""
+        self._beats = 0
+        self._ticks = 0
+        self._reported_at = 0
+        self._now_s = 0.0
+        self._input_latency = 0
+        self._requests: list[wire.ConverseRequest] = []
+        self._events: list[Event] = []
+
+    def receive(self, response: wire.ConverseResponse, now_s: float) -> None:
+        """Act on what the server sent. Kinds of a later protocol are passed over."""
+        self._now_s = now_s
+        self._act(response)
+        if event := event_of(response, self._moment()):
+            self._tell(event)
+        self._tell_happenings()
+
+    def tick(self, mic_pcm: bytes, now_s: float, output_latency: int = 0, input_latency: int = 0) -> bytes:
+        """Take a frame just captured (16 kHz) and return the next one for the speaker (24 kHz), 20 ms each.
+
+        `output_latency`: 24 kHz samples the device has taken that can't be heard yet. `input_latency`: 16 kHz samples
+        between the air and this frame's end.
+        """
+        self._now_s, self._input_latency = now_s, input_latency
+        self.playout.latency_samples = output_latency
+        speaker_pcm = self.playout.pull(SPEAKER_FRAME_SAMPLES)
+        captured_ago = SPEAKER_FRAME_SAMPLES + speaker_from_mic(input_latency)
+        self._send_audio(SILENCE if self.muted else mic_pcm, captured_ago)
+        self._tell_happenings()
+        self._report_in_time()
+        self._beat()
+        return speaker_pcm
+
+    def requests(self) -> list[wire.ConverseRequest]:
+        """Return what is to be sent, in order."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def events(self) -> list[Event]:
+        """Return what has happened since the last call, in order."""
+        told, self._events = self._events, []
+        return told
+
+    def _send_audio(self, pcm: bytes, captured_ago: int) -> None:
+        head = self.playout.audible(captured_ago)
+        stamp = audio_pb2.Playhead(reply=head.reply, position=head.position)
+        frame = audio_pb2.AudioFrame(mic_offset=self.mic_offset, pcm=pcm, playhead=stamp)
+        self._requests.append(wire.ConverseRequest(audio=frame))
+        self.mic_offset += len(pcm) // SAMPLE_BYTES
+
+    def _beat(self) -> None:
+        self._ticks += 1
+        if self._ticks % HEARTBEAT_TICKS == 0:
+            self._beats += 1
+            self._requests.append(wire.ConverseRequest(heartbeat=stream_pb2.Heartbeat(beat=self._beats)))
+
+    # What the speaker did
+
+    def _tell_happenings(self) -> None:
+        for happening in self.playout.happenings():
+            at, (reply, position) = self._moment(happening.at), happening.playhead
+            match happening:
+                case FirstSample():
+                    self._tell(events.ReplyStarted(at, reply, position))
+                    self._report(happening)
+                case LastSample():
+                    self._tell(events.ReplyPlayed(at, reply, position))
+                    self._report(happening, ended=True)
+                case Dry():
+                    self._tell(events.Underrun(at, reply, position, self.playout.underruns))
+                    self._report(happening)
+                case Silent(seq=seq):
+                    self._tell(events.Silenced(at, seq, reply, position))
+                    self._answer_flush(at, happening, seq)
+
+    def _answer_flush(self, at: Moment, silent: Happening, seq: int) -> None:
+        reply, position = silent.playhead
+        flushed = audio_pb2.Flushed(seq=seq, reply=reply, position=position, mic_offset=at.mic_offset)
+        self._requests.append(wire.ConverseRequest(flushed=flushed))
+
+    def _report_in_time(self) -> None:
+        due = self.playout.played - self._reported_at >= speaker_samples(REPORT_MS)
+        if due and self.playout.underway:
+            self._report(Happening(self.playout.played, self.playout.playhead()))
+
+    def _report(self, happening: Happening, ended: bool = False) -> None:
+        self._reported_at = self.playout.played
+        playback = audio_pb2.Playback(
+            reply=happening.playhead.reply,
+            position=happening.playhead.position,
+            mic_offset=self._moment(happening.at).mic_offset,
+            buffered_ms=speaker_ms(self.playout.unplayed_samples),
+            underruns=self.playout.underruns,
+            ended=ended,
+        )
+        self._requests.append(wire.ConverseRequest(playback=playback))
+
+    def _moment(self, played: int | None = None) -> Moment:
+        """Return now, or the moment that sample leaves the speaker, on both sample clocks."""
+        now_played = self.playout.played
+        at = now_played if played is None else played
+        mic_offset = self.mic_offset + self._input_latency - mic_from_speaker(now_played - at)
+        return Moment(self._now_s, max(0, mic_offset), at)
+
+    # What the server said
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
+
+    def _act(self, got: wire.ConverseResponse) -> None:
+        match got.WhichOneof("message"):
+            case "audio":
+                self.playout.receive(got.audio.reply, got.audio.position, got.audio.pcm)
+            case "reply_ended":
+                self.playout.ended(got.reply_ended.reply)
+            case "duck":
+                self.playout.duck(got.duck.seq, got.duck.gain_db)
+            case "release":
+                self.playout.release(got.release.seq)
+            case "flush":
+                self.playout.flush(got.flush.seq, got.flush.floor)
+            case "opened":
+                self._on_opened(got.opened)
+            case "error":
+                self._on_error(got.error)
+            case "closed":
+                self.closed = True
+
+    def _on_opened(self, opened: wire.Opened) -> None:
+        self.opened = True
+        if opened.protocol > PROTOCOL:
+            self.failure = ServerRefused(
+                f"The server speaks protocol {opened.protocol}, this client {PROTOCOL}: update the client."
+            )
+
+    def _on_error(self, error: stream_pb2.Error) -> None:
+        why = error.message or error_code_of(error.code)
+        if not self.opened:
+            again = " Trying again may help." if error.retryable else ""
+            self.failure = ServerRefused(f"The server refused: {why}{again}")
+        elif not error.retryable:
+            self.failure = ConversationBroken(f"The server ended the conversation: {why}")

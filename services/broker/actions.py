@@ -1,0 +1,56 @@
+"""Actions: what the broker's core wants done, in order. The shell carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import session_pb2 as session
+
+
+@dataclass(frozen=True)
+class ToModel:
+    """Send a client event of the Realtime protocol."""
+
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RaiseFloor:
+    """Note in the session record that no reply at or below `floor` may be heard."""
+
+    seq: int
+    floor: int
+
+
+Action: TypeAlias = ToModel | RaiseFloor | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
+
+
+class Actions:
+    """Collects actions; `taken` hands them over."""
+
+    def __init__(self) -> None:
+        self._actions: list[Action] = []
+        self._events = 0
+
+    def model(self, type_: str, **fields: Any) -> str:
+        """Send a client event to the model; return its event_id, which an error will name."""
+        self._events += 1
+        event_id = f"parley_{self._events}"
+        self._actions.append(ToModel({"type": type_, "event_id": event_id, **fields}))
+        return event_id
+
+    def append_audio(self, base64_pcm: str) -> None:
+        """Send audio to the model: the one event that is never acknowledged and needs no id."""
+        self._actions.append(ToModel({"type": "input_audio_buffer.append", "audio": base64_pcm}))
+
+    def add(self, action: Action) -> None:
+        """Add anything else."""
+        self._actions.append(action)
+
+    def taken(self) -> list[Action]:
+        """Return what has been collected, and forget it."""
+        actions, self._actions = self._actions, []
+        return actions

@@ -1,0 +1,64 @@
+"""Words: a reply's transcript against its audio. Which words were heard up to a sample, and when is a word heard?
+
+Transcript deltas carry no times. Where the server sends each word just as its audio begins (`aligned`, as our engine
+does) arrival is exact. Elsewhere the transcript runs ahead of the audio: then a delta's arrival is only the earliest
+that its words can be heard, and the rest is estimated from the share of the audio that was played.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.common.audio import REPLY_HZ
+
+CHARS_PER_S: Final = 15.0
+"""Speed of English speech in letters and spaces, used while the length of the audio isn't known."""
+
+
+class Words:
+    """The words of one item. Positions count the item's own samples."""
+
+    def __init__(self, *, aligned: bool) -> None:
+        self._aligned = aligned
+        self._pieces: list[tuple[int, str]] = []
+
+    @property
+    def text(self) -> str:
+        """All words so far."""
+        return "".join(piece for _, piece in self._pieces)
+
+    def add(self, piece: str, received: int) -> int:
+        """Take a transcript delta that arrived after `received` samples; return when its words are heard."""
+        before = len(self.text)
+        self._pieces.append((received, piece))
+        return received if self._aligned else max(received, int(before / CHARS_PER_S * REPLY_HZ))
+
+    def heard(self, position: int, samples: int, *, complete: bool) -> str:
+        """Return the words heard when `position` of `samples` samples were played; whole words only."""
+        if complete and position >= samples:
+            return self.text.strip()
+        return self._heard_aligned(position, samples) if self._aligned else self._estimate(position, samples, complete)
+
+    def _heard_aligned(self, position: int, samples: int) -> str:
+        starts = [start for start, _ in self._pieces] + [samples]
+        count = 0
+        for index in range(len(self._pieces)):
+            if position < (starts[index] + starts[index + 1]) / 2:  # less than half a word was not heard
+                break
+            count = index + 1
+        return "".join(piece for _, piece in self._pieces[:count]).strip()
+
+    def _estimate(self, position: int, samples: int, complete: bool) -> str:
+        arrived = "".join(piece for start, piece in self._pieces if start <= position)
+        if complete and samples:
+            chars = int(len(self.text) * position / samples)
+        else:
+            chars = int(position / REPLY_HZ * CHARS_PER_S)
+        return _whole_words(self.text, min(chars, len(arrived)))
+
+
+def _whole_words(text: str, chars: int) -> str:
+    """Return the words that end within the first `chars` characters."""
+    if chars >= len(text) or text[chars : chars + 1].isspace():
+        return text[:chars].strip()
+    return text[:chars].rpartition(" ")[0].strip()

@@ -1,0 +1,130 @@
+"""Reply: one response of the model's as the ring knows it: a number, one run of samples, and the items along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from services.broker.heard import Words
+from services.common.audio import REPLY_HZ, SAMPLE_BYTES, ms_of
+
+AHEAD_SAMPLES: Final = 120 * REPLY_HZ
+"""How far the broker runs ahead of playout; egress holds no more."""
+
+
+@dataclass
+class Item:
+    """One item of a reply that can be heard. `start` is its first sample's position in the reply."""
+
+    id: str
+    start: int
+    words: Words
+    content_index: int = 0
+    samples: int = 0
+    is_done: bool = False
+
+    @property
+    def end(self) -> int:
+        """Position after its last sample so far."""
+        return self.start + self.samples
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the model must forget of one item: everything after `heard_ms`, or all of it when None."""
+
+    item: Item
+    heard_ms: int | None
+
+
+class Reply:
+    """Its audio is kept from the first sample not yet played on, so that it can be given again."""
+
+    def __init__(self, number: int, turn: int, *, aligned: bool) -> None:
+        self.number = number
+        self.turn = turn
+        self.response_id: str | None = None
+        self.items: list[Item] = []
+        self.played = 0
+        self.played_at_s: float | None = None
+        self.sent = 0
+        self.is_dead = False
+        self.is_complete = False
+        self._aligned = aligned
+        self._pcm = bytearray()
+        self._start = 0
+
+    @property
+    def received(self) -> int:
+        """Samples the model has given."""
+        return self._start + len(self._pcm) // SAMPLE_BYTES
+
+    @property
+    def text(self) -> str:
+        """All its words so far."""
+        return " ".join(item.words.text.strip() for item in self.items if item.words.text.strip())
+
+    def item(self, item_id: str) -> Item:
+        """Return the item, begun where the reply stands when it is new."""
+        for item in self.items:
+            if item.id == item_id:
+                return item
+        self.items.append(Item(item_id, self.received, Words(aligned=self._aligned)))
+        return self.items[-1]
+
+    def add_audio(self, item_id: str, content_index: int, pcm: bytes) -> None:
+        """Take samples of an item."""
+        item = self.item(item_id)
+        if not item.samples:
+            item.start = self.received
+        item.content_index = content_index
+        self._pcm += pcm
+        item.samples += len(pcm) // SAMPLE_BYTES
+
+    def forward(self) -> tuple[int, bytes] | None:
+        """Return (position, samples) that egress should have now, and count them as sent; None when it has enough."""
+        until = min(self.received, self.played + AHEAD_SAMPLES)
+        if until <= self.sent:
+            return None
+        position, low = self.sent, (self.sent - self._start) * SAMPLE_BYTES
+        pcm = bytes(self._pcm[low : (until - self._start) * SAMPLE_BYTES])
+        self.sent = until
+        return position, pcm
+
+    def note_played(self, position: int, now_s: float) -> None:
+        """Take a playback report; what was played need not be kept."""
+        self.played, self.played_at_s = min(max(position, self.played), self.sent), now_s
+        count = self.played - self._start
+        if count > REPLY_HZ:
+            del self._pcm[: count * SAMPLE_BYTES]
+            self._start = self.played
+
+    def estimate(self, now_s: float) -> int:
+        """Return how far it has probably been played: the last report extrapolated, never beyond what was sent."""
+        if self.played_at_s is None:
+            return 0
+        return min(self.played + int((now_s - self.played_at_s) * REPLY_HZ), self.sent)
+
+    def heard_text(self, position: int) -> str:
+        """Return the words heard when it was played up to `position`."""
+        heard = [
+            item.words.heard(position - item.start, item.samples, complete=item.is_done)
+            for item in self.items
+            if position > item.start
+        ]
+        return " ".join(text for text in heard if text)
+
+    def cuts(self, position: int) -> list[Cut]:
+        """Return what the model must forget when it was played up to `position` and no further.
+
+        An item heard whole stays, the one under the playhead is cut, later ones go. Milliseconds are rounded down
+        and never exceed what was received: a truncation beyond what exists is refused and leaves unheard words.
+        """
+        found = []
+        for item in self.items:
+            heard = min(position - item.start, item.samples)
+            if heard >= item.samples and item.is_done and item.samples:
+                continue
+            heard_ms = int(ms_of(max(heard, 0), REPLY_HZ))
+            found.append(Cut(item, heard_ms or None))
+        return found

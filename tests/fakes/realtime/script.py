@@ -1,0 +1,135 @@
+"""What a test may ask of the fake model: replies, and the words it hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+from tests.fakes.position_code import RATE_HZ
+
+if TYPE_CHECKING:
+    from tests.fakes.realtime.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call at the end of a reply; `arguments` is JSON text. The call id is minted by the fake."""
+
+    name: str
+    arguments: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One response of the model.
+
+    The audio is `seconds` of the response's own track, divided evenly over `items` messages; so is `text`.
+    """
+
+    seconds: float = 2.0
+    text: str = "one two three four five six seven eight"
+    items: int = 1
+    calls: Sequence[Call] = ()
+    created_ms: float = 0
+    """From `response.create` to `response.created`; an interruption may fall in between."""
+    think_ms: float = 50
+    """From `response.create` to the first item (never before `response.created`)."""
+    speed: float = 6.0
+    """Seconds of audio sent per second."""
+    delta_ms: int = 100
+    captions: Literal["ahead", "aligned"] = "ahead"
+    """Transcript deltas run three times faster than the audio, or just before the audio they caption."""
+    stragglers: int = 0
+    """Audio deltas still sent after a cancel, before `response.done`, if so much audio is left."""
+    hold: asyncio.Event | None = None
+    """Audio stops at `hold_at_ms` of the reply until this event is set (a cancel gets through)."""
+    hold_at_ms: float = 0
+    fail: str | None = None
+    """An error code: at `end_at_ms` of audio the response ends with status `failed`."""
+    incomplete: Literal["max_output_tokens", "content_filter"] | None = None
+    """At `end_at_ms` of audio the response ends with status `incomplete`."""
+    end_at_ms: float = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a script that cannot be played."""
+        if self.items < 0 or (self.seconds > 0 and self.items == 0):
+            raise ValueError("a reply with audio needs at least one item; for calls alone say seconds=0, items=0")
+        if self.speed <= 0 or self.delta_ms <= 0 or self.seconds < 0:
+            raise ValueError("speed and delta_ms must be positive, seconds not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """What is known when the model is asked: the argument of a callable script."""
+
+    connection: Connection
+    track: int
+    """Number of this response over the whole server, from 1 on: also the track that it will speak."""
+    event: Mapping[str, Any]
+    """The client's `response.create`."""
+    user_text: str
+    """Transcript or text of the last user item; empty if there is none."""
+    user_audio: bytes
+    """Audio of the last user item, 24 kHz PCM16LE; empty if it was typed."""
+
+
+Replies = Sequence[Reply] | Callable[[ReplyRequest], Reply]
+Transcripts = Sequence[str | None] | Callable[[bytes, int], str | None]
+
+
+def choose_reply(replies: Replies, request: ReplyRequest) -> Reply:
+    """Take the reply for this response; a sequence repeats its last when it is exhausted."""
+    if callable(replies):
+        return replies(request)
+    return replies[min(request.track, len(replies)) - 1]
+
+
+def choose_transcript(transcripts: Transcripts, audio: bytes, nth: int) -> str | None:
+    """Take the words for the nth committed turn (from 0 on, over the whole server); None is a failure."""
+    if callable(transcripts):
+        return transcripts(audio, nth)
+    return transcripts[min(nth, len(transcripts) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a reply (with its leading space) and the sample of its item at which it begins."""
+
+    text: str
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """One message of a reply: where its audio stands on the track, and when its words are spoken."""
+
+    track_start: int
+    samples: int
+    words: tuple[Word, ...]
+
+
+def plan_messages(reply: Reply) -> list[PlannedMessage]:
+    """Divide a reply over its items."""
+    if not reply.items:
+        return []
+    total = round(reply.seconds * RATE_HZ)
+    words = reply.text.split()
+    edges = [(total * n // reply.items, len(words) * n // reply.items) for n in range(reply.items + 1)]
+    return [
+        PlannedMessage(begin, end - begin, _timed(words[first:last], end - begin))
+        for (begin, first), (end, last) in pairwise(edges)
+    ]
+
+
+def _timed(words: Sequence[str], samples: int) -> tuple[Word, ...]:
+    """Spread the words over the audio by their letters."""
+    letters = sum(len(word) + 1 for word in words)
+    timed: list[Word] = []
+    spoken = 0
+    for word in words:
+        timed.append(Word(f" {word}" if timed else word, samples * spoken // letters))
+        spoken += len(word) + 1
+    return tuple(timed)

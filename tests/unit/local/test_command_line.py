@@ -1,0 +1,38 @@
+"""The command line of `make run`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from local.__main__ import parse
+from local.ring import DOOR_PORT, RingSettings
+
+
+def test_without_a_terminal_the_demonstration_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that runs it gets an exit code; a person at a terminal gets a ring that stays up."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    options = parse([])
+    assert (options.demo, options.serve, options.logs, options.port) == (True, False, False, DOOR_PORT)
+    assert parse(["--serve"]).serve
+
+
+def test_without_the_demonstration_it_serves_and_shows_the_logs() -> None:
+    """There is nothing else it could be for."""
+    options = parse(["--no-demo"])
+    assert (options.demo, options.serve, options.logs) == (False, True, True)
+
+
+@pytest.mark.parametrize("port", ["door", "-1", "65536"])
+def test_a_port_that_is_none_is_told(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the value and the range."""
+    with pytest.raises(SystemExit):
+        parse([f"--port={port}"])
+    assert f"'{port}' is no port: 0 to 65535" in capsys.readouterr().err
+
+
+def test_settings_for_a_service_that_does_not_exist_are_refused() -> None:
+    """A misspelt name would otherwise do nothing, quietly."""
+    with pytest.raises(ValueError, match="the ring has no 'brocker', only ingress, vad, broker, egress, engine"):
+        RingSettings(copies={"brocker": 2})

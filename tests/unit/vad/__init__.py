@@ -1,0 +1,1 @@
+"""Tests of the ear: voice activity, end of turn, interruption."""

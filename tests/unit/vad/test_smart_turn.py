@@ -1,0 +1,91 @@
+"""End of turn by ear: the features are Whisper's, and the model takes turns of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.vad.mel import log_mel, mel_bank, standardise
+from services.vad.smart_turn import WINDOW_SAMPLES, SmartTurn, features
+from services.vad.voice import samples_of
+from services.vad.weights import WeightsError
+from tests.unit.vad.signals import pcm, silence, time_axis, vowel
+
+SWEEP = pcm(0.4 * np.sin(2 * np.pi * (100 + 1200 * time_axis(3.0)) * time_axis(3.0)))
+
+
+@pytest.fixture(scope="module")
+def model() -> SmartTurn:
+    """The real model; without its weights the test fails and says what to run."""
+    try:
+        return SmartTurn()
+    except WeightsError as error:
+        pytest.fail(str(error))
+
+
+def test_features_agree_with_the_reference() -> None:
+    """A 3 s sweep gives the values that the WhisperFeatureExtractor recipe gives (frozen from a reference run)."""
+    found = features(samples_of(SWEEP))
+    reference = {
+        (0, 0): -0.07151951,
+        (5, 502): 1.4333402,
+        (10, 510): 1.4153292,
+        (20, 560): -0.22014233,
+        (30, 499): -0.092156716,
+        (79, 799): 0.7654442,
+    }
+    assert found.shape == (80, 800)
+    assert found.dtype == np.float32
+    for place, value in reference.items():
+        assert found[place] == pytest.approx(value, abs=2e-5), place
+
+
+def test_features_span_eight_decades_and_no_more() -> None:
+    """The quietest band lies eight decades under the loudest, which is two units of the features."""
+    found = features(samples_of(SWEEP))
+    assert found.max() - found.min() == pytest.approx(2.0, abs=1e-5)
+
+
+def test_loudness_does_not_matter() -> None:
+    """A turn spoken ten times quieter looks the same: the waveform is standardised first."""
+    loud = samples_of(pcm(vowel(1.0)))
+    quiet = np.round(loud / 10).astype(np.int16)
+    assert np.abs(features(loud) - features(quiet)).mean() < 0.05
+
+
+def test_only_the_last_eight_seconds_count() -> None:
+    """What was said before the window does not change the features."""
+    recent = samples_of(pcm(vowel(8.0)))
+    assert len(recent) == WINDOW_SAMPLES
+    earlier = np.concatenate([samples_of(SWEEP), recent])
+    np.testing.assert_array_equal(features(earlier), features(recent))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.25, 0.5, 3.0, 7.9])
+def test_padding_is_computed_once_and_to_the_same_values(seconds: float) -> None:
+    """Skipping the frames of the padding is a saving, not an approximation."""
+    samples = samples_of(pcm(vowel(8.0)))[: round(seconds * 16_000)].astype(np.float32) / np.float32(32768)
+    missing = WINDOW_SAMPLES - len(samples)
+    waveform = standardise(np.pad(samples, (missing, 0)))
+    np.testing.assert_allclose(log_mel(waveform, missing), log_mel(waveform), atol=1e-4)
+
+
+def test_mel_triangles_overlap_and_have_unit_area() -> None:
+    """Each of the 80 bands integrates to one over frequency (40 Hz bins) as far as bins that coarse can show it."""
+    bank = mel_bank()
+    assert bank.shape == (201, 80)
+    assert (bank >= 0).all()
+    assert ((bank > 0).sum(axis=1) <= 2).all()
+    assert bank[:, 40:].sum(axis=0) * 40 == pytest.approx(np.ones(40), abs=0.1)
+
+
+@pytest.mark.parametrize("turn", [b"", pcm(silence(1.0)), SWEEP, pcm(vowel(9.0))], ids=["none", "silence", "3s", "9s"])
+def test_any_length_of_turn_gets_a_probability(model: SmartTurn, turn: bytes) -> None:
+    """Nothing, silence, a short turn and one longer than the window are all judged."""
+    assert 0.0 <= model.probability(turn) <= 1.0
+
+
+def test_half_a_sample_is_refused(model: SmartTurn) -> None:
+    """An odd number of bytes is an error of the caller, named as such."""
+    with pytest.raises(ValueError, match="whole number of samples"):
+        model.probability(b"\0")
