@@ -30,13 +30,15 @@ class RingSettings:
     """What kind of ring is wanted.
 
     `model_url` points the broker at another Realtime server than the ring's own engine, which then isn't started;
-    None takes PARLEY_MODEL_URL, then OPENAI_API_KEY, from the environment, then the engine.
+    None takes PARLEY_MODEL_URL, then OPENAI_API_KEY, from the environment, then the engine; `engine=True` takes the
+    engine whatever the environment says.
     `env` adds variables per service ({"vad": {"PARLEY_…": "…"}}); `copies` runs more than one ("vad", "vad-2", …).
     `port` is the door's: 0 for any, a number for that one or, when it is taken, any.
     `log_folder` keeps everything printed; `show(name, line)` sees each line; `notice(text)` says what goes on.
     """
 
     model_url: str | None = None
+    engine: bool = False
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     copies: Mapping[str, int] = field(default_factory=dict)
     port: int = 0
@@ -45,7 +47,9 @@ class RingSettings:
     notice: Callable[[str], None] = lambda text: None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a service that does not exist."""
+        """Raise ValueError for a service that does not exist, or two models."""
+        if self.engine and self.model_url is not None:
+            raise ValueError("either the ring's own engine or a model_url")
         for name in {*self.env, *self.copies}:
             if name.partition("-")[0] not in SERVICES:
                 raise ValueError(f"the ring has no {name!r}, only {', '.join(SERVICES)}")
@@ -135,8 +139,8 @@ class Ring:
 
     def _choose_model(self) -> tuple[str, bool]:
         """Return the Realtime server's URL ("" is the broker's own default, OpenAI) and whether to run the engine."""
-        if self.settings.model_url is not None:
-            return self.settings.model_url, False
+        if self.settings.engine or self.settings.model_url is not None:
+            return self.settings.model_url or "", self.settings.engine
         if url := os.environ.get("PARLEY_MODEL_URL", ""):
             return url, False
         return "", not os.environ.get("OPENAI_API_KEY")
@@ -183,6 +187,8 @@ class Ring:
             "PARLEY_LISTEN": f"{_LOOPBACK}:{port}",
         }
         env.pop("PARLEY_MODEL_URL", None)
+        if self.settings.engine:
+            env.pop("OPENAI_API_KEY", None)
         if service == "engine":
             env |= {"PARLEY_ENGINE_HOST": _LOOPBACK, "PARLEY_ENGINE_PORT": "0"}
         if service == "broker" and self.model_url:

@@ -197,6 +197,7 @@ _MS_PER_COLUMN: Final = 250.0
 _ROW_COLUMNS: Final = 80
 _ROW_MS: Final = _ROW_COLUMNS * _MS_PER_COLUMN
 _TICK_MS: Final = 5_000.0
+_UNEXPLAINED_MS: Final = 5.0
 _STAGE_WORDS: Final = {
     "vad.endpoint": "end of turn",
     "broker.commit": "commit",
@@ -289,7 +290,8 @@ def _entry(number: int, speech: Speech, speeches: Sequence[Speech], style: Style
 def _remarks(speech: Speech, speeches: Sequence[Speech]) -> list[str]:
     """Say what the picture cannot: milliseconds, and what was misheard."""
     if speech.who == ASSISTANT:
-        return [stages_in_words(speech.stages)] if speech.stages else []
+        asked = [other.end_ms for other in speeches if other.who == PERSON and other.end_ms <= speech.start_ms]
+        return [_answering(speech.start_ms - max(asked), speech.stages)] if asked and speech.stages else []
     misheard = speech.understood and _letters(speech.understood) != _letters(speech.words)
     remarks = [f"understood as: {speech.understood}"] if misheard else []
     return remarks + [_yielding(speech, other) for other in speeches if other.reply and other.overlaps(speech)]
@@ -299,10 +301,12 @@ def _letters(words: str) -> str:
     return "".join(character for character in words.casefold() if character.isalnum())
 
 
-def stages_in_words(stages: Sequence[tuple[str, float]]) -> str:
-    """Return the sum of the stages, and each of them."""
-    parts = ", ".join(f"{_STAGE_WORDS.get(name, name)} {ms:,.0f}" for name, ms in stages)
-    return f"{sum(ms for _, ms in stages):,.0f} ms from the last word to the first sound: {parts}"
+def _answering(measured_ms: float, stages: Sequence[tuple[str, float]]) -> str:
+    """Say how long the answer took by the client's clock, what each stage says it took, and what nobody claims."""
+    parts = [f"{_STAGE_WORDS.get(name, name)} {ms:,.0f}" for name, ms in stages]
+    rest_ms = measured_ms - sum(ms for _, ms in stages)
+    parts += [f"unexplained {rest_ms:,.0f}"] if abs(rest_ms) >= _UNEXPLAINED_MS else []
+    return f"{measured_ms:,.0f} ms from the last word to the first sound: {', '.join(parts)}"
 
 
 def _yielding(speech: Speech, over: Speech) -> str:

@@ -11,13 +11,13 @@ import asyncio
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import grpc.aio
 
 from parley.v1 import conversation_service_pb2 as wire
-from parley.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub, ConversationServiceStub
+from parley.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
 from .device import AudioDevice
 from .event_feed import EventFeed
@@ -27,6 +27,9 @@ from .grpc_failures import closed_early, lost, unanswered
 from .outbox import Outbox
 from .playout import Playout
 from .session import PROTOCOL, Session
+
+if TYPE_CHECKING:  # a class that only the type stubs know
+    from parley.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
 
 DEFAULT_SERVER = "127.0.0.1:7700"
 OPEN_WITHIN_S = 10.0

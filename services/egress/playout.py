@@ -52,7 +52,7 @@ class Playout:
     def begin(self, started: wire.ReplyStarted) -> None:
         """Expect a reply."""
         if self._is_wanted(started.reply):
-            self._replies.setdefault(started.reply, ReplyBuffer(started))
+            self._reply(started.reply).begin(started)
 
     def feed(self, piece: audio.ReplyAudio, now_s: float) -> None:
         """Take samples of a reply. Raises what ReplyBuffer.append raises."""
@@ -95,7 +95,7 @@ class Playout:
         if reply is None:
             return
         reply.forget_before(playback.position)
-        if playback.position and reply.first_sent_s is not None and not reply.is_reported:
+        if reply.first_sent_s is not None and not reply.is_reported:
             reply.is_reported = True
             reply.stage(names.CLIENT_FIRST_SAMPLE, now_s - reply.first_sent_s)
             self._urgent.append(conversation.TurnReport(turn=reply.turn, reply=reply.number, stages=reply.stages))
@@ -167,7 +167,7 @@ class Playout:
 
     def _reply(self, number: int) -> ReplyBuffer:
         if number not in self._replies:
-            self._replies[number] = ReplyBuffer(wire.ReplyStarted(reply=number))
+            self._replies[number] = ReplyBuffer(number)
         return self._replies[number]
 
     def _forget(self, number: int) -> None:

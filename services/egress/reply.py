@@ -17,10 +17,10 @@ MAX_HELD_S: Final = 150
 class ReplyBuffer:
     """The samples of one reply [start, end), the words that go with them, and how far they have been sent."""
 
-    def __init__(self, started: wire.ReplyStarted) -> None:
-        self.number = started.reply
-        self.turn = started.turn
-        self.stages = list(started.stages)
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.turn = 0
+        self.stages: list[conversation.TurnReport.Stage] = []
         self.captions: deque[conversation.Caption] = deque()
         self.first_received_s: float | None = None
         self.first_sent_s: float | None = None
@@ -40,6 +40,11 @@ class ReplyBuffer:
     def is_sent(self) -> bool:
         """True when nothing is left to send."""
         return self.is_complete and self.sent >= self.end
+
+    def begin(self, started: wire.ReplyStarted) -> None:
+        """Take what is known of it; its words may have come before."""
+        self.turn = started.turn
+        self.stages = list(started.stages)
 
     def append(self, position: int, pcm: bytes) -> None:
         """Add samples; what overlaps with what is here (a replay) is skipped.

@@ -154,10 +154,9 @@ def test_playhead_lags_by_the_device_latency() -> None:
     """A sample counts as played only when the device has let it out."""
     playout = fed(1)
     playout.latency_samples = 700
-    for expected in (NOWHERE, NOWHERE, Playhead(1, 260), Playhead(1, 740)):
+    for position in (0, 0, 260, 740):
         pull(playout, FRAME)
-        assert playout.playhead() == expected or expected == NOWHERE
-        assert playout.audible() == expected or expected == NOWHERE
+        assert playout.playhead() == playout.audible() == Playhead(1, position)
     assert playout.audible(480) == Playhead(1, 260)
 
 
@@ -250,7 +249,6 @@ def test_flush_fades_within_5_ms_and_drops_the_rest() -> None:
     playout = fed(1, 2)
     pull(playout, FRAME)
     playout.flush(seq=1, floor=2)
-    assert playout.happenings() == []
     faded = pull(playout, FRAME)
     original = reply_samples(1, 480, FADE)
     assert np.all(np.diff(faded[:FADE] / original) < 0.001), "it only gets quieter"

@@ -56,8 +56,8 @@ Parley           ████████            █████████
           1      2          3        4            5             6       7          8
   1  0:00.5  you     “What time is it?”
   2  0:02.3  Parley  “It is ten past three.”
-                     · 887 ms from the last word to the first sound: end of turn 320, commit 4,
-                       model 560, queue 3
+                     · 900 ms from the last word to the first sound: end of turn 320, commit 4,
+                       model 560, queue 3, unexplained 13
   3  0:05.0  you     “Tell me a long story.”
   4  0:07.2  Parley  “Once upon a time” (cut off)
   5  0:10.5  you     “Stop!”

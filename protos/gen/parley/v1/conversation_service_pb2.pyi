@@ -167,7 +167,7 @@ class ConverseResponse(google.protobuf.message.Message):
 
     @property
     def error(self) -> parley.v1.stream_pb2.Error:
-        """Something went wrong; the stream ends after it unless it is retryable."""
+        """Something went wrong; the conversation ends after it. Retryable: a new one may succeed."""
 
     @property
     def draining(self) -> Global___Draining:

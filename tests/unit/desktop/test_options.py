@@ -1,0 +1,61 @@
+"""The command line teaches, and a wrong one ends in one line with code 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clients.desktop.options import parse
+
+
+def test_defaults_are_a_live_conversation_with_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without options the client talks to the ring on the same machine."""
+    monkeypatch.delenv("PARLEY_SERVER", raising=False)
+    options = parse([])
+    assert (options.server, options.say, options.wait_s) == ("127.0.0.1:7700", (), 20.0)
+
+
+def test_server_comes_from_the_option_then_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option outweighs PARLEY_SERVER, PARLEY_SERVER outweighs the default."""
+    monkeypatch.setenv("PARLEY_SERVER", "there:1234")
+    assert parse([]).server == "there:1234"
+    assert parse(["--server", "[::1]:7700"]).server == "[::1]:7700"
+
+
+def test_files_are_said_in_order() -> None:
+    """--say takes several files."""
+    options = parse(["--say", "a.wav", "b.wav", "--record", "out.wav", "--wait-s", "5"])
+    assert options.say == (Path("a.wav"), Path("b.wav"))
+    assert (options.record, options.wait_s) == (Path("out.wav"), 5.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--server", "here"], ["--server", "here:70000"], ["--server", ":7700"], ["--wait-s", "soon"], ["--sya", "a.wav"]],
+)
+def test_wrong_option_is_one_line_and_code_1(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Argparse's own code 2 would say that the server was unreachable."""
+    with pytest.raises(SystemExit) as ending:
+        parse(wrong)
+    assert ending.value.code == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_wrong_environment_is_told_like_a_wrong_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typing error in PARLEY_SERVER does not end in gRPC's words."""
+    monkeypatch.setenv("PARLEY_SERVER", "localhost")
+    with pytest.raises(SystemExit):
+        parse([])
+    assert "is not HOST:PORT" in capsys.readouterr().err
+
+
+def test_help_names_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help is enough to use the client."""
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    text = capsys.readouterr().out
+    for needed in ("examples:", "--say question.wav --record out.wav", "exit codes:", "PARLEY_SERVER"):
+        assert needed in text
