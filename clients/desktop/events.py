@@ -113,7 +113,7 @@ class TurnReport(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServerError(Event):
-    """Something went wrong at the server. If it can't be tried again, the conversation ends after it."""
+    """Something went wrong at the server; the conversation ends after it. Retryable: a new one may succeed."""
 
     code: str
     message: str

@@ -9,6 +9,7 @@ from .failures import ClientError, ConversationBroken, ServerRefused
 CAUSES = {
     "connection refused": "connection refused",
     "dns resolution failed": "no such host",
+    "lookup error": "no such host",
     "no route to host": "no route to host",
     "network is unreachable": "network is unreachable",
 }

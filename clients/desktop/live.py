@@ -121,7 +121,7 @@ class LiveDevice:
             self._audio.terminate()
             self._audio = None
 
-    def _open(self, what: str, rate_hz: int, frames: int, callback: Any, **direction: bool) -> Any:  # noqa: ANN401
+    def _open(self, what: str, rate_hz: int, frames: int, callback: Any, **direction: bool) -> Any:
         try:
             stream = self._audio.open(
                 rate=rate_hz,
@@ -167,7 +167,7 @@ class LiveDevice:
             self._frame_ready.set()
 
 
-def _import_pyaudio() -> Any:  # noqa: ANN401
+def _import_pyaudio() -> Any:
     try:
         return importlib.import_module("pyaudio")
     except ImportError:

@@ -58,7 +58,7 @@ class Recording:
     def write_stereo(self, path: Path | str) -> None:
         """Write a 24 kHz stereo WAV file. Raises UsageError when it can't be written."""
         try:
-            with wave.open(str(path), "wb") as file:
+            with Path(path).open("wb") as bare, wave.open(bare, "wb") as file:
                 file.setnchannels(2)
                 file.setsampwidth(2)
                 file.setframerate(SPEAKER_HZ)

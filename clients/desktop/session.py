@@ -180,6 +180,8 @@ class Session:
 
     def _on_error(self, error: stream_pb2.Error) -> None:
         why = error.message or error_code_of(error.code)
-        again = " Trying again may help." if error.retryable and "again" not in why else ""
-        told = f"ended the conversation: {why}{again}" if self.opened else f"refused: {why}{again}"
-        self.failure = ConversationBroken(f"The server {told}") if self.opened else ServerRefused(f"The server {told}")
+        again = " Trying again may help." if error.retryable and "again" not in why.lower() else ""
+        if self.opened:
+            self.failure = ConversationBroken(f"The server ended the conversation: {why}{again}")
+        else:
+            self.failure = ServerRefused(f"The server refused: {why}{again}")

@@ -40,8 +40,6 @@ class Transcript:
                 self._show(f"{NAMES[event.who]}: {self._line[event.who].lstrip()}")
             case events.State(activity=activity) if self._show_state and activity in STATES:
                 self._show(f"[{STATES[activity]}]")
-            case events.ServerError(message=message, code=code, retryable=True):
-                self._write(f"(The server had trouble: {message or code})")
             case events.Draining(seconds=seconds):
                 self._write(f"(The server is going away in {seconds} s.)")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.desktop.fader import Fader
@@ -23,6 +23,7 @@ def test_full_level_passes_untouched() -> None:
     assert Fader().apply(block) is block
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=40))
 def test_gain_depends_on_time_not_on_slicing(sizes: list[int]) -> None:
     """A duck that runs out sounds the same in blocks of any size."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,11 +38,12 @@ def pull_all(playout: Playout, frames: int = 12) -> np.ndarray[tuple[int], np.dt
 def pieces(draw: st.DrawFn, length: int) -> list[tuple[int, int]]:
     """Cut a reply into pieces (position, samples), repeat some, and shuffle them."""
     cuts = sorted(draw(st.sets(st.integers(1, length - 1), max_size=8)) | {0, length})
-    cut = [(begin, end - begin) for begin, end in zip(cuts, cuts[1:], strict=False)]
+    cut = [(begin, end - begin) for begin, end in pairwise(cuts)]
     twice = draw(st.lists(st.tuples(st.integers(0, length - 1), st.integers(0, 700)), max_size=4))
     return draw(st.permutations(cut + [(begin, min(size, length - begin)) for begin, size in twice]))
 
 
+@settings(deadline=None)
 @given(pieces(3000), st.lists(st.integers(1, 900), min_size=1, max_size=6))
 def test_any_order_and_slicing_plays_the_reply_once(cut: list[tuple[int, int]], pulls: list[int]) -> None:
     """Pieces out of order and twice over, pulled in any sizes, come out as the reply, whole and in order."""
@@ -70,7 +73,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(actions, st.sampled_from([0, 100, 480, 1000]), st.sampled_from([0, 20]))
 def test_bookkeeping_equals_what_was_played(todo: list[Action], latency: int, prebuffer_ms: int) -> None:
     """Every sample at the output is the one the playhead names; after a flush a dead reply fades for 5 ms at most."""

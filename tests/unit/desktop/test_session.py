@@ -66,9 +66,7 @@ def test_latency_of_both_directions_moves_the_stamp() -> None:
     session.receive(audio(1, 0, 48_000), 0.0)
     for _ in range(10):
         session.tick(WORD, 0.0, output_latency=960, input_latency=160)
-    frame = session.requests()[-2 if False else -1]
-    last = only([frame], "audio")[0].audio if frame.HasField("audio") else None
-    assert last is not None
+    last = only(session.requests(), "audio")[-1].audio
     assert last.playhead.position == 9 * 480 - 960 - 480 - 240
 
 
@@ -154,17 +152,18 @@ def test_error_before_opened_is_a_refusal() -> None:
     assert str(session.failure) == "The server refused: The server is full. Trying again may help."
 
 
-def test_error_in_conversation_ends_it_unless_retryable() -> None:
-    """A model that failed once is told and survived; a fault of the server is the end."""
-    session = Session(Playout())
-    session.receive(opened(), 0.0)
-    model = stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="busy", retryable=True)
-    session.receive(wire.ConverseResponse(error=model), 0.0)
-    assert session.failure is None
-    fault = stream_pb2.Error(code=stream_pb2.Error.CODE_INTERNAL)
-    session.receive(wire.ConverseResponse(error=fault), 0.0)
-    assert isinstance(session.failure, ConversationBroken)
-    assert str(session.failure) == "The server ended the conversation: internal"
+def test_error_in_conversation_ends_it() -> None:
+    """The server's words are told, or its code where it has none, and whether a new conversation may succeed."""
+    for error, said in (
+        (stream_pb2.Error(code=stream_pb2.Error.CODE_INTERNAL), "internal"),
+        (stream_pb2.Error(message="The model is busy.", retryable=True), "The model is busy. Trying again may help."),
+        (stream_pb2.Error(message="Try again later.", retryable=True), "Try again later."),
+    ):
+        session = Session(Playout())
+        session.receive(opened(), 0.0)
+        session.receive(wire.ConverseResponse(error=error), 0.0)
+        assert isinstance(session.failure, ConversationBroken)
+        assert str(session.failure) == f"The server ended the conversation: {said}"
 
 
 def test_newer_protocol_is_refused_and_newer_messages_are_passed_over() -> None:

@@ -36,7 +36,7 @@ TALK = [
     caption(Who.ASSISTANT, " five o'clock and"),
     caption(Who.ASSISTANT, "It is five o'clock", final=True, interrupted=True),
     caption(Who.ASSISTANT, "  ", final=True),
-    events.ServerError(AT, "model", "The model is busy.", True),
+    events.Draining(AT, 30),
 ]
 
 
@@ -50,7 +50,7 @@ def test_file_and_pipe_get_whole_lines_only() -> None:
     assert screen.getvalue().splitlines() == [
         "You: What time is it?",
         "Parley: It is five o'clock (cut off)",
-        "(The server had trouble: The model is busy.)",
+        "(The server is going away in 30 s.)",
     ]
 
 

@@ -1,0 +1,132 @@
+"""A scene: the real ring as processes, in front of a fake model that each test scripts for its own sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from local.ring import Ring, RingSettings
+from parley.v1 import session_pb2
+from services.common.store import Store
+from tests.e2e.person import Person
+from tests.fakes.position_code import Run
+from tests.fakes.realtime import Connection, FakeRealtime, Reply, ReplyRequest, Response
+
+TRUNCATION_MS = 20
+"""How far the model's memory may be from what the client's own playback clock says was played."""
+
+
+@dataclass
+class Scene:
+    """What a test needs: the ring, the fake model, and the script for the next conversation."""
+
+    ring: Ring
+    fake: FakeRealtime
+    store: Store
+    script: Script
+
+    @asynccontextmanager
+    async def person(
+        self, replies: Sequence[Reply] = (Reply(),), words: Sequence[str] = ("hello",), latency_ms: float = 0
+    ) -> AsyncIterator[Actor]:
+        """Open one conversation: the n-th turn is understood as `words[n]`, the n-th response is `replies[n]`."""
+        async with self.script.opening:
+            self.script.upcoming = Lines(list(replies), list(words))
+            known = len(self.fake.connections)
+            person = Person(self.ring.ingress, latency_ms)
+            await person.__aenter__()
+        actor = Actor(person, self, self.fake.connections[known])
+        try:
+            yield actor
+        finally:
+            await person.__aexit__(None, None, None)
+            assert self.fake.violations == []
+
+
+@dataclass
+class Lines:
+    """The script of one conversation; the last line repeats."""
+
+    replies: list[Reply]
+    words: list[str]
+
+
+@dataclass
+class Script:
+    """Deals the lines out to the fake model's connections."""
+
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    upcoming: Lines = field(default_factory=lambda: Lines([Reply()], ["hello"]))
+    lines: dict[int, Lines] = field(default_factory=dict)
+
+    def of(self, connection: Connection) -> Lines:
+        """Return a connection's lines."""
+        return self.lines.setdefault(id(connection), self.upcoming)
+
+    def reply(self, request: ReplyRequest) -> Reply:
+        """Choose a reply, as FakeRealtime asks."""
+        replies = self.of(request.connection).replies
+        return replies.pop(0) if len(replies) > 1 else replies[0]
+
+    def transcribe(self, pcm: bytes, connection: Connection) -> str:
+        """Choose a transcript, as FakeRealtime asks."""
+        words = self.of(connection).words
+        return words.pop(0) if len(words) > 1 else words[0]
+
+
+@dataclass
+class Actor:
+    """A person, and what the model knows of the conversation with them."""
+
+    person: Person
+    scene: Scene
+    connection: Connection
+
+    @property
+    def responses(self) -> list[Response]:
+        """The model's responses in this conversation."""
+        return list(self.connection.responses.values())
+
+    def heard(self) -> list[Run]:
+        """Which samples of which track left the speaker."""
+        return self.person.heard(self.scene.fake.decoder())
+
+    def heard_of(self, response: Response) -> int:
+        """How many samples of a response left the speaker."""
+        return max((run.end_position for run in self.heard() if run.track == response.track), default=0)
+
+    def assert_whole(self, response: Response) -> None:
+        """A response that lived was heard from its first sample to its last, each once."""
+        runs = [run for run in self.heard() if run.track == response.track]
+        assert [(run.start_position, run.samples) for run in runs] == [(0, response.sent_samples)]
+
+    def assert_memory_is_true(self) -> None:
+        """The model believes of each response what was heard of it, within 20 ms; and nothing dead was heard."""
+        self.person.assert_nothing_dead_was_heard(self.scene.fake.decoder())
+        for response in self.responses:
+            heard, believed = self.heard_of(response), self.scene.fake.believed_samples(response.track)
+            assert abs(heard - believed) <= TRUNCATION_MS * 24, f"track {response.track}: {heard} heard, {believed}"
+
+    async def history(self) -> list[session_pb2.HistoryItem]:
+        """What Redis remembers of the conversation."""
+        return await self.scene.store.history(self.person.session)
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    """Start the ring before a fake model."""
+    script = Script()
+    settings = {"broker": {"PARLEY_TRANSCRIPT_TIMING": "ahead"}}
+    async with (
+        FakeRealtime(script.reply, transcribe=script.transcribe) as fake,
+        Ring(RingSettings(model_url=fake.url, env=settings)) as ring,
+    ):
+        store = Store(Redis.from_url(ring.redis_url))
+        try:
+            yield Scene(ring, fake, store, script)
+        finally:
+            await store.close()

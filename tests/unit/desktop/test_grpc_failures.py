@@ -1,0 +1,37 @@
+"""gRPC's accounts become one line that a person can act on."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from clients.desktop.failures import EXIT_BROKEN, EXIT_REFUSED
+from clients.desktop.grpc_failures import lost
+
+REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: connect: Connection refused (111)"
+NO_HOST = "errors resolving nowhere:1: [field:hostname lookup error:address lookup failed: Domain name not found]"
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "said"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, REFUSED, "Cannot reach Parley at there:1 (connection refused). Start it"),
+        (grpc.StatusCode.UNAVAILABLE, NO_HOST, "Cannot reach Parley at there:1 (no such host). Start it"),
+        (grpc.StatusCode.UNIMPLEMENTED, "Method not found!", "there:1 answers, but it is not Parley's ingress"),
+        (grpc.StatusCode.UNAUTHENTICATED, "who are you?\nmore", "there:1 refused the conversation (who are you?)."),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "", "there:1 refused the conversation (resource exhausted)."),
+    ],
+)
+def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str, said: str) -> None:
+    """Until the session stands the server counts as unreachable or refusing."""
+    failure = lost("there:1", False, code, details)
+    assert str(failure).startswith(said)
+    assert "\n" not in str(failure)
+    assert failure.exit_code == EXIT_REFUSED
+
+
+def test_failure_after_opened_is_a_broken_conversation() -> None:
+    """A connection that breaks later has its own exit code."""
+    failure = lost("there:1", True, grpc.StatusCode.UNAVAILABLE, "Socket closed")
+    assert str(failure) == "The connection to there:1 was lost (Socket closed)."
+    assert failure.exit_code == EXIT_BROKEN
