@@ -60,11 +60,12 @@ class SpeechDetector:
         if self.speech_samples >= self._settings.onset_ms * SAMPLES_PER_MS:
             self.is_speaking = True
 
-    def hold(self, onset: int) -> None:
-        """Count speech as going on since `onset`: somebody surer than this has said so."""
+    def hold(self, onset: int, until: int) -> None:
+        """Count [onset, until) as speech that may go on: somebody surer than this has said so."""
         self.is_speaking = self._counting = True
         self.onset = min(onset, self.onset) if self.speech_samples else onset
-        self.last_speech = max(self.last_speech, onset)
+        self.last_speech = max(self.last_speech, until)
+        self.speech_samples = max(self.speech_samples, until - onset)
 
     def rest(self) -> None:
         """Forget the speech: the turn it belonged to is over. The next one needs an onset of its own."""

@@ -36,16 +36,18 @@ class Turn:
     traceparent: str = field(default_factory=new_trace)
     sent: int = 0
     """Offset up to which its audio has been given to the broker."""
+    part_start: int = 0
+    """Offset at which it began, or began again when it was resumed."""
     speech_samples: int = 0
     """Speech of the parts before the present one, when the turn was resumed."""
 
     def __post_init__(self) -> None:
-        self.sent = self.start
+        self.sent = self.part_start = self.start
 
     def resume(self, onset: int, pause: Pause) -> None:
         """Go on after it seemed to have ended. What the person says now is judged as an interruption, too."""
         self.pause = pause
-        self.sent = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self.sent)
+        self.sent = self.part_start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self.sent)
         self.onset = onset
         self.interruption = True
 

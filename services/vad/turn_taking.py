@@ -60,6 +60,7 @@ class TurnTaking:
         self._by_hand = False
         self._pressed = False
         self._muted = False
+        self._had_enough = False  # after a turn that had to be cut short: sound must stop before it counts again
         self._released_speech: tuple[int, int] | None = None
         self._rest = b""
         self._thinking_since = 0
@@ -155,9 +156,11 @@ class TurnTaking:
             self._detector.feed(window)
             if self._turn is None and self._detector.silence_samples > _FORGET_SAMPLES:
                 self._detector.rest()
+                self._had_enough = False
             if judging:
-                self._take_verdict(self._rule.feed(window))
-            elif not self._by_hand:
+                verdict = self._rule.feed(window)
+                self._take_verdict(None if self._had_enough else verdict)
+            elif not self._by_hand and not self._had_enough:
                 self._take_window()
         self._give_audio()
         self._acknowledge()
@@ -184,6 +187,7 @@ class TurnTaking:
         if self._detector.is_speaking and self._detector.silence_samples < _LAST_SECOND_SAMPLES // 4:
             self._begin_turn(self._detector.onset, interruption=False)
         elif released is not None and now - released[1] < _LAST_SECOND_SAMPLES:
+            self._detector.hold(*released)
             self._begin_turn(released[0], interruption=False)
 
     # While nobody, or the person, has the floor.
@@ -204,7 +208,6 @@ class TurnTaking:
         pause = Pause(self._settings.endpointing)
         self._turn = Turn(self._turns, start, onset, interruption, pause)
         self._unanswered[self._turns] = start
-        self._detector.hold(onset)
         self._out.append(self._turn.started())
         self._enter(Phase.TURN)
 
@@ -216,8 +219,9 @@ class TurnTaking:
                 self._dismiss(turn)
             else:
                 self._end_turn(turn, turn.pause.complete)
-        elif self._memory.end - turn.start > self._settings.endpointing.max_turn_ms * SAMPLES_PER_MS:
+        elif self._memory.end - turn.part_start > self._settings.endpointing.max_turn_ms * SAMPLES_PER_MS:
             self._end_turn(turn, turn.pause.complete)
+            self._had_enough = True
 
     def _end_turn(self, turn: Turn, complete: float | None) -> None:
         self._out += turn.audio(self._memory, all_of_it=True)
@@ -267,13 +271,14 @@ class TurnTaking:
             self._resume_turn(last, onset)
         else:
             self._cancel(Kind.CAUSE_SPEECH, onset)
+            self._detector.hold(onset, self._detector.last_speech)
             self._begin_turn(onset, interruption=True)
 
     def _resume_turn(self, turn: Turn, onset: int) -> None:
         turn.resume(onset, Pause(self._settings.endpointing))
         self._turn = turn
         self._unanswered[turn.number] = turn.sent
-        self._detector.hold(onset)
+        self._detector.hold(onset, self._detector.last_speech)
         self._out.append(broker.TurnResumed(turn=turn.number))
         self._enter(Phase.TURN)
 
