@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -91,6 +91,10 @@ class Actor:
         """The model's responses in this conversation."""
         return list(self.connection.responses.values())
 
+    def will_hear(self, reply: Reply) -> None:
+        """Answer with this from now on."""
+        self.scene.script.of(self.connection).replies[:] = [reply]
+
     def heard(self) -> list[Run]:
         """Which samples of which track left the speaker."""
         return self.person.heard(self.scene.fake.decoder())
@@ -99,10 +103,12 @@ class Actor:
         """How many samples of a response left the speaker."""
         return max((run.end_position for run in self.heard() if run.track == response.track), default=0)
 
-    def assert_whole(self, response: Response) -> None:
-        """A response that lived was heard from its first sample to its last, each once."""
+    def assert_whole(self, response: Response, *, gaps: bool = False) -> None:
+        """A response that lived was heard from its first sample to its last, each once; in one go unless `gaps`."""
         runs = [run for run in self.heard() if run.track == response.track]
-        assert [(run.start_position, run.samples) for run in runs] == [(0, response.sent_samples)]
+        assert [run.start_position for run in runs] == [0, *(run.end_position for run in runs[:-1])]
+        assert sum(run.samples for run in runs) == response.sent_samples
+        assert gaps or len(runs) == 1
 
     def assert_memory_is_true(self) -> None:
         """The model believes of each response what was heard of it, within 20 ms; and nothing dead was heard."""
@@ -117,14 +123,17 @@ class Actor:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
-    """Start the ring before a fake model."""
+async def scene(
+    env: Mapping[str, Mapping[str, str]] | None = None, started: Callable[[dict[str, str]], None] | None = None
+) -> AsyncIterator[Scene]:
+    """Start the ring before a fake model; `env` adds variables per service, `started` sees the addresses grow."""
     script = Script()
-    settings = {"broker": {"PARLEY_TRANSCRIPT_TIMING": "ahead"}}
-    async with (
-        FakeRealtime(script.reply, transcribe=script.transcribe) as fake,
-        Ring(RingSettings(model_url=fake.url, env=settings)) as ring,
-    ):
+    variables = {**(env or {}), "broker": {"PARLEY_TRANSCRIPT_TIMING": "ahead", **(env or {}).get("broker", {})}}
+    async with FakeRealtime(script.reply, transcribe=script.transcribe) as fake, AsyncExitStack() as stack:
+        ring = Ring(
+            RingSettings(model_url=fake.url, env=variables, notice=lambda _: started and started(ring.addresses))
+        )
+        await stack.enter_async_context(ring)
         store = Store(Redis.from_url(ring.redis_url))
         try:
             yield Scene(ring, fake, store, script)
