@@ -16,8 +16,8 @@ from clients.desktop.headless import HeadlessDevice
 from clients.desktop.sound import MIC_HZ, SPEAKER_HZ, pcm_of, samples_of
 from local.demonstration import SCENES, Say, Scene
 from local.performance import Performance, SceneReport
+from local.picture import UNICODE, draw, style_for
 from local.ring import Ring
-from local.timeline import UNICODE, draw, style_for
 from services.engine.speech import Speech as Voice
 
 PERSON_VOICE: Final = "en-us+m3"

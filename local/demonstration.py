@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Final
 
-from local.timeline import ASSISTANT, PERSON, Speech
+from local.timeline import ASSISTANT, PERSON, Speech, letters
 
 SILENT_WITHIN_MS: Final = 1_000.0
 """From the onset of "Stop!" to the last sample heard. The goal is 410 ms; a laptop that is busy gets some more."""
@@ -20,6 +21,8 @@ GOES_ON_MS: Final = 1_500.0
 AFTER_STOP_MS: Final = 2_800.0
 """Silence kept after "Stop!": Parley listens for 2.5 s, and must not answer a bare stop."""
 
+SAME_WORDS: Final = 0.7
+"""How alike what was said and what was understood have to be, from 0 to 1: "please" may be lost, the sense may not."""
 BRIEFLY: Final = 1.4
 """The synthesiser draws an "mm-hmm" out to 0.6 s at its normal speed; people take some 0.4 s."""
 
@@ -84,12 +87,26 @@ def _replies(speeches: Sequence[Speech]) -> list[Speech]:
     return [speech for speech in speeches if speech.who == ASSISTANT]
 
 
+def _misheard(speeches: Sequence[Speech], exact: bool) -> list[str]:
+    """Tell when the engine took the scene's first line for something else; other models may write it as they like."""
+    first = _person(speeches)[0]
+    if not exact or not first.understood or SequenceMatcher(None, *_plain(first)).ratio() >= SAME_WORDS:
+        return []
+    return [f"“{first.words}” was understood as “{first.understood}”"]
+
+
+def _plain(speech: Speech) -> tuple[str, str]:
+    return letters(speech.words), letters(speech.understood)
+
+
 def check_answer(speeches: Sequence[Speech], exact: bool) -> list[str]:
     """A question is answered, to the end, and with what was asked for."""
     replies = _replies(speeches)
     if not replies:
         return ["the question was not answered"]
-    failures = ["the answer was cut off although nobody interrupted it"] if any(reply.cut for reply in replies) else []
+    failures = _misheard(speeches, exact)
+    if any(reply.cut for reply in replies):
+        failures.append("the answer was cut off although nobody interrupted it")
     words = " ".join(reply.words for reply in replies)
     if not words:
         failures.append("the answer came without captions")
@@ -105,7 +122,7 @@ def check_stop(speeches: Sequence[Speech], exact: bool) -> list[str]:
     later = [reply for reply in _replies(speeches) if reply.start_ms >= stop.start_ms]
     if not heard:
         return ["the story was over before “Stop!” was said, so nothing was cut off"]
-    failures = []
+    failures = _misheard(speeches, exact)
     if not heard[-1].cut:
         failures.append("the story went on although the person said “Stop!”")
     elif (took_ms := heard[-1].end_ms - stop.start_ms) > SILENT_WITHIN_MS:
@@ -124,7 +141,7 @@ def check_backchannel(speeches: Sequence[Speech], exact: bool) -> list[str]:
     later = [reply for reply in _replies(speeches) if reply.start_ms >= hum.start_ms]
     if not heard:
         return ["the answer was over before “Mm-hmm.” was said, so nothing was proved"]
-    failures = []
+    failures = _misheard(speeches, exact)
     if heard[-1].cut:
         failures.append("an “Mm-hmm.” cut the answer off")
     elif heard[-1].end_ms - hum.end_ms < GOES_ON_MS:
@@ -139,7 +156,8 @@ def check_goodbye(speeches: Sequence[Speech], exact: bool) -> list[str]:
     replies = _replies(speeches)
     if not replies:
         return ["the goodbye was not answered"]
-    return ["the goodbye was cut off although nobody interrupted it"] if replies[-1].cut else []
+    failures = _misheard(speeches, exact)
+    return [*failures, "the goodbye was cut off although nobody interrupted it"] if replies[-1].cut else failures
 
 
 SCENES: Final = (

@@ -22,6 +22,7 @@ _MIC_PER_MS: Final = MIC_HZ / 1000
 _SOUND: Final = 0.03
 """What counts as sound in a synthesised line, as a part of its peak: its true beginning and end."""
 _LAST_WORDS_S: Final = 0.5
+_NOT_HELD: Final = "it was not held: the conversation had broken off"
 
 
 class SceneFault(Exception):
@@ -79,7 +80,9 @@ class Performance:
                 await asyncio.sleep(_LAST_WORDS_S)
                 watcher.cancel()
         except* ClientError as lost:
-            faults |= dict.fromkeys([scene.title for scene in scenes[max(0, len(begun_at) - 1) :]], _first_line(lost))
+            current = max(0, len(begun_at) - 1)
+            faults[scenes[current].title] = _first_line(lost)
+            faults |= dict.fromkeys((scene.title for scene in scenes[current + 1 :]), _NOT_HELD)
         return self._report(scenes, begun_at, faults, exact)
 
     def speeches(self) -> list[Speech]:
@@ -96,12 +99,16 @@ class Performance:
             window = (begun_at[index], ends[index]) if index < len(begun_at) else (0.0, 0.0)
             within = [speech for speech in speeches if window[0] <= speech.start_ms < window[1]]
             if scene.title in faults:
-                told = [f"the server said: {error}" for error in self._errors]
-                failures = [faults[scene.title], *told]
+                failures = [faults[scene.title], *self._what_the_server_said(faults[scene.title])]
             else:
                 failures = scene.check(within, exact)
             reports.append(SceneReport(scene.title, within, failures))
         return reports
+
+    def _what_the_server_said(self, fault: str) -> list[str]:
+        """Return the errors not told yet, unless the fault says the same already."""
+        told, self._errors = self._errors, []
+        return [f"the server said: {error}" for error in told if error not in fault]
 
     # The person
 

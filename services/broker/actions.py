@@ -46,6 +46,15 @@ class Actions:
         """Send audio to the model: the one event that is never acknowledged and needs no id."""
         self._actions.append(ToModel({"type": "input_audio_buffer.append", "audio": base64_pcm}))
 
+    def progress(self, turn: int, stage: broker.TurnProgress.Stage.ValueType, reply: int = 0) -> None:
+        """Tell vad how a turn is coming along."""
+        progress = broker.TurnProgress(turn=turn, stage=stage, reply=reply)
+        self._actions.append(broker.RespondResponse(progress=progress))
+
+    def silent(self, turn: int) -> None:
+        """Tell vad that a turn gets no spoken answer."""
+        self.progress(turn, broker.TurnProgress.STAGE_SILENT)
+
     def add(self, action: Action) -> None:
         """Add anything else."""
         self._actions.append(action)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import soxr
@@ -15,10 +16,20 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions
+from services.broker.event import Event, text
+from services.broker.faults import COMMIT_EMPTY, code_of
+from services.broker.history import History, Place
 from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, samples_of
+from services.common.errors import ProtocolFault
 
 MIN_COMMIT_MS: Final = 120
 """The model refuses to commit less than 100 ms."""
+
+TRANSCRIPT_LOST_S: Final = 15.0
+"""A turn whose words aren't known by then enters history without them."""
+
+_MAX_UNCOMMITTED: Final = 64
+"""Some servers never confirm a commit; more than this can't be under way."""
 
 
 @dataclass
@@ -26,27 +37,36 @@ class Part:
     """One committed piece of a turn: a resumed turn has several."""
 
     turn: int
-    item_id: str | None = None
+    commit_id: str
+    place: Place
+    since_s: float
+    item_id: str = ""
     transcript: str | None = None
 
 
 class Ears:
     """Appends speech to the model's input buffer, commits it, and follows the transcript of what was committed."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, actions: Actions, history: History) -> None:
+        self.transcribes = True
+        """False after a turn whose transcript never came, until one does."""
         self._actions = actions
+        self._history = history
         self._resampler: soxr.ResampleStream | None = None
         self._buffered = 0
-        self._uncommitted: deque[Part] = deque()
-        self._parts: dict[str, Part] = {}
+        self._begun = False
+        self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
+        self._pending: list[Part] = []
 
     def hear(self, pcm: bytes) -> None:
-        """Append speech at 16 kHz."""
+        """Append speech at 16 kHz. Raises ProtocolFault for half a sample."""
+        if len(pcm) % SAMPLE_BYTES:
+            raise ProtocolFault("a turn's audio holds half a sample")
         if self._resampler is None:
             self._resampler = soxr.ResampleStream(MIC_HZ, REPLY_HZ, 1, "int16", "HQ")
         self._append(self._resampler.resample_chunk(np.frombuffer(pcm, "<i2")).tobytes())
 
-    def commit(self, turn: int) -> Part:
+    def commit(self, turn: int, now_s: float) -> Part:
         """End a turn: flush what the resampler holds, fill up to what the model takes, and commit."""
         if self._resampler is not None:
             self._append(self._resampler.resample_chunk(np.zeros(0, "<i2"), last=True).tobytes())
@@ -54,10 +74,11 @@ class Ears:
         missing = samples_of(MIN_COMMIT_MS, REPLY_HZ) - self._buffered
         if missing > 0:
             self._append(bytes(missing * SAMPLE_BYTES))
-        self._actions.model("input_audio_buffer.commit")
         self._buffered = 0
-        part = Part(turn)
+        commit_id = self._actions.model("input_audio_buffer.commit")
+        part = Part(turn, commit_id, self._history.reserve(), now_s if self._begun else math.inf)
         self._uncommitted.append(part)
+        self._pending.append(part)
         return part
 
     def forget(self) -> None:
@@ -67,50 +88,75 @@ class Ears:
             self._buffered = 0
             self._actions.model("input_audio_buffer.clear")
 
-    def type(self, turn: int, text: str) -> None:
+    def type(self, turn: int, words: str) -> None:
         """Take a typed turn."""
-        content = [{"type": "input_text", "text": text}]
+        content = [{"type": "input_text", "text": words}]
         item = {"type": "message", "role": "user", "content": content}
         self._actions.model("conversation.item.create", item=item)
-        self._say(turn, text, "")
+        self._say(turn, self._history.reserve(), words, "")
 
-    def from_model(self, event: dict[str, Any]) -> Part | None:
+    def from_model(self, event: Event) -> Part | None:
         """Take an event about the person's words; return the part whose transcript is complete by it."""
-        kind = event.get("type") or ""
+        kind, item_id = text(event, "type"), text(event, "item_id")
         if kind == "input_audio_buffer.committed" and self._uncommitted:
-            committed = self._uncommitted.popleft()
-            committed.item_id = event.get("item_id") or ""
-            self._parts[committed.item_id] = committed
-        part = self._parts.get(event.get("item_id") or "-")
-        if part is None or part.transcript is not None:
+            self._uncommitted.popleft().item_id = item_id
+            return None
+        part = next((part for part in self._pending if item_id and part.item_id == item_id), None)
+        if part is None:
             return None
         if kind == "conversation.item.input_audio_transcription.delta":
-            self._caption(part.turn, event.get("delta") or "", final=False)
+            self._caption(part.turn, text(event, "delta"), final=False)
         elif kind == "conversation.item.input_audio_transcription.completed":
-            part.transcript = (event.get("transcript") or "").strip()
+            return self._understand(part, text(event, "transcript").strip(), transcribes=True)
         elif kind == "conversation.item.input_audio_transcription.failed":
+            return self._understand(part, "", transcribes=True)
+        return None
+
+    def refused(self, error: Event) -> Part | None:
+        """Take an error; if the model refused a commit by it, return the part that is none."""
+        event_id = text(error, "event_id")
+        part = next((part for part in self._uncommitted if part.commit_id == event_id), None)
+        if part is None and code_of(error) == COMMIT_EMPTY and not event_id and self._uncommitted:
+            part = self._uncommitted[0]
+        if part is not None:
+            self._uncommitted.remove(part)
+            self._pending.remove(part)
             part.transcript = ""
-        if part.transcript is None:
-            return None
-        self._say(part.turn, part.transcript, part.item_id or "")
+            self._history.fill(part.place, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))
         return part
 
-    def refused(self) -> Part | None:
-        """The model had nothing to commit; return the part that is none."""
-        return self._uncommitted.popleft() if self._uncommitted else None
+    def begin(self, now_s: float) -> None:
+        """The model begins to listen: only now can it be late with a transcript."""
+        self._begun = True
+        for part in self._pending:
+            part.since_s = now_s
+
+    def expire(self, now_s: float) -> list[Part]:
+        """Give up the transcripts that have been waited for long enough; return their parts."""
+        late = [part for part in self._pending if now_s - part.since_s > TRANSCRIPT_LOST_S]
+        return [self._understand(part, "", transcribes=False) for part in late]
+
+    def _understand(self, part: Part, transcript: str, *, transcribes: bool) -> Part:
+        self.transcribes = transcribes
+        part.transcript = transcript
+        self._pending.remove(part)
+        self._say(part.turn, part.place, transcript, part.item_id)
+        return part
 
     def _append(self, pcm: bytes) -> None:
         if pcm:
             self._buffered += len(pcm) // SAMPLE_BYTES
             self._actions.append_audio(base64.b64encode(pcm).decode())
 
-    def _say(self, turn: int, text: str, item_id: str) -> None:
-        """Put the words into history and captions; then the turn's audio need not be kept."""
-        role = session.HistoryItem.ROLE_USER
-        self._actions.add(session.HistoryItem(role=role, text=text, turn=turn, item=item_id))
-        self._actions.add(broker.RespondResponse(answered=broker.Answered(turn=turn)))
-        self._caption(turn, text, final=True)
+    def _say(self, turn: int, place: Place, words: str, item_id: str) -> None:
+        """Put the words into history and captions; then the turn's audio need not be kept.
 
-    def _caption(self, turn: int, text: str, *, final: bool) -> None:
-        caption = client.Caption(who=client.Caption.WHO_USER, text=text, final=final, turn=turn)
+        A turn that nobody could transcribe stands there without words, so that its answer has a question.
+        """
+        item = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text=words, turn=turn, item=item_id)
+        self._history.fill(place, item, broker.RespondResponse(answered=broker.Answered(turn=turn)))
+        self._caption(turn, words, final=True)
+
+    def _caption(self, turn: int, words: str, *, final: bool) -> None:
+        caption = client.Caption(who=client.Caption.WHO_USER, text=words, final=final, turn=turn)
         self._actions.add(egress.SpeakRequest(caption=caption))

@@ -8,6 +8,7 @@ that its words can be heard, and the rest is estimated from the share of the aud
 from __future__ import annotations
 
 from typing import Final
+from unicodedata import east_asian_width
 
 from services.common.audio import REPLY_HZ
 
@@ -21,6 +22,7 @@ class Words:
     def __init__(self, *, aligned: bool) -> None:
         self._aligned = aligned
         self._pieces: list[tuple[int, str]] = []
+        self._chars = 0
 
     @property
     def text(self) -> str:
@@ -29,7 +31,7 @@ class Words:
 
     def add(self, piece: str, received: int) -> int:
         """Take a transcript delta that arrived after `received` samples; return when its words are heard."""
-        before = len(self.text)
+        before, self._chars = self._chars, self._chars + len(piece)
         self._pieces.append((received, piece))
         return received if self._aligned else max(received, int(before / CHARS_PER_S * REPLY_HZ))
 
@@ -49,16 +51,22 @@ class Words:
         return "".join(piece for _, piece in self._pieces[:count]).strip()
 
     def _estimate(self, position: int, samples: int, complete: bool) -> str:
-        arrived = "".join(piece for start, piece in self._pieces if start <= position)
+        arrived = sum(len(piece) for start, piece in self._pieces if start <= position)
         if complete and samples:
-            chars = int(len(self.text) * position / samples)
+            chars = int(self._chars * position / samples)
         else:
             chars = int(position / REPLY_HZ * CHARS_PER_S)
-        return _whole_words(self.text, min(chars, len(arrived)))
+        return _whole_words(self.text, min(chars, arrived))
 
 
 def _whole_words(text: str, chars: int) -> str:
     """Return the words that end within the first `chars` characters."""
-    if chars >= len(text) or text[chars : chars + 1].isspace():
-        return text[:chars].strip()
-    return text[:chars].rpartition(" ")[0].strip()
+    chars = max(min(chars, len(text)), 0)
+    while not _is_boundary(text, chars):
+        chars -= 1
+    return text[:chars].strip()
+
+
+def _is_boundary(text: str, at: int) -> bool:
+    """Say whether a word may end before character `at`: at a space, or after a letter of a script without spaces."""
+    return at in (0, len(text)) or text[at].isspace() or east_asian_width(text[at - 1]) in "WF"

@@ -11,6 +11,9 @@ from services.common.audio import REPLY_HZ, SAMPLE_BYTES, ms_of
 AHEAD_SAMPLES: Final = 120 * REPLY_HZ
 """How far the broker runs ahead of playout; egress holds no more."""
 
+PIECE_SAMPLES: Final = REPLY_HZ
+"""The most that goes to egress in one message: some models give a whole reply in one event, and gRPC takes 1 MiB."""
+
 
 @dataclass
 class Item:
@@ -22,6 +25,8 @@ class Item:
     content_index: int = 0
     samples: int = 0
     is_done: bool = False
+    rest: bytes = b""
+    """Half a sample, where the model cuts its audio anywhere."""
 
     @property
     def end(self) -> int:
@@ -65,25 +70,35 @@ class Reply:
         return " ".join(item.words.text.strip() for item in self.items if item.words.text.strip())
 
     def item(self, item_id: str) -> Item:
-        """Return the item, begun where the reply stands when it is new."""
-        for item in self.items:
-            if item.id == item_id:
-                return item
-        self.items.append(Item(item_id, self.received, Words(aligned=self._aligned)))
-        return self.items[-1]
+        """Return the item, begun when it is new; before its first sample it begins where the reply stands."""
+        item = self.find(item_id)
+        if item is None:
+            item = Item(item_id, self.received, Words(aligned=self._aligned))
+            self.items.append(item)
+        elif not item.samples:
+            item.start = self.received
+        return item
+
+    def find(self, item_id: str) -> Item | None:
+        """Return the item, or None."""
+        return next((item for item in self.items if item.id == item_id), None)
 
     def add_audio(self, item_id: str, content_index: int, pcm: bytes) -> None:
-        """Take samples of an item."""
+        """Take samples of an item. Where the next one sounds the ones before are over."""
         item = self.item(item_id)
-        if not item.samples:
-            item.start = self.received
+        pcm = item.rest + pcm
+        whole = len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES
+        pcm, item.rest = pcm[:whole], pcm[whole:]
         item.content_index = content_index
+        if not item.samples:
+            for earlier in self.items[: self.items.index(item)]:
+                earlier.is_done = True
         self._pcm += pcm
         item.samples += len(pcm) // SAMPLE_BYTES
 
     def forward(self) -> tuple[int, bytes] | None:
         """Return (position, samples) that egress should have now, and count them as sent; None when it has enough."""
-        until = min(self.received, self.played + AHEAD_SAMPLES)
+        until = min(self.received, self.played + AHEAD_SAMPLES, self.sent + PIECE_SAMPLES)
         if until <= self.sent:
             return None
         position, low = self.sent, (self.sent - self._start) * SAMPLE_BYTES
@@ -103,14 +118,19 @@ class Reply:
         """Return how far it has probably been played: the last report extrapolated, never beyond what was sent."""
         if self.played_at_s is None:
             return 0
-        return min(self.played + int((now_s - self.played_at_s) * REPLY_HZ), self.sent)
+        return min(self.played + int(max(now_s - self.played_at_s, 0) * REPLY_HZ), self.sent)
+
+    def let_go(self) -> None:
+        """Forget its audio: nobody will ask for it again."""
+        self._start = self.received
+        self._pcm.clear()
 
     def heard_text(self, position: int) -> str:
         """Return the words heard when it was played up to `position`."""
         heard = [
             item.words.heard(position - item.start, item.samples, complete=item.is_done)
             for item in self.items
-            if position > item.start
+            if item.samples and position > item.start
         ]
         return " ".join(text for text in heard if text)
 

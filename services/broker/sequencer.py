@@ -8,6 +8,12 @@ from typing import Final
 REQUEST_TIMEOUT_S: Final = 10.0
 """A request that is neither taken nor refused for this long is lost."""
 
+SILENCE_TIMEOUT_S: Final = 30.0
+"""A response of which nothing comes for this long will not end by itself either."""
+
+CANCEL_TIMEOUT_S: Final = 5.0
+"""A cancelled response whose end isn't told for this long is taken for ended."""
+
 
 class Slot(Enum):
     """Where the one response is."""
@@ -15,6 +21,8 @@ class Slot(Enum):
     FREE = "free"
     REQUESTED = "requested"
     ACTIVE = "active"
+    CANCELLED = "cancelled"
+    """It was told to end; the model has not said that it did."""
 
 
 class Sequencer:
@@ -27,12 +35,10 @@ class Sequencer:
     def __init__(self) -> None:
         self.slot = Slot.FREE
         self.response_id: str | None = None
-        self.turn = 0
-        """The turn that the response in the slot answers."""
         self._wish: int | None = None
         self._holds = 0
         self._request_id: str | None = None
-        self._requested_s = 0.0
+        self._news_s = 0.0
 
     def want(self, turn: int) -> None:
         """Wish for an answer to `turn`."""
@@ -62,36 +68,52 @@ class Sequencer:
 
     def requested(self, request_id: str, now_s: float) -> None:
         """Note that a response was asked for."""
-        self.turn, self._wish = self._wish or 0, None
-        self.slot, self._request_id, self._requested_s = Slot.REQUESTED, request_id, now_s
-        self.response_id = None
+        self._wish, self.response_id = None, None
+        self.slot, self._request_id, self._news_s = Slot.REQUESTED, request_id, now_s
 
-    def created(self, response_id: str) -> None:
-        """Note that the model began a response."""
-        self.slot, self.response_id = Slot.ACTIVE, response_id
+    def created(self, response_id: str, now_s: float) -> None:
+        """Note that the model began the response."""
+        self.slot, self.response_id, self._news_s = Slot.ACTIVE, response_id, now_s
+
+    def heard_of(self, response_id: str, now_s: float) -> None:
+        """Note that something came of a response."""
+        if self.slot is Slot.ACTIVE and self.response_id == response_id:
+            self._news_s = now_s
+
+    def cancel(self, now_s: float) -> bool:
+        """Note that the response in the slot is being cancelled; False when there is none to cancel (any more)."""
+        if self.slot is not Slot.ACTIVE:
+            return False
+        self.slot, self._news_s = Slot.CANCELLED, now_s
+        return True
 
     def done(self, response_id: str) -> None:
         """Note that a response ended; a late word about another one changes nothing."""
-        if self.slot is Slot.ACTIVE and self.response_id in (response_id, None):
+        if self.slot in (Slot.ACTIVE, Slot.CANCELLED) and self.response_id in (response_id, None):
             self.slot, self.response_id = Slot.FREE, None
 
-    def refused(self, event_id: str | None, *, busy: bool) -> bool:
-        """Take an error; say whether it refused our request. With `busy` it is wished for again, unless outdated.
+    def refused(self, event_id: str, *, busy: bool) -> bool:
+        """Take an error; say whether it refused our request.
 
-        The model dropped the request; it is made again when the response in its way, whose id we may not know, is
-        done, or after the timeout.
+        With `busy` the slot stays taken until the response in the way, whose id we may not know, is done, or the
+        timeout is over. "Busy" needs no event id to be understood: nothing else is answered so.
         """
-        if self.slot is not Slot.REQUESTED or event_id != self._request_id:
+        ours = event_id == self._request_id or (busy and not event_id)
+        if self.slot is not Slot.REQUESTED or not ours:
             return False
         self.slot, self.response_id = (Slot.ACTIVE if busy else Slot.FREE), None
-        if busy and self._wish is None:
-            self._wish = self.turn
         return True
 
     def expire(self, now_s: float) -> bool:
-        """Free the slot of a request that was lost; say whether one was."""
-        waits = self.slot is Slot.REQUESTED or (self.slot is Slot.ACTIVE and self.response_id is None)
-        lost = waits and now_s - self._requested_s > REQUEST_TIMEOUT_S
+        """Free the slot of a response that was lost; say whether one was."""
+        lost = self.slot is not Slot.FREE and now_s - self._news_s > self._patience_s
         if lost:
-            self.slot = Slot.FREE
+            self.slot, self.response_id = Slot.FREE, None
         return lost
+
+    @property
+    def _patience_s(self) -> float:
+        if self.slot is Slot.CANCELLED:
+            return CANCEL_TIMEOUT_S
+        unknown = self.slot is Slot.REQUESTED or self.response_id is None
+        return REQUEST_TIMEOUT_S if unknown else SILENCE_TIMEOUT_S

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -58,10 +58,10 @@ class BrokerServer(rpc.BrokerServiceServicer):
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], context: Context
     ) -> None:
         thinking = Thinking(opened.session, Conversation(aligned=self._model.aligned))
-        speak = egress_rpc.EgressServiceStub(self._channels.to(opened.route.egress)).Speak()
         async with AsyncExitStack() as stack:
             superseded = Superseded("another stream took the session")
             stack.enter_context(self._sessions.claim(opened, lambda: thinking.close(superseded)))
+            speak = egress_rpc.EgressServiceStub(self._channels.to(opened.route.egress)).Speak()
             to_egress = stack.enter_context(dialled("egress", speak, thinking.to_egress, _egress_beat))
             thinking.to_egress.control(egress.SpeakRequest(open=opened))
             from_vad = Link("vad", requests, context.write, thinking.to_vad, _vad_beat)
@@ -72,18 +72,18 @@ class BrokerServer(rpc.BrokerServiceServicer):
             background = [
                 _converse(thinking, self._model),
                 thinking.tick(),
-                thinking.keep_notes(self._store),
                 _announce(thinking),
             ]
+            keeping = await stack.enter_async_context(_running(thinking.keep_notes(self._store)))
             fault = await run_together(links, background, thinking.close)
-            await thinking.flush_notes(self._store)
+            await thinking.notes_kept(keeping)
         log.info("session %s ended: %s", opened.session, fault.message if fault else "well")
 
 
 async def _converse(thinking: Thinking, model: ModelSettings) -> None:
     """Hold the model's connection while the session lasts. What the person says meanwhile waits in the outbox."""
     async with model_session(model) as socket:
-        thinking.model_ready.set()
+        thinking.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(socket.run(thinking.from_model))
@@ -102,6 +102,15 @@ async def _announce(thinking: Thinking) -> None:
     await thinking.model_ready.wait()
     thinking.to_vad.control(wire.RespondResponse(ready=stream_pb2.StreamReady()))
     await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a task that ends with the block, at the latest."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        yield task
+        task.cancel()
 
 
 def _egress_beat(number: int) -> egress.SpeakRequest:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from parley.v1 import broker_service_pb2 as wire
@@ -14,7 +15,7 @@ from parley.v1 import session_pb2, stream_pb2
 from services.broker.actions import Action, RaiseFloor, ToModel
 from services.broker.conversation import Conversation
 from services.broker.realtime import RealtimeSocket
-from services.common.errors import ParleyError, PeerLost, RemoteFault, StoreLost
+from services.common.errors import ParleyError, PeerLost, RemoteFault, StoreLost, Superseded
 from services.common.outbox import Outbox
 from services.common.store import Store
 
@@ -24,6 +25,9 @@ _OUTBOX_MESSAGES: Final = 8_000
 _NOTES: Final = 1_000
 _TICK_S: Final = 0.05
 _CONTROL: Final = frozenset({"interrupt"})
+
+KEEPING_S: Final = 2.0
+"""How long the last notes of a session may take: with Redis away it must still end."""
 
 
 class Thinking:
@@ -38,7 +42,12 @@ class Thinking:
         self.model_ready = asyncio.Event()
         self._core = core
         self._clock = clock
-        self._notes: asyncio.Queue[session_pb2.HistoryItem | RaiseFloor] = asyncio.Queue(_NOTES)
+        self._notes: asyncio.Queue[session_pb2.HistoryItem | RaiseFloor | None] = asyncio.Queue(_NOTES)
+
+    def begin(self) -> None:
+        """The model is ready."""
+        self.model_ready.set()
+        self._carry_out(self._core.begin(self._clock()))
 
     def from_vad(self, request: wire.RespondRequest) -> None:
         """Take a message of the Respond stream."""
@@ -72,9 +81,21 @@ class Thinking:
             await socket.send(event)
 
     async def keep_notes(self, store: Store) -> None:
-        """Write history and floors, in order. With Redis away they are lost to takeover, not to the conversation."""
-        while True:
-            await self._write(store, await self._notes.get())
+        """Write history and floors, in order, until `notes_kept`.
+
+        With Redis away they are lost to takeover, not to the conversation.
+        """
+        while (note := await self._notes.get()) is not None:
+            await self._write(store, note)
+
+    async def notes_kept(self, keeping: asyncio.Task[None]) -> None:
+        """Let `keeping`, the task of `keep_notes`, write what is left at the end of a session, but not for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEEPING_S):
+                await self._notes.put(None)
+                await keeping
+                return
+        log.warning("session %s: Redis did not take the last of its history in %g s", self.session, KEEPING_S)
 
     async def _write(self, store: Store, note: session_pb2.HistoryItem | RaiseFloor) -> None:
         try:
@@ -88,18 +109,12 @@ class Thinking:
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into every outbox."""
         self._carry_out(self._core.close(self._clock()))
-        reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
-        end = stream_pb2.StreamEnd(reason=reason, detail=fault.message if fault else "")
+        end = stream_pb2.StreamEnd(reason=_reason(fault), detail=fault.message if fault else "")
         if fault is not None:
             self.to_vad.control(wire.RespondResponse(error=fault.to_wire()))
         self.to_vad.close(wire.RespondResponse(end=end))
         self.to_egress.close(egress.SpeakRequest(end=end))
         self.to_model.close()
-
-    async def flush_notes(self, store: Store) -> None:
-        """Write what is left at the end of a session."""
-        while not self._notes.empty():
-            await self._write(store, self._notes.get_nowait())
 
     def _carry_out(self, actions: list[Action]) -> None:
         for action in actions:
@@ -123,3 +138,10 @@ class Thinking:
             self._notes.put_nowait(note)
         except asyncio.QueueFull:
             log.warning("session %s: Redis is so slow that history is lost", self.session)
+
+
+def _reason(fault: ParleyError | None) -> stream_pb2.StreamEnd.Reason.ValueType:
+    if fault is None:
+        return stream_pb2.StreamEnd.REASON_DONE
+    superseded = isinstance(fault, Superseded)
+    return stream_pb2.StreamEnd.REASON_SUPERSEDED if superseded else stream_pb2.StreamEnd.REASON_FAILED

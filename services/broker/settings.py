@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from services.common.errors import SettingsFault
 from services.common.settings import CommonSettings, Environment
@@ -16,6 +16,7 @@ INSTRUCTIONS: Final = (
     "You are a friendly voice assistant. Speak naturally and briefly, in the language of the person. "
     "When you are cut off, don't start over: listen, and answer what the person says now."
 )
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,12 @@ class ModelSettings:
         Raises:
             SettingsFault: the URL is not ws:// or wss://, or a key would travel unencrypted to another machine.
         """
-        key = env.text("OPENAI_API_KEY")
-        url = env.text("PARLEY_MODEL_URL", OPENAI_URL if key else ENGINE_URL)
-        parts = urlsplit(url)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise SettingsFault(f"PARLEY_MODEL_URL={url!r} must begin with ws:// or wss:// and name a host.")
-        if key and parts.scheme == "ws" and not local:
+        key = env.text("OPENAI_API_KEY").strip()
+        url = env.text("PARLEY_MODEL_URL", OPENAI_URL if key else ENGINE_URL).strip()
+        parts = _checked(url)
+        if key and not (key.isascii() and key.isprintable()):
+            raise SettingsFault("OPENAI_API_KEY holds characters that no key has; copy it again.")
+        if key and parts.scheme == "ws" and parts.hostname not in _LOCAL:
             raise SettingsFault(f"PARLEY_MODEL_URL={url!r} would send the key unencrypted: use wss://.")
         timing = env.text("PARLEY_TRANSCRIPT_TIMING", "ahead" if parts.scheme == "wss" else "aligned")
         if timing not in ("aligned", "ahead"):
@@ -62,10 +62,21 @@ class ModelSettings:
         )
 
     @property
+    def place(self) -> str:
+        """The URL as it may be shown: without user, password and query, where some servers take their keys."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    @property
+    def is_local(self) -> bool:
+        """True when the model runs on this machine: no proxy stands between."""
+        return urlsplit(self.url).hostname in _LOCAL
+
+    @property
     def full_url(self) -> str:
         """The URL with the model in its query, unless it names one itself."""
         parts = urlsplit(self.url)
-        query = dict(parse_qsl(parts.query))
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
         query.setdefault("model", self.model)
         return urlunsplit(parts._replace(query=urlencode(query)))
 
@@ -86,6 +97,20 @@ class ModelSettings:
                 "output": {"format": pcm, "voice": self.voice},
             },
         }
+
+
+def _checked(url: str) -> SplitResult:
+    """Split the model's URL. Raises SettingsFault when nothing can be reached by it."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0 and not parts.fragment
+    except ValueError:  # a port that is no number, a bracket that isn't closed
+        usable = False
+    if not usable:
+        raise SettingsFault(
+            f"PARLEY_MODEL_URL={url!r} must be like {ENGINE_URL} or {OPENAI_URL}: ws:// or wss://, a host."
+        )
+    return parts
 
 
 @dataclass(frozen=True)

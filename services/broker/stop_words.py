@@ -8,18 +8,26 @@ from typing import Final
 BARE_STOP_MS: Final = 1_200
 """An interruption with more speech than this says something that wants an answer."""
 
-_STOP: Final = frozenset(
-    """stop, wait, quiet, silence, enough, hush, pause, hold on, hang on, be quiet, shut up, stop it, stop that,
-    stop talking, stop now, that's enough, one moment, just a moment, one second, hold it, never mind, hey, please,
-    stop there""".replace("\n    ", " ").split(", ")
+_PHRASES: Final = (
+    "just a moment, just a second, just a minute, stop talking right now, stop talking, that's enough, thats enough, "
+    "wait a moment, wait a second, wait a minute, one moment, one second, one minute, a moment, a second, a minute, "
+    "hold on, hold it, hang on, be quiet, shut up, stop it, stop that, stop there, never mind, "
+    "stop, wait, quiet, silence, enough, hush, pause, hey"
 )
-_FILLERS: Final = frozenset({"please", "now", "okay", "ok", "oh", "uh", "um", "just", "hey", "no"})
+_STOPS: Final = [phrase.split() for phrase in _PHRASES.split(", ")]
+"""Longer ones before those that they begin with."""
+
+_FILLERS: Final = frozenset({"please", "now", "okay", "ok", "oh", "uh", "um", "just", "no"})
 
 
 def is_bare_stop(text: str) -> bool:
-    """Say whether the words only ask for silence: "Stop!", "okay, stop please", "wait"."""
-    words = re.sub(r"[^a-z' ]+", " ", text.lower()).split()
-    if " ".join(words) in _STOP:
-        return True
-    core = [word for word in words if word not in _FILLERS]
-    return bool(core) and (" ".join(core) in _STOP or set(core) <= {"stop", "wait", "quiet"})
+    """Say whether the words only ask for silence: "Stop!", "okay, stop please", "wait, wait a second"."""
+    words = re.sub(r"[^\w']+", " ", text.lower().replace("’", "'")).split()
+    stops = 0
+    while words:
+        phrase = next((stop for stop in _STOPS if words[: len(stop)] == stop), None)
+        if phrase is None and words[0] not in _FILLERS:
+            return False
+        stops += phrase is not None
+        words = words[len(phrase) if phrase else 1 :]
+    return stops > 0

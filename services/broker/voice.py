@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
-from typing import Any
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
-from services.broker.actions import Actions
+from services.broker.actions import Action, Actions
+from services.broker.event import Event, count, text
+from services.broker.history import History, Place
 from services.broker.reply import Reply
 from services.common.audio import REPLY_HZ, ms_of
 
@@ -21,28 +21,37 @@ Stages = list[client.TurnReport.Stage]
 class Voice:
     """All replies that may still be heard. Everything of a dead one is dropped by its response's id, however late."""
 
-    def __init__(self, actions: Actions, *, aligned: bool) -> None:
+    def __init__(self, actions: Actions, history: History, *, aligned: bool) -> None:
         self._actions = actions
+        self._history = history
         self._aligned = aligned
         self.minted = 0
         self._replies: dict[int, Reply] = {}
+        self._places: dict[int, Place] = {}
         self._responses: dict[str, Reply] = {}
+        self._disowned: set[str] = set()
 
     def mint(self, turn: int) -> Reply:
         """Return a new reply, numbered above every other."""
         self.minted += 1
         reply = Reply(self.minted, turn, aligned=self._aligned)
         self._replies[reply.number] = reply
+        self._places[reply.number] = self._history.reserve()
         return reply
 
     def bind(self, reply: Reply, response_id: str) -> None:
-        """Note which response a reply is."""
+        """Note which response a reply is, until `unbind`."""
         reply.response_id = response_id
         self._responses[response_id] = reply
 
-    def of_response(self, response_id: str | None) -> Reply | None:
-        """Return the reply of a response."""
-        return self._responses.get(response_id or "")
+    def unbind(self, response_id: str) -> Reply | None:
+        """Note that nothing more comes of a response; return its reply."""
+        self._disowned.clear()
+        return self._responses.pop(response_id, None)
+
+    def of_response(self, response_id: str) -> Reply | None:
+        """Return the reply of a response that has not ended."""
+        return self._responses.get(response_id)
 
     def living(self) -> list[Reply]:
         """Return the replies that may still be heard, oldest first."""
@@ -50,67 +59,73 @@ class Voice:
 
     # From the model.
 
-    def item_added(self, reply: Reply, item: dict[str, Any]) -> None:
+    def item_added(self, reply: Reply, item: Event) -> None:
         """Take an item of a response; one of a dead reply is forgotten at once."""
-        if item.get("type") != "message" or not item.get("id"):
-            return
-        if reply.is_dead:
-            self._actions.model("conversation.item.delete", item_id=item["id"])
-        else:
-            reply.item(item["id"])
+        if text(item, "type") == "message" and text(item, "id"):
+            self._lives(reply, text(item, "id"))
 
-    def audio(self, reply: Reply, event: dict[str, Any], stages: Stages) -> bool:
-        """Take an audio delta; say whether it was the reply's first. `stages` go with the first."""
+    def audio(self, reply: Reply, event: Event, stages: Stages) -> None:
+        """Take an audio delta. `stages` go with the first."""
+        item_id = text(event, "item_id")
         try:
-            pcm = base64.b64decode(event.get("delta") or "", validate=True)
-        except binascii.Error:
-            return False
-        pcm = pcm[: len(pcm) // 2 * 2]
-        if reply.is_dead or not pcm:
-            return False
-        first = not reply.received
-        if first:
+            pcm = base64.b64decode(text(event, "delta"), validate=True)
+        except ValueError:
+            return
+        if not pcm or not item_id or not self._lives(reply, item_id):
+            return
+        if not reply.received:
             started = egress.ReplyStarted(reply=reply.number, turn=reply.turn, stages=stages)
             self._actions.add(egress.SpeakRequest(reply_started=started))
-        reply.add_audio(event["item_id"], event.get("content_index") or 0, pcm)
+        reply.add_audio(item_id, count(event, "content_index"), pcm)
         self._forward(reply)
-        return first
 
-    def words(self, reply: Reply, event: dict[str, Any]) -> None:
+    def words(self, reply: Reply, event: Event) -> None:
         """Take a transcript delta."""
-        text = event.get("delta") or ""
-        if reply.is_dead or not text:
-            return
-        item = reply.item(event["item_id"])
-        position = item.start + item.words.add(text, item.samples)
-        self._caption(reply, text, position, final=False)
+        piece, item_id = text(event, "delta"), text(event, "item_id")
+        if piece and item_id and self._lives(reply, item_id):
+            item = reply.item(item_id)
+            position = item.start + item.words.add(piece, item.samples)
+            self._caption(reply, piece, position, final=False)
 
     def item_done(self, reply: Reply, item_id: str) -> None:
         """Take the end of an item's audio."""
-        if not reply.is_dead:
-            reply.item(item_id).is_done = True
+        item = reply.find(item_id)
+        if item is not None and not reply.is_dead:
+            item.is_done = True
 
     def done(self, reply: Reply) -> None:
         """Take the end of a response that was not cancelled."""
-        if reply.is_dead:
-            return
         reply.is_complete = True
         for item in reply.items:
             item.is_done = True
         self._finish(reply)
 
+    def _lives(self, reply: Reply, item_id: str) -> bool:
+        """Say whether an item's reply lives, and note it there; the model must forget a new one of a dead reply."""
+        if not reply.is_dead:
+            reply.item(item_id)
+        elif reply.find(item_id) is None and item_id not in self._disowned:
+            self._disowned.add(item_id)
+            self._actions.model("conversation.item.delete", item_id=item_id)
+        return not reply.is_dead
+
     # From the listener.
 
     def played(self, played: egress.Played, now_s: float) -> None:
-        """Take a playback report: more may be sent; a reply played to its end enters history."""
+        """Take a playback report: more may be sent; a reply played to its end enters history.
+
+        Replies are played one after another: one that was whole was also heard whole when a later one sounds.
+        """
         reply = self._replies.get(played.reply)
         if reply is None or reply.is_dead:
             return
+        for earlier in self.living():
+            if earlier.number < reply.number and earlier.is_complete:
+                self._remember(earlier, earlier.text, earlier.received, interrupted=False)
         reply.note_played(played.position, now_s)
         self._forward(reply)
         if played.ended and reply.is_complete and reply.sent == reply.received:
             self._remember(reply, reply.text, reply.received, interrupted=False)
-            self._forget(reply)
 
     def kill(self, floor: int) -> list[Reply]:
         """Drop every reply up to `floor`: nothing more of it goes out. Return those that were living."""
@@ -129,25 +144,29 @@ class Voice:
             if reply.number == heard_reply:
                 end = min(position, reply.sent)
             else:
-                end = reply.received if reply.number < heard_reply else 0
+                end = reply.sent if reply.number < heard_reply else 0
+            interrupted = end < reply.received or not reply.is_complete
             self._cut(reply, end)
-            text = reply.heard_text(end)
-            self._caption(reply, text, end, final=True, interrupted=True)
-            if end:
-                self._remember(reply, text, end, interrupted=True)
-            self._forget(reply)
+            words = reply.heard_text(end)
+            if reply.items:
+                self._caption(reply, words, end, final=True, interrupted=interrupted)
+            if ms_of(end, REPLY_HZ) >= 1:
+                self._remember(reply, words, end, interrupted=interrupted)
+            else:
+                self._forget(reply)
 
     def erase(self, dead: Iterable[Reply]) -> None:
         """Make the model forget dead replies altogether: the turn they answered goes on."""
         for reply in dead:
-            for item in reply.items:
-                self._actions.model("conversation.item.delete", item_id=item.id)
-            self._caption(reply, "", 0, final=True, interrupted=True)
+            self._cut(reply, 0)
+            if reply.items:
+                self._caption(reply, "", 0, final=True, interrupted=True)
             self._forget(reply)
 
     def discard(self, reply: Reply) -> None:
-        """Give a reply up of which nothing was ever sent."""
+        """Give a reply up of which nothing was ever sent; the model forgets what it thinks it said."""
         reply.is_dead = True
+        self._cut(reply, 0)
         self._forget(reply)
 
     def _cut(self, reply: Reply, end: int) -> None:
@@ -165,10 +184,12 @@ class Voice:
     # To egress and history.
 
     def _forward(self, reply: Reply) -> None:
-        if (piece := reply.forward()) is not None:
+        before = reply.sent
+        while (piece := reply.forward()) is not None:
             position, pcm = piece
             message = audio.ReplyAudio(reply=reply.number, position=position, pcm=pcm)
             self._actions.add(egress.SpeakRequest(audio=message))
+        if reply.sent > before:
             self._finish(reply)
 
     def _finish(self, reply: Reply) -> None:
@@ -178,10 +199,10 @@ class Voice:
             ended = audio.ReplyEnded(reply=reply.number, samples=reply.received)
             self._actions.add(egress.SpeakRequest(reply_ended=ended))
 
-    def _caption(self, reply: Reply, text: str, position: int, *, final: bool, interrupted: bool = False) -> None:
+    def _caption(self, reply: Reply, words: str, position: int, *, final: bool, interrupted: bool = False) -> None:
         caption = client.Caption(
             who=client.Caption.WHO_ASSISTANT,
-            text=text,
+            text=words,
             final=final,
             reply=reply.number,
             turn=reply.turn,
@@ -190,19 +211,21 @@ class Voice:
         )
         self._actions.add(egress.SpeakRequest(caption=caption))
 
-    def _remember(self, reply: Reply, text: str, samples: int, *, interrupted: bool) -> None:
-        self._actions.add(
-            session.HistoryItem(
-                role=session.HistoryItem.ROLE_ASSISTANT,
-                text=text,
-                turn=reply.turn,
-                reply=reply.number,
-                item=reply.items[0].id if reply.items else "",
-                heard_ms=int(ms_of(samples, REPLY_HZ)),
-                interrupted=interrupted,
-            )
+    def _remember(self, reply: Reply, words: str, samples: int, *, interrupted: bool) -> None:
+        item = session.HistoryItem(
+            role=session.HistoryItem.ROLE_ASSISTANT,
+            text=words,
+            turn=reply.turn,
+            reply=reply.number,
+            item=reply.items[0].id if reply.items else "",
+            heard_ms=int(ms_of(samples, REPLY_HZ)),
+            interrupted=interrupted,
         )
+        self._forget(reply, item)
 
-    def _forget(self, reply: Reply) -> None:
-        # The response stays known, so that its stragglers are recognised as dead.
+    def _forget(self, reply: Reply, *history: Action) -> None:
+        # Its response stays bound until the model has ended it, so that stragglers are recognised as dead.
         self._replies.pop(reply.number, None)
+        reply.let_go()
+        if (place := self._places.pop(reply.number, None)) is not None:
+            self._history.fill(place, *history)

@@ -33,6 +33,7 @@ class Outbox(Generic[T]):
     def __init__(self, max_audio: int, *, drop_oldest: bool = False, max_control: int = 1000) -> None:
         self._control: deque[T] = deque()
         self._audio: deque[T] = deque()
+        self._last: deque[T] = deque(maxlen=1)
         self._max_audio = max_audio
         self._max_control = max_control
         self._drop_oldest = drop_oldest
@@ -76,7 +77,7 @@ class Outbox(Generic[T]):
         return self._closed
 
     def clear_audio(self) -> int:
-        """Forget waiting audio and say how many messages went."""
+        """Forget waiting audio and say how many messages went. The last message stays."""
         count = len(self._audio)
         self._audio.clear()
         return count
@@ -85,19 +86,19 @@ class Outbox(Generic[T]):
         """Send what waits, then `last`, then end. Later puts are ignored."""
         if not self._closed:
             if last is not None:
-                self._audio.append(last)
+                self._last.append(last)
             self._closed = True
             self._wake.set()
 
     def __len__(self) -> int:
-        return len(self._control) + len(self._audio)
+        return len(self._control) + len(self._audio) + len(self._last)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield what is to be sent; end when closed and empty. For the one writer task."""
         while True:
-            while self._control or self._audio:
+            while lane := self._control or self._audio or self._last:
                 self.statistics.sent += 1
-                yield self._control.popleft() if self._control else self._audio.popleft()
+                yield lane.popleft()
             if self._closed:
                 return
             self._wake.clear()

@@ -46,6 +46,8 @@ class Environment:
     def addresses(self, name: str, default: str) -> tuple[str, ...]:
         """Return a comma-separated list of host:port."""
         parts = [part.strip() for part in self.text(name, default).split(",") if part.strip()]
+        if not parts:
+            raise SettingsFault(f"{name}={self.text(name)!r} must be host:port, or several with commas between.")
         return tuple(Environment({name: part}).address(name, default) for part in parts)
 
 

@@ -32,7 +32,9 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return string.format('%.0f', lease)
 """
 _RENEW: Final = """
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 0 end
+if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[3]) then return 0 end
+-- A Redis that came back without its data has forgotten the lease: nobody has taken it, so it stands again.
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -87,7 +89,7 @@ class Store:
     async def renew_lease(self, session: str, owner: str, lease: int) -> bool:
         """Keep the lease; False when a later one exists."""
         keys = [_key(session, "owner"), _key(session, "lease")]
-        return bool(await self._call("renew a lease", _RENEW, keys, [owner, LEASE_MS, lease]))
+        return bool(await self._call("renew a lease", _RENEW, keys, [owner, LEASE_MS, lease, RECORD_TTL_S]))
 
     async def write_record(self, record: wire.SessionRecord) -> bool:
         """Write the record; False when a later lease has written it."""

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from parley.v1 import session_pb2 as wire
-from services.common.errors import StoreLost
+from services.common.errors import ParleyError, StoreLost
 from services.common.store import Store
 
 CHANNEL: Final = "parley:interrupts"
@@ -89,9 +90,13 @@ class Subscriber:
             await asyncio.sleep(0.2)
 
     def _hand_on(self, payload: bytes) -> None:
-        interrupt = wire.Interrupt.FromString(payload)
+        try:
+            interrupt = wire.Interrupt.FromString(payload)
+        except DecodeError:
+            log.warning("something that is no interrupt was published on %s", CHANNEL)
+            return
         if (take := self._sessions.get(interrupt.session)) is not None:
-            take(interrupt)
+            _hand(take, interrupt)
 
     async def _catch_up(self) -> None:
         for session, take in list(self._sessions.items()):
@@ -99,8 +104,16 @@ class Subscriber:
                 record = await self._store.read_record(session)
                 if record is not None and record.seq:
                     kind = wire.Interrupt.KIND_CANCEL
-                    take(wire.Interrupt(session=session, seq=record.seq, floor=record.floor, kind=kind))
+                    _hand(take, wire.Interrupt(session=session, seq=record.seq, floor=record.floor, kind=kind))
 
     async def close(self) -> None:
         """Let go of the connection."""
         await self._redis.aclose()
+
+
+def _hand(take: Callable[[wire.Interrupt], None], interrupt: wire.Interrupt) -> None:
+    """Give an interrupt to its session. The fault of one session (its outbox is full) must not end the others."""
+    try:
+        take(interrupt)
+    except ParleyError as error:
+        log.warning("session %s could not take an interrupt of the topic: %s", interrupt.session, error.message)

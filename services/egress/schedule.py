@@ -27,10 +27,10 @@ class Schedule:
     def sendable(self, now_s: float, sent: int, available: int) -> int:
         """Return how many samples are to be sent now: nothing, a whole piece or more, or what is left.
 
-        `sent` and `available` count samples of the reply. When what was available had run out, the model was slower
-        than the listener: the schedule goes on from here, it does not try to catch up.
+        `sent` and `available` count samples of the reply. When the listener has heard all that was sent, the model, or
+        this process, was slower than they: the schedule goes on from here, it does not try to catch up.
         """
-        if self._dry and available > sent:
+        if available > sent:
             self._origin_s = max(self._origin_s, now_s - sent / REPLY_HZ)
             self._dry = False
         ready = max(min(self.heard(now_s) + self._lead, available) - sent, 0)

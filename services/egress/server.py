@@ -12,7 +12,7 @@ import grpc
 from parley.v1 import egress_service_pb2 as wire
 from parley.v1 import egress_service_pb2_grpc as rpc
 from parley.v1 import stream_pb2
-from services.common.errors import ParleyError
+from services.common.boundary import session_boundary
 from services.common.link import Link, tell
 from services.common.outbox import Outbox
 from services.common.ownership import Ownership, checked
@@ -43,7 +43,11 @@ class EgressServer(rpc.EgressServiceServicer):
     ) -> None:
         """Take the replies of one session."""
         outbox: Outbox[wire.SpeakResponse] = Outbox(_OUTBOX_MESSAGES)
-        try:
+
+        async def refuse(error: stream_pb2.Error) -> None:
+            await tell(context.write, wire.SpeakResponse(error=error))
+
+        async with session_boundary(log, "Speak", refuse):
             first = await anext(requests, wire.SpeakRequest())
             opened = checked(first.WhichOneof("message"), first.open)
             link = Link("broker", requests, context.write, outbox, lambda n: wire.SpeakResponse(heartbeat=_beat(n)))
@@ -57,16 +61,17 @@ class EgressServer(rpc.EgressServiceServicer):
                     if speaking.to_broker is outbox:
                         speaking.to_broker = None
                     self._speakings.leave(speaking)
-        except ParleyError as error:
-            log.warning("Speak: %s", error.message)
-            await tell(context.write, wire.SpeakResponse(error=error.to_wire()))
 
     async def Attach(  # type: ignore[override]
         self, requests: AsyncIterator[wire.AttachRequest], context: AttachContext
     ) -> None:
         """Give one session's replies to its ingress, in time."""
         outbox: Outbox[wire.AttachResponse] = Outbox(_OUTBOX_MESSAGES)
-        try:
+
+        async def refuse(error: stream_pb2.Error) -> None:
+            await tell(context.write, wire.AttachResponse(error=error))
+
+        async with session_boundary(log, "Attach", refuse):
             first = await anext(requests, wire.AttachRequest())
             opened = checked(first.WhichOneof("message"), first.open.open)
             link = Link("ingress", requests, context.write, outbox, lambda n: wire.AttachResponse(heartbeat=_beat(n)))
@@ -83,9 +88,6 @@ class EgressServer(rpc.EgressServiceServicer):
                 outbox.control(wire.AttachResponse(ready=stream_pb2.StreamReady()))
                 speaking.tick()
                 await link.run(speaking.from_ingress)
-        except ParleyError as error:
-            log.warning("Attach: %s", error.message)
-            await tell(context.write, wire.AttachResponse(error=error.to_wire()))
 
     def _detach(self, speaking: Speaking, outbox: Outbox[wire.AttachResponse]) -> None:
         if speaking.to_ingress is outbox:

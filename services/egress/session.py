@@ -9,7 +9,8 @@ from collections.abc import Callable
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as conversation
 from parley.v1 import egress_service_pb2 as wire
-from parley.v1 import session_pb2
+from parley.v1 import session_pb2, stream_pb2
+from services.common.errors import LimitFault
 from services.common.outbox import Outbox
 from services.egress.playout import Event, Playout
 
@@ -86,8 +87,19 @@ class Speaking:
         """Send what is due."""
         if self.to_ingress is None:
             return
-        for event in self.playout.poll(self._clock()):
-            self.to_ingress.audio(_response(event))
+        try:
+            for event in self.playout.poll(self._clock()):
+                self.to_ingress.audio(_response(event))
+        except LimitFault as fault:
+            self._lose_listener(self.to_ingress, fault)
+
+    def _lose_listener(self, listener: Outbox[wire.AttachResponse], fault: LimitFault) -> None:
+        """End the stream of an ingress that does not read: neither the broker nor other sessions may suffer for it."""
+        self.to_ingress = None
+        listener.clear_audio()
+        listener.control(wire.AttachResponse(error=fault.to_wire()))
+        end = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_FAILED, detail=fault.message)
+        listener.close(wire.AttachResponse(end=end))
 
     def _forward(self, response: wire.AttachResponse) -> None:
         if self.to_ingress is not None:

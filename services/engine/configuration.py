@@ -80,7 +80,7 @@ class Configuration:
 
     @property
     def modality(self) -> str:
-        """ "audio" or "text"."""
+        """What a response is made of: "audio" or "text"."""
         return str(self._fields["output_modalities"][0])
 
     def update(self, change: object, has_spoken: bool) -> None:

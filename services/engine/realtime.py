@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable
 from typing import Any
 
-from services.engine.configuration import Configuration, check_modalities, check_output
+from services.engine.client_event import decode_audio, event_id_of, parse
+from services.engine.configuration import Configuration
 from services.engine.conversation import Conversation, Item, parse_item
 from services.engine.events import (
     Action,
@@ -24,29 +22,13 @@ from services.engine.events import (
     new_id,
 )
 from services.engine.response import Response
+from services.engine.response_request import ResponseRequest
 from services.engine.speech import RATE_HZ, SAMPLES_PER_MS
 
 SESSION_LIMIT_S = 3600  # as at OpenAI
 _MIN_COMMIT_MS = 100
 _MAX_BUFFER_S = 300  # one turn; 14 MB
-_MAX_APPEND_BYTES = 15 * 2**20
 _MAX_RESPONSES = 8  # one of the conversation's own, the rest out of band
-_MAX_EVENT_ID = 512
-
-_RESPONSE_FIELDS = {
-    "audio",
-    "conversation",
-    "input",
-    "instructions",
-    "max_output_tokens",
-    "metadata",
-    "output_modalities",
-    "parallel_tool_calls",
-    "prompt",
-    "reasoning",
-    "tool_choice",
-    "tools",
-}
 
 
 class RealtimeSession:
@@ -80,12 +62,17 @@ class RealtimeSession:
         """What to send to a client that has just connected."""
         return [_send("session.created", session=self.configuration.as_dict())]
 
+    def expire(self) -> list[Action]:
+        """The session's hour is over; the shell closes the connection."""
+        error = ClientError("session_expired", "Your session hit the maximum duration of 60 minutes.")
+        return [_sent(error_event(error, None))]
+
     def receive(self, message: str | bytes) -> list[Action]:
         """Take one message of the client. What is wrong with it is answered with an `error` event."""
         event_id: str | None = None
         try:
-            event = _parse(message)
-            event_id = _event_id(event)
+            event = parse(message)
+            event_id = event_id_of(event)
             return self._handler(event)(event)
         except ClientError as error:
             return [_sent(error_event(error, event_id))]
@@ -106,7 +93,7 @@ class RealtimeSession:
         return [_send("session.updated", session=self.configuration.as_dict())]
 
     def _append(self, event: Event) -> list[Action]:
-        pcm = _decode_audio(event.get("audio"))
+        pcm = decode_audio(event.get("audio"))
         if len(self._buffer) + len(pcm) > _MAX_BUFFER_S * RATE_HZ * 2:
             message = f"A turn may last {_MAX_BUFFER_S} s: commit or clear the input audio buffer"
             raise ClientError("input_audio_buffer_full", message, "audio")
@@ -191,7 +178,8 @@ class RealtimeSession:
     # Responses
 
     def _create_response(self, event: Event) -> list[Action]:
-        response = self._parse_response(event.get("response"))
+        request = ResponseRequest(self.configuration, self.conversation, self._conversation_id, self._has_spoken)
+        response = request.parse(event.get("response"))
         active = self._active()
         if response.in_conversation and active is not None:
             message = (
@@ -203,53 +191,6 @@ class RealtimeSession:
             raise ClientError("rate_limit_exceeded", f"At most {_MAX_RESPONSES} responses at a time")
         self._responses[response.id] = response
         return [_sent(response.created()), Answer(response.id)]
-
-    def _parse_response(self, fields: object) -> Response:
-        fields = {} if fields is None else fields
-        if not isinstance(fields, dict):
-            raise ClientError("invalid_type", "response must be an object", "response")
-        for name in fields.keys() - _RESPONSE_FIELDS:
-            raise ClientError("unknown_parameter", f"Unknown parameter: 'response.{name}'", f"response.{name}")
-        modalities = fields.get("output_modalities") or [self.configuration.modality]
-        check_modalities(modalities, "response.output_modalities")
-        placement = fields.get("conversation", "auto")
-        if placement not in ("auto", "none"):
-            message = 'response.conversation must be "auto" or "none"'
-            raise ClientError("invalid_value", message, "response.conversation")
-        return Response(
-            modality=modalities[0],
-            voice=self._response_voice(fields.get("audio")),
-            speed=self.configuration.speed,
-            conversation_id=self._conversation_id if placement == "auto" else None,
-            metadata=_check_metadata(fields.get("metadata")),
-            given_context=self._parse_input(fields.get("input")),
-        )
-
-    def _response_voice(self, audio: object) -> str:
-        if audio is None:
-            return self.configuration.voice
-        change = audio.get("output") if isinstance(audio, dict) else None
-        if not isinstance(change, dict):
-            raise ClientError("invalid_type", "response.audio.output must be an object", "response.audio")
-        trial = {**self.configuration.as_dict()["audio"]["output"], **change}
-        check_output(trial, "response.audio.output")
-        asked = Configuration.voice_of(trial)
-        if self._has_spoken and asked != self.configuration.voice:
-            message = "The voice cannot change once the session has produced audio"
-            raise ClientError("cannot_update_voice", message, "response.audio.output.voice")
-        return asked
-
-    def _parse_input(self, given: object) -> list[Item] | None:
-        if given is None:
-            return None
-        if not isinstance(given, list):
-            raise ClientError("invalid_type", "response.input must be a list of items", "response.input")
-        return [self._parse_input_item(fields) for fields in given]
-
-    def _parse_input_item(self, fields: object) -> Item:
-        if isinstance(fields, dict) and fields.get("type") == "item_reference":
-            return self.conversation.get(fields.get("id"), "retrieve")
-        return parse_item(fields)
 
     def _active(self) -> Response | None:
         return next((response for response in self._responses.values() if response.in_conversation), None)
@@ -326,56 +267,10 @@ def _sent(event: Event) -> Send:
     return Send({"event_id": new_id("event"), **event})
 
 
-def _send(kind: str, **fields: Any) -> Send:  # noqa: ANN401 - any JSON value
+def _send(kind: str, **fields: Any) -> Send:
     return _sent({"type": kind, **fields})
 
 
 def _announce(item: Item, previous: str | None) -> list[Action]:
     fields = {"item": item.as_dict(), "previous_item_id": previous}
     return [_send("conversation.item.added", **fields), _send("conversation.item.done", **fields)]
-
-
-def _parse(message: str | bytes) -> Event:
-    if isinstance(message, bytes):
-        raise ClientError("invalid_event", "Send events as text frames of JSON, not as binary frames")
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError) as error:
-        raise ClientError("invalid_event", f"The event is not JSON: {error}") from error
-    if not isinstance(event, dict):
-        raise ClientError("invalid_event", "An event must be a JSON object")
-    return event
-
-
-def _event_id(event: Event) -> str | None:
-    event_id = event.get("event_id")
-    if event_id is None:
-        return None
-    if not isinstance(event_id, str) or len(event_id) > _MAX_EVENT_ID:
-        message = f"event_id must be a string of at most {_MAX_EVENT_ID} characters"
-        raise ClientError("invalid_value", message, "event_id")
-    return event_id
-
-
-def _decode_audio(audio: object) -> bytes:
-    if not isinstance(audio, str):
-        raise ClientError("missing_required_parameter", "audio must be a base64 string", "audio")
-    try:
-        pcm = base64.b64decode(audio, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ClientError("invalid_value", f"audio is not base64: {error}", "audio") from error
-    if len(pcm) % 2 or len(pcm) > _MAX_APPEND_BYTES:
-        message = "audio must be whole 16-bit samples (PCM16LE mono, 24 kHz), at most 15 MiB"
-        raise ClientError("invalid_value", message, "audio")
-    return pcm
-
-
-def _check_metadata(metadata: object) -> dict[str, str] | None:
-    if metadata is None:
-        return None
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ClientError("invalid_type", "metadata must map strings to strings", "response.metadata")
-    if len(metadata) > 16 or any(len(k) > 64 or len(v) > 512 for k, v in metadata.items()):
-        message = "metadata may have 16 pairs, keys of 64 and values of 512 characters"
-        raise ClientError("invalid_value", message, "response.metadata")
-    return metadata

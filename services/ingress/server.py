@@ -11,7 +11,8 @@ import grpc
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import conversation_service_pb2_grpc as rpc
 from parley.v1 import stream_pb2
-from services.common.errors import ParleyError, ProtocolFault
+from services.common.boundary import session_boundary
+from services.common.errors import ProtocolFault
 from services.common.link import Link, tell
 from services.ingress.call import Calls
 from services.ingress.session import Session
@@ -34,7 +35,12 @@ class ConversationServer(rpc.ConversationServiceServicer):
         self, requests: AsyncIterator[wire.ConverseRequest], context: Context
     ) -> None:
         """Hold one conversation."""
-        try:
+
+        async def refuse(error: stream_pb2.Error) -> None:
+            await tell(context.write, wire.ConverseResponse(error=error))
+            await tell(context.write, wire.ConverseResponse(closed=wire.Closed(reason=error.message)))
+
+        async with session_boundary(log, "a call", refuse):
             first = await anext(requests, wire.ConverseRequest())
             kind = first.WhichOneof("message")
             if kind != "open":
@@ -45,10 +51,6 @@ class ConversationServer(rpc.ConversationServiceServicer):
                 await link.run(session.from_client)
 
             await self._calls.run(first.open, client_link)
-        except ParleyError as error:
-            log.warning("refused a call: %s", error.message)
-            await tell(context.write, wire.ConverseResponse(error=error.to_wire()))
-            await tell(context.write, wire.ConverseResponse(closed=wire.Closed(reason=error.message)))
 
 
 def _beat(number: int) -> wire.ConverseResponse:

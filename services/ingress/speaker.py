@@ -40,7 +40,8 @@ class Speaker:
         if self._resampler is not None and ended.reply == self._reply:
             rest = self._piece(self._resampler.resample_chunk(np.zeros(0, "<i2"), last=True).tobytes())
             self._resampler = None
-        last = audio.ReplyEnded(reply=ended.reply, samples=self._out)
+        samples = self._out if ended.reply == self._reply else self.to_client(ended.samples)
+        last = audio.ReplyEnded(reply=ended.reply, samples=samples)
         return [last] if rest is None else [rest, last]
 
     def forget(self) -> None:

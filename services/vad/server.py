@@ -14,9 +14,10 @@ from parley.v1 import broker_service_pb2_grpc as broker_rpc
 from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as wire
 from parley.v1 import vad_service_pb2_grpc as rpc
+from services.common.boundary import session_boundary
 from services.common.bundle import run_together
 from services.common.channels import Channels
-from services.common.errors import ParleyError, Superseded
+from services.common.errors import Superseded
 from services.common.link import Link, dialled, tell
 from services.common.ownership import Ownership, checked
 from services.common.topic import Publisher
@@ -44,13 +45,14 @@ class VadServer(rpc.VadServiceServicer):
         self, requests: AsyncIterator[wire.ListenRequest], context: Context
     ) -> None:
         """Listen to one session."""
-        try:
+
+        async def refuse(error: stream_pb2.Error) -> None:
+            await tell(context.write, wire.ListenResponse(error=error))
+
+        async with session_boundary(log, "Listen", refuse):
             first = await anext(requests, wire.ListenRequest())
             opened = checked(first.WhichOneof("message"), first.open)
             await self._listen(opened, requests, context)
-        except ParleyError as error:
-            log.warning("Listen: %s", error.message)
-            await tell(context.write, wire.ListenResponse(error=error.to_wire()))
 
     async def _listen(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.ListenRequest], context: Context

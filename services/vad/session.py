@@ -105,7 +105,10 @@ class Listening:
 
     async def _ask(self, question: Judge) -> None:
         complete = await self._judge.judge(question.pcm)
-        self._carry(self._core.judged(question.turn, question.pause, complete))
+        try:
+            self._carry(self._core.judged(question.turn, question.pause, complete))
+        except ParleyError as error:  # a peer that does not read
+            self.close(error)
 
 
 def _to_broker(

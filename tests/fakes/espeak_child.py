@@ -33,7 +33,7 @@ def synthesise(text: str, voice: str, rate_wpm: int) -> tuple[int, bytes]:
         raise OSError(f"espeak-ng found no voices in {data.decode()}")
     pcm = bytearray()
 
-    def collect(samples: Any, count: int, _events: object) -> int:  # noqa: ANN401 - a ctypes pointer
+    def collect(samples: Any, count: int, _events: object) -> int:
         if samples and count > 0:
             pcm.extend(ctypes.string_at(samples, 2 * count))
         return 0

@@ -96,3 +96,13 @@ def test_every_scene_begins_with_words_and_waits_for_an_answer() -> None:
     for scene in SCENES:
         assert isinstance(scene.moves[0], Say)
         assert isinstance(scene.moves[1], AwaitReply)
+
+
+def test_what_the_engine_misheard_is_told() -> None:
+    """A story about nothing that was asked for is no success; small words and spelling don't matter."""
+    misheard = replace(TOLD, understood="delhi on east")
+    (told,) = check_stop([misheard, STORY, STOP], exact=True)
+    assert told == "“Tell me a long story.” was understood as “delhi on east”"
+    assert check_stop([misheard, STORY, STOP], exact=False) == []
+    nearly = replace(ORDERED, understood="count to twenty")
+    assert check_backchannel([nearly, COUNT, HUM], exact=True) == []

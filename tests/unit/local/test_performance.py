@@ -146,7 +146,7 @@ async def test_an_answer_without_an_end_is_stopped() -> None:
 
 
 async def test_a_conversation_that_breaks_fails_the_rest_of_the_scenes() -> None:
-    """Each with the reason; nothing hangs, nothing is a traceback."""
+    """The reason is told once; nothing hangs, nothing is a traceback."""
     broken = ConversationBroken("The connection was lost.")
     scenes = [
         scene("one", Say("Hello."), KeepSilent(1)),
@@ -157,7 +157,7 @@ async def test_a_conversation_that_breaks_fails_the_rest_of_the_scenes() -> None
     assert [report.failures for report in reports] == [
         ["1 speeches"],
         ["The connection was lost."],
-        ["The connection was lost."],
+        ["it was not held: the conversation had broken off"],
     ]
 
 

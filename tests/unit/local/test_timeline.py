@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from local.picture import ASCII, COLUMNS, UNICODE, draw, style_for
 from local.timeline import (
-    ASCII,
     ASSISTANT,
-    COLUMNS,
     PERSON,
-    UNICODE,
     Captioned,
     Ducked,
     Event,
@@ -18,9 +16,7 @@ from local.timeline import (
     ReplyOver,
     Speech,
     Understood,
-    draw,
     follow,
-    style_for,
 )
 
 STAGES = (("vad.endpoint", 320.0), ("broker.commit", 4.0), ("model.first_audio", 560.4), ("queue", 3.0))

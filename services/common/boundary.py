@@ -1,0 +1,31 @@
+"""The session boundary: the one place where any exception is caught, so that a fault costs one session and is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from parley.v1 import stream_pb2 as wire
+from services.common.errors import ParleyError
+
+
+class InternalFault(ParleyError):
+    """A fault of ours. The peer learns that there was one; what it was stands in the log."""
+
+    retryable = True
+
+
+@asynccontextmanager
+async def session_boundary(
+    log: logging.Logger, what: str, tell: Callable[[wire.Error], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Log whatever ends the session by a fault, once, and `tell` the peer in plain words."""
+    try:
+        yield
+    except ParleyError as error:
+        log.warning("%s: %s", what, error.message)
+        await tell(error.to_wire())
+    except Exception:
+        log.exception("%s: a fault of ours", what)
+        await tell(InternalFault("Something went wrong in the server; its log says more. Try again.").to_wire())

@@ -1,0 +1,278 @@
+"""The engine as a process, driven by the official SDK; every event it sends is held to the SDK's types."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import pytest
+import websockets
+from openai import AsyncOpenAI
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import Field, TypeAdapter
+
+from services.engine.speech import Speech
+
+ROOT = Path(__file__).resolve().parents[2]
+OFFICIAL: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
+PCM = {"type": "audio/pcm", "rate": 24000}
+MANUAL: Any = {
+    "type": "realtime",
+    "audio": {
+        "input": {"format": PCM, "turn_detection": None, "transcription": {"model": "gpt-live-transcribe"}},
+        "output": {"format": PCM, "voice": "marin"},
+    },
+}
+
+
+class Engine:
+    """A running engine process."""
+
+    def __init__(self, **settings: str) -> None:
+        environment = {**os.environ, "PARLEY_ENGINE_PORT": "0", "PARLEY_ENGINE_DECODERS": "1", **settings}
+        command = [sys.executable, "-m", "services.engine"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        self.url = self._wait_for_address()
+        self.workers = psutil.Process(self.process.pid).children(recursive=True)
+
+    def _wait_for_address(self) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if match := re.search(r"engine listening on (ws://\S+)", line):
+                return match[1]
+        raise AssertionError(f"the engine ended with status {self.process.wait()}")
+
+    @property
+    def base_url(self) -> str:
+        return self.url.replace("ws://", "http://").removesuffix("/realtime")
+
+    def stop(self, number: int) -> int:
+        """Send a signal and wait; gives the exit status."""
+        self.process.send_signal(number)
+        status = self.process.wait(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return status
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    running = Engine()
+    yield running
+    running.stop(signal.SIGTERM)
+
+
+class Client:
+    """The official client's connection; checks and keeps every event."""
+
+    def __init__(self, connection: AsyncRealtimeConnection) -> None:
+        self.connection = connection
+        self.events: list[Any] = []
+
+    async def until(self, kind: str) -> Any:
+        """Receive up to the next event of a type."""
+        while True:
+            event = OFFICIAL.validate_json(await self.connection.recv_bytes())
+            self.events.append(event)
+            if event.type == kind:
+                return event
+
+    async def ask(self, text: str) -> None:
+        """Add a typed user turn and ask for a response."""
+        content: Any = [{"type": "input_text", "text": text}]
+        item: Any = {"type": "message", "role": "user", "content": content}
+        await self.connection.conversation.item.create(item=item)
+        await self.connection.response.create()
+
+    async def error(self, code: str) -> Any:
+        event = await self.until("error")
+        assert event.error.code == code
+        return event.error
+
+
+@asynccontextmanager
+async def client(engine: Engine, key: str = "k") -> AsyncIterator[Client]:
+    """Connect as the SDK does and configure manual turns."""
+    async with (
+        AsyncOpenAI(api_key=key, base_url=engine.base_url) as openai,
+        openai.realtime.connect(model="parley-embedded") as connection,
+    ):
+        talker = Client(connection)
+        await talker.until("session.created")
+        await connection.session.update(session=MANUAL)
+        await talker.until("session.updated")
+        yield talker
+
+
+async def test_typed_turn_is_answered_in_audio(engine: Engine) -> None:
+    """A reply's transcript arrives word by word, each word where its audio begins."""
+    async with client(engine) as talker:
+        await talker.ask("what is two plus three")
+        done = await talker.until("response.done")
+        assert done.response.status == "completed"
+        assert done.response.output[0].content[0].transcript == "2 plus 3 is 5."
+        words, samples = [], 0
+        for event in talker.events:
+            if event.type == "response.output_audio_transcript.delta":
+                words.append((event.delta, samples))
+            elif event.type == "response.output_audio.delta":
+                samples += len(base64.b64decode(event.delta)) // 2
+        async with Speech() as speech:
+            expected = await speech.say("2 plus 3 is 5.", "marin")
+        assert words == [(word.text, word.start_samples) for word in expected.words]
+        assert samples == expected.samples
+
+
+async def test_spoken_turn_is_understood_and_answered(engine: Engine) -> None:
+    """Audio in manual mode: commit gives an item, a transcript, and with a response an answer."""
+    async with Speech() as speech, client(engine) as talker:
+        question = await speech.say("what time is it", "en-us")
+        pcm = bytes(9600) + question.pcm + bytes(9600)
+        for begin in range(0, len(pcm), 4800):
+            await talker.connection.input_audio_buffer.append(
+                audio=base64.b64encode(pcm[begin : begin + 4800]).decode()
+            )
+        await talker.connection.input_audio_buffer.commit()
+        await talker.connection.response.create()
+        done = await talker.until("response.done")
+        assert done.response.output[0].content[0].transcript.startswith("It is ")
+        (heard,) = [
+            event for event in talker.events if event.type == "conversation.item.input_audio_transcription.completed"
+        ]
+        assert heard.transcript == "what time is it"
+
+
+async def test_cancel_in_mid_response(engine: Engine) -> None:
+    """After a cancel comes response.done and nothing more of that response; the next one works."""
+    async with client(engine) as talker:
+        await talker.ask("tell me a story")
+        response_id = (await talker.until("response.output_audio.delta")).response_id
+        await talker.connection.response.cancel(response_id=response_id)
+        done = await talker.until("response.done")
+        assert (done.response.status, done.response.status_details.reason) == ("cancelled", "client_cancelled")
+        talker.events.clear()
+        await talker.ask("what is your name")
+        done = await talker.until("response.done")
+        assert done.response.output[0].content[0].transcript == "My name is Parley."
+        assert response_id not in {getattr(event, "response_id", None) for event in talker.events}
+
+
+async def test_truncated_story_goes_on(engine: Engine) -> None:
+    """Memory ends at the last word heard, and "go on" continues from that sentence."""
+    async with client(engine) as talker:
+        await talker.ask("tell me a story")
+        samples = 0
+        while samples < 24_000 * 4:
+            event = await talker.until("response.output_audio.delta")
+            samples += len(base64.b64decode(event.delta)) // 2
+        await talker.connection.conversation.item.truncate(item_id=event.item_id, content_index=0, audio_end_ms=3000)
+        await talker.connection.response.cancel()
+        await talker.until("response.done")
+        await talker.connection.conversation.item.retrieve(item_id=event.item_id)
+        item = (await talker.until("conversation.item.retrieved")).item
+        assert item.content[0].transcript.startswith("Once upon a time, at the foot")
+        assert len(base64.b64decode(item.content[0].audio)) == 3000 * 48
+        await talker.ask("go on")
+        word = (await talker.until("response.output_audio_transcript.delta")).delta
+        await talker.connection.response.cancel()
+        assert word == "All"
+
+
+async def test_errors_leave_the_connection_usable(engine: Engine) -> None:
+    """Each wrong event is answered with its code and the client's id, and the session goes on."""
+    async with client(engine) as talker:
+        connection = talker.connection
+        await connection.response.cancel(event_id="e1")
+        assert (await talker.error("response_cancel_not_active")).event_id == "e1"
+        await connection.input_audio_buffer.commit(event_id="e2")
+        await talker.error("input_audio_buffer_commit_empty")
+        await connection.conversation.item.truncate(item_id="x", content_index=0, audio_end_ms=0)
+        await talker.error("item_truncate_invalid_item_id")
+        await talker.ask("tell me a story")
+        await talker.until("response.output_audio.delta")
+        await connection.response.create(event_id="e3")
+        assert (await talker.error("conversation_already_has_active_response")).event_id == "e3"
+        await connection.response.cancel()
+        await talker.until("response.done")
+        await connection.session.update(
+            session={"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
+        )
+        assert "turn_detection to null" in (await talker.error("invalid_value")).message
+        await connection.send_raw("{")
+        await talker.error("invalid_event")
+        await talker.ask("hello")
+        assert (await talker.until("response.done")).response.status == "completed"
+
+
+async def test_beta_clients_are_told(engine: Engine) -> None:
+    """The beta protocol is refused as OpenAI refuses it."""
+    headers = {"OpenAI-Beta": "realtime=v1"}
+    async with websockets.connect(engine.url, additional_headers=headers) as socket:
+        await socket.wait_closed()
+        assert socket.close_code == 4000
+        assert socket.close_reason == "invalid_request_error.beta_api_shape_disabled"
+
+
+async def test_foreign_pages_are_refused(engine: Engine) -> None:
+    """A web page of another host cannot use an engine that asks for no key."""
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await websockets.connect(engine.url, origin=websockets.Origin("https://example.com"))
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_key_is_asked_for_once_set() -> None:
+    """With PARLEY_ENGINE_KEY set, a wrong key does not get in and the right one does."""
+    engine = Engine(PARLEY_ENGINE_KEY="secret")
+    try:
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(engine.url, additional_headers={"Authorization": "Bearer wrong"})
+        assert refused.value.response.status_code == 401
+        async with client(engine, key="secret") as talker:
+            await talker.ask("hello")
+            await talker.until("response.done")
+    finally:
+        engine.stop(signal.SIGTERM)
+
+
+def test_other_hosts_need_a_key() -> None:
+    """Listening where others can reach it without a key is refused with what to do."""
+    environment = {**os.environ, "PARLEY_ENGINE_HOST": "0.0.0.0"}
+    command = [sys.executable, "-m", "services.engine"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert "set PARLEY_ENGINE_KEY" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_cleanly(number: int) -> None:
+    """With a reply being spoken, a signal ends the engine with status 0 within two seconds, workers and all."""
+    engine = Engine()
+    async with client(engine) as talker:
+        await talker.ask("tell me a story")
+        await talker.until("response.output_audio.delta")
+        started_s = time.monotonic()
+        assert engine.stop(number) == 0
+        assert time.monotonic() - started_s < 2
+    _gone, alive = psutil.wait_procs(engine.workers, timeout=1)
+    assert alive == []
+
+
+def test_killed_engine_leaves_no_orphans() -> None:
+    """Workers end by themselves when the engine is killed."""
+    engine = Engine()
+    assert len(engine.workers) == 2
+    engine.stop(signal.SIGKILL)
+    _gone, alive = psutil.wait_procs(engine.workers, timeout=5)
+    assert alive == []

@@ -1,0 +1,165 @@
+"""Any order of events: the promises of the broker hold whatever the ring, the network and the model do when."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import session_pb2 as session
+from tests.unit.broker.scene import MS, Cause, Scene
+from tests.unit.broker.worlds import Listener, Model
+
+
+class World:
+    """A core between a model and a listener, with two ordered wires to the model that hold events back."""
+
+    def __init__(self, items: int) -> None:
+        self.scene = Scene()
+        self.model = Model(items)
+        self.listener = Listener()
+        self.uplink: deque[dict[str, Any]] = deque()
+        self.received: Counter[str] = Counter()
+        self.guessed: set[int] = set()
+        """Replies whose Flush was answered too late: what was heard of them is an estimate."""
+        self.resumed: set[int] = set()
+        self.turn = 0
+        self.seq = 0
+        self._asked = self._answered = self._sent = self._spoken = 0
+
+    def do(self, step: tuple[str, int]) -> None:
+        """Let one thing happen."""
+        what, much = step
+        getattr(self, f"_{what}")(much)
+        self._collect()
+
+    def settle_down(self) -> None:
+        """Let everything under way arrive, and the model say all it has to say."""
+        for _ in range(60):
+            for what in ("flush", "up", "generate", "down"):
+                self.do((what, 20))
+
+    def _collect(self) -> None:
+        sent, self._sent = self.scene.sent[self._sent :], len(self.scene.sent)
+        for event in sent:
+            self._check(event)
+            if not event["type"].endswith("append"):
+                self.uplink.append(event)
+        spoken, self._spoken = self.scene.to_egress[self._spoken :], len(self.scene.to_egress)
+        for request in spoken:
+            self.listener.take(request)
+
+    def _check(self, event: dict[str, Any]) -> None:
+        if event["type"] == "response.create":
+            self._asked += 1
+            assert self._asked == self._answered + 1, "asked again before the last request was answered"
+        elif event["type"] == "conversation.item.truncate":
+            assert event["audio_end_ms"] * MS <= self.received[event["item_id"]], "cut beyond what was received"
+
+    # What may happen.
+
+    def _up(self, much: int) -> None:
+        for _ in range(min(much, len(self.uplink))):
+            self.model.take(self.uplink.popleft())
+
+    def _down(self, much: int) -> None:
+        for _ in range(min(much, len(self.model.outbox))):
+            event = self.model.outbox.popleft()
+            self._answered += event["type"] == "response.done"
+            if event["type"] == "response.output_audio.delta":
+                self.received[event["item_id"]] += 100 * MS + 7
+            self.scene.take(self.scene.core.from_model(event, self.scene.now_s))
+            self._collect()
+
+    def _generate(self, much: int) -> None:
+        for _ in range(much):
+            self.model.step()
+
+    def _flow(self, much: int) -> None:
+        """Time goes by undisturbed: the model is heard, generates, and is listened to."""
+        for _ in range(much * 2):
+            for what in ("up", "generate", "down", "listen"):
+                self.do((what, 2))
+
+    def _speak(self, _much: int) -> None:
+        self.turn += 1
+        self.scene.turn(self.turn)
+
+    def _interrupt(self, much: int) -> None:
+        self.seq += 1
+        resumed = much == 3 and self.turn > 0
+        if resumed:
+            self.resumed |= {reply.number for reply in self.scene.core._voice.living()}
+        self.scene.interrupt(self.seq, Cause.CAUSE_TURN_RESUMED if resumed else Cause.CAUSE_SPEECH)
+        if resumed:
+            self.scene.vad(turn_resumed=broker.TurnResumed(turn=self.turn))
+            self.scene.turn(self.turn)
+
+    def _listen(self, much: int) -> None:
+        if (report := self.listener.listen(much * 50 * MS + 5)) is not None:
+            self.scene.take(self.scene.core.from_egress(report, self.scene.now_s))
+
+    def _flush(self, _much: int) -> None:
+        while self.listener.flushes:
+            seq, (reply, position) = self.listener.flushes.popleft()
+            played = egress.Played(reply=reply, position=position, flushed_seq=seq)
+            self.scene.take(self.scene.core.from_egress(played, self.scene.now_s))
+
+    def _wait(self, _much: int) -> None:
+        before = {reply.number for settling in self.scene.core._settling for reply in settling.dead}
+        self.scene.wait(0.05)
+        after = {reply.number for settling in self.scene.core._settling for reply in settling.dead}
+        self.guessed |= before - after
+
+
+KINDS = ["up", "down", "generate", "flow", "flow", "flow", "speak", "speak", "interrupt", "listen", "flush", "wait"]
+STEPS = st.tuples(st.sampled_from(KINDS), st.integers(1, 6))
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(STEPS, max_size=60), st.integers(1, 3))
+def test_the_promises_hold_in_any_order(steps: list[tuple[str, int]], items: int) -> None:
+    """One response at a time; nothing of a dead reply; each unheard item dealt with once; memory equals hearing.
+
+    At the end an interrupt, and one more turn, which must be answered: nothing is stuck.
+    """
+    world = World(items)
+    for step in steps:
+        world.do(step)
+    world.do(("interrupt", 1))
+    world.settle_down()
+    assert world.model.faults == []
+    assert world.listener.faults == []
+    _memory_equals_hearing(world)
+    _history_is_in_order(world.scene.history)
+    world.do(("speak", 1))
+    world.settle_down()
+    last = world.scene.core._voice.minted
+    assert world.listener.given[last] == items * 3 * (100 * MS + 7)
+    assert len(world.scene.core._history) == 1, "only the reply being played is still open"
+
+
+def _memory_equals_hearing(world: World) -> None:
+    start: Counter[int] = Counter()
+    for item in world.model.items.values():
+        reply = int(world.model.replies[item.response])
+        heard = min(max(world.listener.heard.get(reply, 0) - start[reply], 0), item.samples)
+        start[reply] += item.samples
+        if reply in world.resumed:
+            assert item.believed == 0
+        elif reply not in world.guessed:
+            assert heard - MS < item.believed <= heard, f"{item} was heard up to {heard}"
+
+
+def _history_is_in_order(history: list[session.HistoryItem]) -> None:
+    users = [item.turn for item in history if item.role == session.HistoryItem.ROLE_USER]
+    replies = [item.reply for item in history if item.role == session.HistoryItem.ROLE_ASSISTANT]
+    assert users == sorted(users)
+    assert replies == sorted(set(replies))
+    for index, item in enumerate(history):
+        if item.role == session.HistoryItem.ROLE_ASSISTANT:
+            assert item.turn in [earlier.turn for earlier in history[:index]], "an answer before its question"

@@ -1,0 +1,1 @@
+"""The whole ring in one process and in virtual time."""

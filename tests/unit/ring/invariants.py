@@ -1,0 +1,172 @@
+"""What must hold after any conversation, whatever the wires did to it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from parley.v1 import session_pb2
+from services.broker.settling import FLUSH_WAIT_S
+from tests.unit.ring.scripted_model import Response, coded
+from tests.unit.ring.simulation import Simulation, Span
+
+FADE_SAMPLES = 120
+"""5 ms."""
+
+TOLERANCE_SAMPLES = 480
+"""20 ms."""
+
+
+def check(simulation: Simulation) -> None:
+    """Check them all; a failure tells the whole story."""
+    __tracebackhide__ = True
+    try:
+        for invariant in (nothing_dead_is_heard, nothing_living_is_lost, memory_is_true, history_is_true, all_at_rest):
+            invariant(simulation)
+    except AssertionError as broken:
+        raise AssertionError(f"{broken}\n\nWhat happened:\n{simulation.story()}") from None
+
+
+def spans_of(simulation: Simulation, reply: int) -> list[Span]:
+    """Return what was played of a reply, in the order of playing."""
+    return [span for span in simulation.heard.spans if span.reply == reply]
+
+
+def heard_of(simulation: Simulation, reply: int) -> int:
+    """Return how far a reply was played."""
+    return max((span.position + span.samples for span in spans_of(simulation, reply)), default=0)
+
+
+def killer_of(simulation: Simulation, reply: int) -> int | None:
+    """Return the first cancel whose floor is at or above a reply."""
+    return next((seq for seq, floor in sorted(simulation.floors.items()) if floor >= reply), None)
+
+
+def nothing_dead_is_heard(simulation: Simulation) -> None:
+    """(a) After a flush was seen, 5 ms of fade at most are left of any reply that its cancel killed."""
+    for flush in simulation.flushes:
+        floor = simulation.floors[flush.seq]
+        for span in simulation.heard.spans:
+            if span.reply <= floor and span.at + span.samples > flush.handed:
+                late = span.at + span.samples - flush.handed
+                assert late <= FADE_SAMPLES, f"reply {span.reply} sounded {late} samples after flush {flush.seq}"
+    seqs = [flush.seq for flush in simulation.flushes]
+    assert seqs == sorted(set(seqs)), f"flushes twice or in disorder: {seqs}"
+    assert max(seqs, default=0) == max(simulation.floors, default=0), "the last cancel did not flush"
+    _what_sounded_is_what_was_logged(simulation)
+
+
+def _what_sounded_is_what_was_logged(simulation: Simulation) -> None:
+    """The output holds the samples of the spans and silence elsewhere; only a fade differs, and is quieter."""
+    played = simulation.played()
+    for span in simulation.heard.spans:
+        got = played[span.at : span.at + span.samples]
+        wanted = coded(span.reply, span.position, span.samples)
+        if any(flush.handed <= span.at < flush.fade_end for flush in simulation.flushes):
+            assert np.all(np.abs(got) <= np.abs(wanted)), f"{span} is no fade"
+        else:
+            assert np.array_equal(got, wanted), f"{span} does not sound as it should"
+        played[span.at : span.at + span.samples] = 0
+    assert not played.any(), "something sounded that belongs to no reply"
+
+
+def nothing_living_is_lost(simulation: Simulation) -> None:
+    """(b) A reply is played from its first sample on, each once and in order, whole unless a cancel covers it."""
+    for number, response in simulation.model.responses.items():
+        spans = spans_of(simulation, number)
+        assert not spans or spans[0].position == 0, f"reply {number} begins at {spans[0].position}"
+        for before, after in pairwise(spans):
+            assert after.position == before.position + before.samples, f"reply {number} jumps: {before}, {after}"
+        if killer_of(simulation, number) is None:
+            assert heard_of(simulation, number) == response.samples, f"reply {number} lost samples though it lives"
+
+
+def was_answered_in_time(simulation: Simulation, seq: int) -> bool:
+    """Say whether the client's word on a cancel came while the broker waited for it: not earlier, not too late.
+
+    The answer to a later cancel counts, too: where the topic brings that one first, the earlier is no news.
+    """
+    since_s = simulation.cancelled_s[seq]
+    answers = [at_s for answered, at_s in simulation.answered_s.items() if answered >= seq]
+    return any(since_s <= at_s < since_s + FLUSH_WAIT_S for at_s in answers)
+
+
+def memory_is_true(simulation: Simulation) -> None:
+    """(c) The model believes of each reply what was heard, within 20 ms, and never more than there is."""
+    assert not simulation.model.violations, simulation.model.violations
+    for number, response in simulation.model.responses.items():
+        killer = killer_of(simulation, number)
+        heard = heard_of(simulation, number)
+        believed = sum(item.believed for item in response.items)
+        if killer is None:
+            assert believed == response.samples, f"reply {number}: {response.samples} heard, {believed} believed"
+        elif simulation.causes[killer] == session_pb2.Interrupt.CAUSE_TURN_RESUMED and heard < response.samples:
+            assert not believed, f"reply {number} was to be forgotten, and {believed} samples were not"
+        elif heard < response.samples and was_answered_in_time(simulation, killer):
+            _believes_what_was_heard(response, heard)
+
+
+def _believes_what_was_heard(response: Response, heard: int) -> None:
+    for item in response.items:
+        truth = min(max(heard - item.start, 0), item.samples)
+        error = abs(item.believed - truth)
+        assert error <= TOLERANCE_SAMPLES, f"{item.id}: {truth} samples heard, {item.believed} believed"
+        assert truth or item.is_deleted, f"{item.id} was never heard and is still remembered"
+
+
+def history_is_true(simulation: Simulation) -> None:
+    """(e) History holds the words that were heard, of every reply that was heard, in order."""
+    items = [item for item in simulation.broker.history() if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
+    numbers = [item.reply for item in items]
+    assert numbers == sorted(set(numbers)), f"history tells of replies {numbers}"
+    told = {item.reply: item for item in items}
+    for number, response in simulation.model.responses.items():
+        killer, heard = killer_of(simulation, number), heard_of(simulation, number)
+        item = told.get(number)
+        if killer is None:
+            assert item is not None or not response.samples, f"reply {number} is not in history"
+            assert item is None or item.text == " ".join(_words(response, response.samples)), item
+        elif simulation.causes[killer] == session_pb2.Interrupt.CAUSE_TURN_RESUMED:
+            assert item is None or heard == response.samples, f"reply {number} was to be forgotten"
+        elif was_answered_in_time(simulation, killer):
+            _tells_what_was_heard(response, item, heard)
+
+
+def _tells_what_was_heard(response: Response, item: session_pb2.HistoryItem | None, heard: int) -> None:
+    if item is None:
+        assert heard <= TOLERANCE_SAMPLES, f"reply {response.number} was heard and is not in history"
+        return
+    told = item.text.split()
+    least = _words(response, heard - TOLERANCE_SAMPLES)
+    most = _words(response, heard + TOLERANCE_SAMPLES, next_too=True)
+    assert told[: len(least)] == least, f"heard {least}, history says {told}"
+    assert told == most[: len(told)], f"heard at most {most}, history says {told}"
+
+
+def _words(response: Response, heard: int, *, next_too: bool = False) -> list[str]:
+    """Return the words of which at least half was heard, with `next_too` also one that was about to begin."""
+    words = []
+    for item in response.items:
+        ends = [start for start, _ in item.words[1:]] + [item.samples]
+        for (start, word), end in zip(item.words, ends, strict=False):
+            enough = start if next_too else (start + end) / 2
+            if start < end and heard - item.start >= enough:
+                words.append(word.strip())
+    return words
+
+
+def all_at_rest(simulation: Simulation) -> None:
+    """(d) Gates are open, buffers empty, nothing is asked for or waited for."""
+    egress, core = simulation.egress.playout, simulation.broker.core
+    assert not simulation.ingress._gate.is_shut, "ingress' gate is shut"
+    assert not egress.gate.is_shut, "egress' gate is shut"
+    assert simulation.ingress._gate.floor == egress.gate.floor == max(simulation.floors.values(), default=0)
+    assert egress.is_idle, "egress has something left"
+    assert not egress._replies, f"egress still holds replies {list(egress._replies)}"
+    assert not core._settling, "a dead reply still waits for the client's word"
+    assert not core._voice._replies, f"the broker still holds replies {list(core._voice._replies)}"
+    assert not core._voice._responses, "the broker still waits for the end of a response"
+    assert core._sequencer.wish is None, "a turn still waits for its answer"
+    assert core._sequencer.slot.name == "FREE", core._sequencer.slot
+    assert not simulation.playout.buffered_samples, "the client holds samples"

@@ -1,0 +1,77 @@
+"""vad's decisions from a script. They leave through vad's own session, so they take the ways that real ones take."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import broker_service_pb2 as broker
+from services.vad.events import Event
+from services.vad.verdicts import Kind, Verdicts
+
+Deed = Literal["turn", "cancel", "resume", "key", "typed", "duck", "release"]
+"""turn: the person has finished a turn. cancel: they take the floor. resume: they go on with the turn that seemed to
+have ended. key: they take the floor and say nothing. typed: they type a turn. duck, release: somebody made a noise."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One decision, so long after the one before."""
+
+    after_ms: int
+    deed: Deed
+
+
+class ScriptedVad:
+    """Stands where vad's decision core stands; whatever it is asked, it gives the next act's events."""
+
+    def __init__(self, script: Sequence[Act]) -> None:
+        self.script = tuple(script)
+        self._acts = deque(script)
+        self._verdicts = Verdicts("s", lease=1)
+        self._turns = 0
+
+    @property
+    def is_done(self) -> bool:
+        """True after the last act."""
+        return not self._acts
+
+    @property
+    def next(self) -> str:
+        """What comes next."""
+        return self._acts[0].deed if self._acts else ""
+
+    def interrupt(self) -> list[Event]:
+        """Return what is decided now."""
+        match self._acts.popleft().deed:
+            case "turn":
+                return self._turn()
+            case "typed":
+                return [self._cancel(Kind.CAUSE_TYPED), self._typed()]
+            case "cancel":
+                return [self._cancel(Kind.CAUSE_SPEECH), broker.SpeechStarted(turn=self._turns + 1)]
+            case "key":
+                return [self._cancel(Kind.CAUSE_CLIENT)]
+            case "resume":
+                resumed = max(self._turns, 1)
+                self._turns = resumed - 1
+                return [self._cancel(Kind.CAUSE_TURN_RESUMED), broker.TurnResumed(turn=resumed)]
+            case "duck":
+                return [self._verdicts.duck(0, 0, audio.Playhead())]
+            case "release":
+                return [*self._verdicts.release(Kind.CAUSE_NOISE, 0, 0, audio.Playhead())]
+
+    def _turn(self) -> list[Event]:
+        self._turns += 1
+        speech = broker.TurnAudio(turn=self._turns, pcm=bytes(6_400))
+        return [speech, broker.TurnEnded(turn=self._turns, confidence=1.0, speech_ms=2_000)]
+
+    def _typed(self) -> broker.Typed:
+        self._turns += 1
+        return broker.Typed(turn=self._turns, text="tell me more")
+
+    def _cancel(self, cause: Kind.Cause.ValueType) -> Event:
+        return self._verdicts.cancel(cause, 0, 0, audio.Playhead())
