@@ -34,7 +34,7 @@ class Say:
     """Say these words, at `speed` times 175 words a minute."""
 
     words: str
-    speed: float = 1.0
+    speed: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ SCENES: Final = (
     ),
     Scene(
         "Goodbye",
-        (Say("Goodbye!"), AwaitReply(), HearOut()),
+        (Say("See you later!"), AwaitReply(), HearOut()),
         check_goodbye,
     ),
 )

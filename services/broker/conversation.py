@@ -55,6 +55,8 @@ class Conversation:
         self._sequencer = self._answering.sequencer
         self._sequencer.hold()
         self._settling: list[Settling] = []
+        self._flushed = egress.Played()
+        """The last answer to a Flush. It may overtake the cancel that it answers: that one comes another way round."""
         self._doubt: Doubt | None = None
         self._tentative: broker.TurnEnded | None = None
         self._seq = 0
@@ -127,19 +129,25 @@ class Conversation:
         elif dead:
             self._settling.append(Settling(interrupt.seq, dead, now_s))
             self._sequencer.hold()
+            self._settle_answered()
 
     # From egress.
 
     def from_egress(self, played: egress.Played, now_s: float) -> list[Action]:
         """Take what was played; the answer to a Flush settles what was heard."""
         if played.flushed_seq:
-            for settling in [s for s in self._settling if s.seq <= played.flushed_seq]:
-                self._settle(settling, settling.answered(played))
+            if played.flushed_seq > self._flushed.flushed_seq:
+                self._flushed = played
+            self._settle_answered()
         else:
             for settling in self._settling:
                 settling.note_played(played, now_s)
             self._voice.played(played, now_s)
         return self._advance(now_s)
+
+    def _settle_answered(self) -> None:
+        for settling in [s for s in self._settling if s.seq <= self._flushed.flushed_seq]:
+            self._settle(settling, settling.answered(self._flushed))
 
     def _settle(self, settling: Settling, heard: Heard) -> None:
         self._settling.remove(settling)

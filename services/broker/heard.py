@@ -45,13 +45,14 @@ class Words:
         starts = [start for start, _ in self._pieces] + [samples]
         count = 0
         for index in range(len(self._pieces)):
-            if position < (starts[index] + starts[index + 1]) / 2:  # less than half a word was not heard
+            middle = (starts[index] + starts[index + 1]) / 2
+            if position < middle or position <= starts[index]:  # less than half a word, or no sound, was not heard
                 break
             count = index + 1
         return "".join(piece for _, piece in self._pieces[:count]).strip()
 
     def _estimate(self, position: int, samples: int, complete: bool) -> str:
-        arrived = sum(len(piece) for start, piece in self._pieces if start <= position)
+        arrived = sum(len(piece) for start, piece in self._pieces if start < position)
         if complete and samples:
             chars = int(self._chars * position / samples)
         else:

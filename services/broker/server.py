@@ -19,6 +19,7 @@ from services.broker.conversation import Conversation
 from services.broker.realtime import model_session
 from services.broker.session import Thinking
 from services.broker.settings import ModelSettings
+from services.common.boundary import session_boundary
 from services.common.bundle import run_together
 from services.common.channels import Channels
 from services.common.errors import ParleyError, PeerLost, Superseded
@@ -46,13 +47,14 @@ class BrokerServer(rpc.BrokerServiceServicer):
         self, requests: AsyncIterator[wire.RespondRequest], context: Context
     ) -> None:
         """Think for one session."""
-        try:
+
+        async def refuse(error: stream_pb2.Error) -> None:
+            await tell(context.write, wire.RespondResponse(error=error))
+
+        async with session_boundary(log, "Respond", refuse):
             first = await anext(requests, wire.RespondRequest())
             opened = checked(first.WhichOneof("message"), first.open)
             await self._respond(opened, requests, context)
-        except ParleyError as error:
-            log.warning("Respond: %s", error.message)
-            await tell(context.write, wire.RespondResponse(error=error.to_wire()))
 
     async def _respond(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], context: Context

@@ -18,6 +18,7 @@ _SHARED: Final = [
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.enable_http_proxy", 0),  # the ring is one network; a proxy for the world outside must not catch it
 ]
 _SERVER: Final = [
     *_SHARED,

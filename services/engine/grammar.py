@@ -1,19 +1,23 @@
 """The phrases the recogniser expects: what one can ask the small mind for, said in several ways (JSGF).
 
-Beside the phrases stands a loop over single phones, which any speech fits a little. Each of its steps costs, so
-that a phrase wins where it fits; where the loop wins, the speech was something else.
+There are two grammars, because a decoder that knows long phrases takes a short word for the start of one.
+Every word must be in CMUdict.
 """
 
-from __future__ import annotations
+BRIEF = """#JSGF V1.0;
+grammar brief;
 
-_PHONES = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"  # CMUdict's
-)
-_OTHER_WEIGHT = 0.02  # of the loop's each step; measured, see docs/engine.md
+public <turn> = /6/ stop | /2/ please stop | /2/ stop please | stop talking | okay stop | no stop | hey stop | oh stop
+       | wait | wait wait | hold on | hang on | quiet | be quiet | shut up | enough | never mind | cancel
+       | no | yes | yeah | okay | sure | thanks | thank you | no thanks | yes please | not now
+       | hello | hi | hey | hello there | hi there | good morning | good night | bye | goodbye
+       | go on | continue | keep going | carry on | and then | tell me more | help | pardon | repeat that
+       | say it again | say that again | what was that | what time is it | how are you | who are you
+       | count to ten | a story | tell me a story | another story;
+"""
 
-# Every word below must be in CMUdict.
-_GRAMMAR = """#JSGF V1.0;
-grammar phrases;
+REQUESTS = """#JSGF V1.0;
+grammar requests;
 
 public <turn> = /8/ <stop> | /4/ <answer> | /8/ [<opening>] <request> [please];
 
@@ -49,19 +53,3 @@ public <turn> = /8/ <stop> | /4/ <answer> | /8/ [<opening>] <request> [please];
 <tens> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
 
 """
-_OTHER = "other_"
-
-
-def other_words() -> list[tuple[str, str]]:
-    """The words of the loop and their pronunciations, to be added to the dictionary: one for each phone."""
-    return [(f"{_OTHER}{phone.lower()}", phone) for phone in _PHONES.split()]
-
-
-def grammar() -> str:
-    """The grammar as JSGF text."""
-    return _GRAMMAR
-
-
-def is_other(words: str) -> bool:
-    """Whether a recognised text went through the loop, at least in part."""
-    return any(word.startswith(_OTHER) for word in words.split())

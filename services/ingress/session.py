@@ -22,6 +22,7 @@ DUCK_DB: Final = -20.0
 WIRE_SILENCE_MS: Final = 400
 """A microphone that sends nothing for this long is taken for silent."""
 
+_MAX_SAMPLES: Final = 1 << 53
 _TO_RING: Final = 500
 _TO_CLIENT: Final = 200
 
@@ -61,14 +62,14 @@ class Session:
                     self.to_vad.audio(vad.ListenRequest(audio=frame))
             case "playback":
                 report = request.playback
-                report.position = self.speaker.to_ring(report.position)
-                report.mic_offset = self.microphone.to_ring(report.mic_offset)
+                report.position = self.speaker.to_ring(_plausible(report.position))
+                report.mic_offset = self.microphone.to_ring(_plausible(report.mic_offset))
                 self.to_vad.control(vad.ListenRequest(playback=report))
                 self.to_egress.control(egress.AttachRequest(playback=report))
             case "flushed":
                 silent = request.flushed
-                silent.position = self.speaker.to_ring(silent.position)
-                silent.mic_offset = self.microphone.to_ring(silent.mic_offset)
+                silent.position = self.speaker.to_ring(_plausible(silent.position))
+                silent.mic_offset = self.microphone.to_ring(_plausible(silent.mic_offset))
                 self.to_vad.control(vad.ListenRequest(flushed=silent))
                 self.to_egress.control(egress.AttachRequest(flushed=silent))
             case "interrupt":
@@ -209,6 +210,13 @@ class Session:
         total["client_audio_dropped"] += self.to_client.statistics.dropped
         total["mic_samples_not_retained"] += self.retention.dropped_samples
         return +total
+
+
+def _plausible(samples: int) -> int:
+    """Return a client's count of samples. Raises ProtocolFault for one that no clock reaches."""
+    if samples > _MAX_SAMPLES:
+        raise ProtocolFault(f"a position or mic_offset of {samples} samples; count from the start of reply or session.")
+    return samples
 
 
 def _raise_unless_done(stage: str, end: stream_pb2.StreamEnd) -> None:

@@ -68,7 +68,7 @@ async def test_a_barge_in(scene: Scene) -> None:
     actor.assert_memory_is_true()
     actor.assert_whole(second)
     assert abs(actor.heard_of(first) - silenced.position) <= 240, "the client reports what its speaker played"
-    assert len(actor.person.of(events.Duck)) == 1
+    assert actor.person.of(events.Duck), "lowered before it was cut"
     cut = next(item for item in await actor.history() if item.role == ASSISTANT)
     assert cut.interrupted
     assert Reply().text.startswith(cut.text)

@@ -28,6 +28,12 @@ def test_aligned_words_are_heard_when_their_audio_began() -> None:
     assert words.heard(int(0.4 * S), 3 * S, complete=False) == ""
 
 
+def test_a_word_whose_audio_has_not_come_was_not_heard() -> None:
+    """All audio so far was played; the word that was announced behind it has not sounded."""
+    words = spoken("one", " two", aligned=True)
+    assert words.heard(S, S, complete=False) == "one"
+
+
 def test_all_of_a_complete_item_is_all_its_words() -> None:
     """Whatever the timing, the end of the audio is the end of the words."""
     for aligned in (True, False):

@@ -243,6 +243,19 @@ def test_the_answer_to_flush_comes_too_late() -> None:
     assert len(scene.of("response.create")) == 2
 
 
+def test_the_answer_to_flush_overtakes_its_cancel() -> None:
+    """The two come by different ways: the answer counts as soon as the cancel is here, without another wait."""
+    scene = answered()
+    scene.played(1, 1000)
+    scene.played(1, 1100, seq=3)
+    scene.played(1, 900, seq=2)
+    assert scene.memory_edits == []
+    scene.interrupt(3)
+    assert scene.memory_edits == [("a1", 1100)]
+    scene.turn(2, interruption=True)
+    assert scene.steps[-1] == "create"
+
+
 def test_a_report_after_the_interrupt_sharpens_the_guess() -> None:
     """What was reported as played was played, even when it was later than the interrupt."""
     scene = answered()

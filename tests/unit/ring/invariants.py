@@ -121,6 +121,11 @@ def history_is_true(simulation: Simulation) -> None:
     numbers = [item.reply for item in items]
     assert numbers == sorted(set(numbers)), f"history tells of replies {numbers}"
     told = {item.reply: item for item in items}
+    shown = {caption.reply: caption.text for caption in simulation.captions if caption.final}
+    for written in items:
+        assert shown.get(written.reply) == written.text, (
+            f"shown {shown.get(written.reply)!r}, history says {written.text!r}"
+        )
     for number, response in simulation.model.responses.items():
         killer, heard = killer_of(simulation, number), heard_of(simulation, number)
         item = told.get(number)

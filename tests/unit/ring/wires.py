@@ -180,12 +180,13 @@ def _is_routine(what: Any) -> bool:
     if isinstance(what, str):
         return False
     if isinstance(what, dict):
-        return what["type"].endswith((".delta", ".append", "rate_limits.updated"))
+        return str(what["type"]).endswith((".delta", ".append", "rate_limits.updated"))
     kind = what.WhichOneof("message") if hasattr(what, "WhichOneof") and "message" in _oneofs(what) else ""
     report = getattr(what, kind, None) if kind in ("playback", "played") else None
     if report is not None:
-        is_answer = kind == "played" and report.flushed_seq > 0
-        return not (is_answer or bool(report.ended) or report.position == 0)
+        is_answer: bool = kind == "played" and report.flushed_seq > 0
+        is_milestone: bool = report.ended or report.position == 0
+        return not (is_answer or is_milestone)
     return kind == "audio" or (kind == "caption" and not what.caption.final)
 
 

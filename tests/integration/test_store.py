@@ -1,0 +1,322 @@
+"""The store and the topic against a real Redis: fencing holds, floors only rise, and losing Redis costs no waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from local.redis_server import RedisServer, free_port
+from parley.v1 import session_pb2 as wire
+from parley.v1 import stream_pb2
+from services.common.errors import StoreLost
+from services.common.store import Store, connect
+from services.common.topic import CHANNEL, Publisher, Subscriber
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisServer]:
+    """A server of the test's own."""
+    async with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def store(redis: RedisServer) -> AsyncIterator[Store]:
+    """A store in it."""
+    store = Store(connect(redis.url))
+    yield store
+    await store.close()
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Wait until something has happened; five seconds are too long."""
+    async with asyncio.timeout(5):
+        while not happened():
+            await asyncio.sleep(0.005)
+
+
+def record(lease: int, vad: str = "vad:1") -> wire.SessionRecord:
+    """Return a record of session s."""
+    route = stream_pb2.Route(vad=vad, broker="broker:2", egress="egress:3")
+    return wire.SessionRecord(session="s", lease=lease, route=route, agent="clerk", opened_at_ms=1_234)
+
+
+# Leases.
+
+
+async def test_a_second_owner_is_refused_while_the_first_renews(store: Store) -> None:
+    """A session belongs to one ingress; the same one may take it again, and each lease is higher."""
+    first = await store.take_lease("s", "a")
+    assert first > 0
+    assert await store.take_lease("s", "b") == 0
+    assert await store.renew_lease("s", "a", first)
+    assert await store.take_lease("s", "a") > first
+    assert await store.take_lease("other", "b") > 0
+
+
+async def test_a_takeover_by_force_ends_the_renewals(store: Store) -> None:
+    """Whoever resumes has the client: the old owner learns of it at its next renewal and can't come back."""
+    first = await store.take_lease("s", "a")
+    second = await store.take_lease("s", "b", by_force=True)
+    assert second > first
+    assert not await store.renew_lease("s", "a", first)
+    assert await store.renew_lease("s", "b", second)
+    assert await store.take_lease("s", "a") == 0
+
+
+async def test_a_lease_that_is_not_renewed_is_free(store: Store, redis: RedisServer) -> None:
+    """A dead owner blocks nobody for longer than the lease lasts."""
+    first = await store.take_lease("s", "a")
+    client = connect(redis.url)
+    left_ms = await client.pttl("session:{s}:owner")
+    assert 0 < left_ms <= 5_000
+    await client.delete("session:{s}:owner")  # as its expiry does
+    await client.aclose()
+    assert await store.take_lease("s", "b") > first
+
+
+async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, redis: RedisServer) -> None:
+    """It knows of no lease: the owner's next renewal puts it back, and a running conversation goes on."""
+    first = await store.take_lease("s", "a")
+    client = connect(redis.url)
+    await client.flushall()
+    await client.aclose()
+    assert await store.renew_lease("s", "a", first)
+    assert await store.take_lease("s", "b") == 0
+    assert await store.take_lease("s", "b", by_force=True) > first
+
+
+# Records.
+
+
+async def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    """All its fields; an unknown session has none."""
+    assert await store.write_record(record(7))
+    assert await store.read_record("s") == record(7)
+    assert await store.read_record("t") is None
+
+
+async def test_a_record_of_a_lower_lease_is_not_written(store: Store) -> None:
+    """A late writer can't undo a takeover; the same lease may write again."""
+    assert await store.write_record(record(7, "vad:new"))
+    assert not await store.write_record(record(6, "vad:old"))
+    assert await store.write_record(record(7, "vad:newer"))
+    assert (await store.read_record("s") or record(0)).route.vad == "vad:newer"
+
+
+async def test_leases_are_compared_exactly(store: Store) -> None:
+    """They are milliseconds of Unix time: two that differ by one are two."""
+    lease = await store.take_lease("s", "a")
+    assert lease > 1_500_000_000_000
+    assert await store.write_record(record(lease))
+    assert not await store.write_record(record(lease - 1))
+    assert (await store.read_record("s") or record(0)).lease == lease
+
+
+async def test_the_floor_only_rises(store: Store) -> None:
+    """With the number of the interrupt that raised it, and the rest of the record left as it is."""
+    await store.write_record(record(7))
+    await store.raise_floor("s", seq=3, floor=5)
+    await store.raise_floor("s", seq=2, floor=4)
+    await store.write_record(record(8))
+    found = await store.read_record("s")
+    assert found is not None
+    assert (found.floor, found.seq, found.lease, found.agent) == (5, 3, 8, "clerk")
+    await store.raise_floor("s", seq=11, floor=10)
+    assert (await store.read_record("s") or record(0)).floor == 10
+
+
+# History.
+
+
+async def test_history_keeps_its_order(store: Store) -> None:
+    """Items come back whole, oldest first, however quickly they were written."""
+    role = wire.HistoryItem.ROLE_USER
+    items = [wire.HistoryItem(role=role, turn=turn, text=f"turn {turn} ☺") for turn in range(50)]
+    for item in items:
+        await store.append_history("s", item)
+    assert await store.history("s") == items
+    assert await store.history("t") == []
+
+
+async def test_forgetting_keeps_history_only_when_asked(store: Store, redis: RedisServer) -> None:
+    """Owner and lease go in any case; the rest goes too, or expires within a day."""
+    client = connect(redis.url)
+    for keep in (True, False):
+        lease = await store.take_lease("s", "a")
+        await store.write_record(record(lease))
+        await store.append_history("s", wire.HistoryItem(text="hello"))
+        await store.forget("s", keep_history=keep)
+        kept = sorted(await client.keys("session:*"))
+        assert kept == ([b"session:{s}:history", b"session:{s}:record"] if keep else [])
+        for key in kept:
+            assert 0 < await client.ttl(key) <= 24 * 3600
+    await client.aclose()
+
+
+# Without Redis.
+
+
+async def test_losing_redis_is_told_at_once() -> None:
+    """Every call fails with what could not be done; none waits or tries again: audio is being held meanwhile."""
+    store = Store(connect(f"redis://127.0.0.1:{free_port()}/0"))
+    calls = [
+        lambda: store.ping(),
+        lambda: store.take_lease("s", "a"),
+        lambda: store.renew_lease("s", "a", 1),
+        lambda: store.write_record(record(1)),
+        lambda: store.raise_floor("s", 1, 1),
+        lambda: store.read_record("s"),
+        lambda: store.append_history("s", wire.HistoryItem()),
+        lambda: store.history("s"),
+        lambda: store.forget("s", keep_history=False),
+    ]
+    began = time.monotonic()
+    for call in calls:
+        with pytest.raises(StoreLost, match="Redis "):
+            await call()
+    assert time.monotonic() - began < 2.0, "redis-py's own retries would take 4.7 s a call"
+    await store.close()
+
+
+async def test_a_store_finds_redis_again(store: Store, redis: RedisServer) -> None:
+    """After a restart the next call succeeds: nobody has to reconnect."""
+    await store.ping()
+    redis.supervisor.kill("redis")
+    with pytest.raises(StoreLost):
+        await store.ping()
+    await redis.supervisor.wait_ready("redis")
+    await until_answers(store)
+
+
+async def until_answers(store: Store) -> None:
+    """Ping until there is an answer."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await store.ping()
+                return
+            except StoreLost:
+                await asyncio.sleep(0.02)
+
+
+# The topic.
+
+
+@asynccontextmanager
+async def running(publisher: Publisher | None, *subscribers: Subscriber) -> AsyncIterator[None]:
+    """Run the topic's tasks."""
+    tasks = [asyncio.create_task(each.run()) for each in (publisher, *subscribers) if each is not None]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for subscriber in subscribers:
+            await subscriber.close()
+
+
+async def subscribed(redis: RedisServer, count: int) -> None:
+    """Wait until so many subscribers listen."""
+    client = connect(redis.url)
+    async with asyncio.timeout(5):
+        while (await client.pubsub_numsub(CHANNEL))[0][1] < count:
+            await asyncio.sleep(0.005)
+    await client.aclose()
+
+
+async def test_a_cancel_reaches_every_stage(store: Store, redis: RedisServer) -> None:
+    """What vad publishes comes to the session's callbacks in every process that follows it, as it was."""
+    client = connect(redis.url)
+    publisher, subscribers = Publisher(client), [Subscriber(redis.url, store) for _ in range(2)]
+    got: list[wire.Interrupt] = []
+    for subscriber in subscribers:
+        subscriber.follow("s", got.append)
+    async with running(publisher, *subscribers):
+        await subscribed(redis, 2)
+        sent = wire.Interrupt(session="s", seq=4, kind=wire.Interrupt.KIND_CANCEL, lease=7, onset_offset=16_000)
+        publisher.publish(wire.Interrupt(session="somebody else's", seq=1))
+        publisher.publish(sent)
+        await until(lambda: len(got) == 2)
+    assert got == [sent, sent]
+    assert not publisher.counters
+    await client.aclose()
+
+
+async def test_an_interrupt_that_nobody_hears_is_counted(redis: RedisServer) -> None:
+    """It costs nothing, since the same goes in band; but somebody may want to know."""
+    client = connect(redis.url)
+    publisher = Publisher(client)
+    async with running(publisher):
+        publisher.publish(wire.Interrupt(session="s", seq=1))
+        await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
+    await client.aclose()
+
+
+async def test_a_publisher_outlives_redis(redis: RedisServer) -> None:
+    """What could not be published is counted; what comes after the restart is published again."""
+    client = connect(redis.url)
+    publisher = Publisher(client)
+    async with running(publisher):
+        redis.supervisor.kill("redis")
+        publisher.publish(wire.Interrupt(session="s", seq=1))
+        await until(lambda: publisher.counters["interrupts_not_published"] == 1)
+        await redis.supervisor.wait_ready("redis")
+        publisher.publish(wire.Interrupt(session="s", seq=2))
+        await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
+    await client.aclose()
+
+
+async def test_a_new_subscriber_reads_the_stored_floors(store: Store, redis: RedisServer) -> None:
+    """What was published before it listened stands in the record; sessions without a floor are left alone."""
+    await store.write_record(record(7))
+    await store.raise_floor("s", seq=3, floor=5)
+    await store.write_record(wire.SessionRecord(session="fresh", lease=1))
+    subscriber = Subscriber(redis.url, store)
+    got: list[wire.Interrupt] = []
+    for session in ("s", "fresh", "unknown"):
+        subscriber.follow(session, got.append)
+    async with running(None, subscriber):
+        await until(lambda: got)
+    assert got == [wire.Interrupt(session="s", seq=3, floor=5, kind=wire.Interrupt.KIND_CANCEL)]
+
+
+async def test_a_subscriber_reads_the_floors_again_after_a_restart_of_redis(store: Store, redis: RedisServer) -> None:
+    """The floor raised while it was cut off is not missed, and later interrupts come as before."""
+    await store.write_record(record(7))
+    client = connect(redis.url)
+    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
+    got: list[wire.Interrupt] = []
+    subscriber.follow("s", got.append)
+    async with running(publisher, subscriber):
+        await subscribed(redis, 1)
+        assert got == []
+        await store.raise_floor("s", seq=8, floor=6)
+        await client.execute_command("SAVE")  # this Redis keeps nothing by itself
+        redis.supervisor.kill("redis")
+        await redis.supervisor.wait_ready("redis")
+        await until(lambda: got)
+        assert (got[0].seq, got[0].floor) == (8, 6)
+        await until_answers(store)
+        publisher.publish(wire.Interrupt(session="s", seq=9, kind=wire.Interrupt.KIND_CANCEL))
+        await until(lambda: got[-1].seq == 9)
+    await client.aclose()
+
+
+async def test_garbage_on_the_topic_ends_nothing(store: Store, redis: RedisServer) -> None:
+    """Anybody who reaches Redis can publish; the next interrupt is handed on all the same."""
+    client = connect(redis.url)
+    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
+    got: list[wire.Interrupt] = []
+    subscriber.follow("s", got.append)
+    async with running(publisher, subscriber):
+        await subscribed(redis, 1)
+        await client.publish(CHANNEL, b"\xff\xff\xff")
+        publisher.publish(wire.Interrupt(session="s", seq=1))
+        await until(lambda: got)
+    await client.aclose()

@@ -1,0 +1,1 @@
+"""The core of egress, with time as an argument."""

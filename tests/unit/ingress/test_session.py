@@ -1,0 +1,301 @@
+"""A session in ingress: messages find their way, a cancel flushes once, and a bad client is told what was wrong."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import session_pb2, stream_pb2
+from parley.v1 import vad_service_pb2 as vad
+from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
+from services.common.outbox import Outbox
+from services.ingress.session import Session
+from tests.unit.ingress.frames import counted, frame
+
+Interrupt = session_pb2.Interrupt
+
+
+async def drained(outbox: Outbox[Any]) -> list[Any]:
+    """Close an outbox and return what its writer would send."""
+    outbox.close()
+    return [message async for message in outbox]
+
+
+async def kinds(outbox: Outbox[Any]) -> list[str]:
+    """Return the kinds of what was in an outbox."""
+    return [message.WhichOneof("message") for message in await drained(outbox)]
+
+
+def session(**formats: int) -> Session:
+    """Open a session; `input` and `output` in Hz."""
+    chosen: dict[str, Any] = {name: audio.AudioFormat(rate_hz=rate) for name, rate in formats.items()}
+    return Session(client.Open(protocol=1, **chosen))
+
+
+def verdict(seq: int, kind: Interrupt.Kind.ValueType = Interrupt.KIND_CANCEL, floor: int = 0) -> Interrupt:
+    """Return a verdict."""
+    return Interrupt(seq=seq, kind=kind, floor=floor)
+
+
+def play(to: Session, reply: int, position: int = 0, samples: int = 480) -> None:
+    """Let egress send a piece of a reply."""
+    piece = audio.ReplyAudio(reply=reply, position=position, pcm=counted(position, samples).astype("<i2").tobytes())
+    to.from_egress(egress.AttachResponse(audio=piece))
+
+
+def on_listen(to: Session, seq: int) -> None:
+    """Let a cancel come back from vad."""
+    to.from_vad(vad.ListenResponse(interrupt=verdict(seq)))
+
+
+def on_topic(to: Session, seq: int) -> None:
+    """Let a cancel come over the topic."""
+    to.from_topic(verdict(seq))
+
+
+def in_band(to: Session, seq: int, floor: int = 5) -> None:
+    """Let a cancel come with its floor."""
+    to.from_egress(egress.AttachResponse(interrupt=verdict(seq, floor=floor)))
+
+
+@pytest.mark.parametrize("ways", list(permutations((on_listen, on_topic, in_band))))
+async def test_a_cancel_flushes_once_whichever_way_comes_first(ways: tuple[Any, ...]) -> None:
+    """One Flush, with the highest reply the client may have; nothing passes until the floor is known."""
+    to = session()
+    play(to, 4)
+    for way in ways:
+        way(to, 1)
+        play(to, 5)
+    play(to, 6)
+    messages = await drained(to.to_client)
+    assert [message.WhichOneof("message") for message in messages] == ["flush", "audio"]
+    assert messages[0].flush.floor == (5 if ways[0] is in_band else 4)
+    assert messages[1].audio.reply == 6
+    assert to.statistics()["replies_flushed"] == 1
+
+
+async def test_a_flush_overtakes_and_forgets_what_waits() -> None:
+    """Audio that the client has not read yet is not sent after it."""
+    to = session()
+    for position in range(0, 4_800, 480):
+        play(to, 1, position)
+    on_listen(to, 1)
+    assert await kinds(to.to_client) == ["flush"]
+
+
+async def test_a_topic_that_comes_late_stops_nothing() -> None:
+    """The floor is known already: the reply above it goes on."""
+    to = session()
+    in_band(to, 1, floor=1)
+    play(to, 2)
+    on_topic(to, 1)
+    play(to, 2, 480)
+    assert await kinds(to.to_client) == ["flush", "audio", "audio"]
+
+
+async def test_a_floor_from_the_record_is_final() -> None:
+    """After a reconnection the topic's subscriber reads floor and number: the gate ends open above it."""
+    to = session()
+    play(to, 3)
+    to.from_topic(verdict(2, floor=3))
+    play(to, 3, 480)
+    play(to, 4)
+    messages = await drained(to.to_client)
+    assert [message.WhichOneof("message") for message in messages] == ["flush", "audio"]
+    assert messages[1].audio.reply == 4
+
+
+async def test_ducks_and_releases_are_obeyed_in_order_of_their_numbers() -> None:
+    """One that comes after a later verdict, by whatever way, is ignored."""
+    to = session()
+    for seq, kind in ((1, Interrupt.KIND_DUCK), (1, Interrupt.KIND_DUCK), (2, Interrupt.KIND_RELEASE)):
+        to.from_vad(vad.ListenResponse(interrupt=verdict(seq, kind)))
+    on_topic(to, 4)
+    for seq, kind in ((3, Interrupt.KIND_DUCK), (4, Interrupt.KIND_RELEASE), (5, Interrupt.KIND_DUCK)):
+        to.from_vad(vad.ListenResponse(interrupt=verdict(seq, kind)))
+    messages = await drained(to.to_client)
+    assert [message.WhichOneof("message") for message in messages] == ["duck", "release", "flush", "duck"]
+    assert messages[0].duck.gain_db == -20
+    assert messages[3].duck.seq == 5
+
+
+async def test_the_topic_carries_cancels_only() -> None:
+    """Should a duck ever be published there, nobody acts on it twice."""
+    to = session()
+    to.from_topic(verdict(1, Interrupt.KIND_DUCK))
+    assert await kinds(to.to_client) == []
+
+
+async def test_the_end_of_a_dead_reply_is_not_told() -> None:
+    """A client would take it for a reply played to its end."""
+    to = session()
+    play(to, 1)
+    on_listen(to, 1)
+    to.from_egress(egress.AttachResponse(reply_ended=audio.ReplyEnded(reply=1, samples=480)))
+    assert await kinds(to.to_client) == ["flush"]
+
+
+async def test_words_of_the_dead_are_hushed_but_for_their_last_line() -> None:
+    """The last line says what was heard; a person's words always pass."""
+    to = session()
+    in_band(to, 1, floor=1)
+    user, assistant = client.Caption.WHO_USER, client.Caption.WHO_ASSISTANT
+    for caption in (
+        client.Caption(who=assistant, reply=1, text="not heard"),
+        client.Caption(who=assistant, reply=1, text="heard", final=True),
+        client.Caption(who=user, text="stop"),
+        client.Caption(who=assistant, reply=2, text="alive"),
+    ):
+        to.from_egress(egress.AttachResponse(caption=caption))
+    messages = await drained(to.to_client)
+    assert [message.caption.text for message in messages[1:]] == ["heard", "stop", "alive"]
+
+
+async def test_what_the_client_reports_goes_both_ways_in_the_ring_s_samples() -> None:
+    """Vad and egress learn of playback and silence, whatever rates the client has."""
+    to = session(input=48_000, output=8_000)
+    report = audio.Playback(reply=1, position=8_000, mic_offset=48_000)
+    silent = audio.Flushed(seq=3, reply=1, position=4_000, mic_offset=96_000)
+    to.from_client(client.ConverseRequest(playback=report))
+    to.from_client(client.ConverseRequest(flushed=silent))
+    for outbox in (to.to_vad, to.to_egress):
+        played, flushed = await drained(outbox)
+        assert (played.playback.position, played.playback.mic_offset) == (24_000, 16_000)
+        assert (flushed.flushed.position, flushed.flushed.mic_offset) == (12_000, 32_000)
+        assert flushed.flushed.seq == 3
+
+
+async def test_captions_stand_at_the_client_s_positions() -> None:
+    """A client at 48 kHz counts twice the samples."""
+    to = session(output=48_000)
+    who = client.Caption.WHO_ASSISTANT
+    to.from_egress(egress.AttachResponse(caption=client.Caption(who=who, reply=1, position=480)))
+    assert (await drained(to.to_client))[0].caption.position == 960
+
+
+async def test_the_microphone_goes_to_vad_and_is_kept() -> None:
+    """Until vad has heard it."""
+    to = session()
+    for index in range(3):
+        to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
+    to.from_vad(vad.ListenResponse(heard=vad.Heard(mic_offset=640)))
+    assert len(to.retention) == 320
+    assert await kinds(to.to_vad) == ["audio"] * 3
+
+
+async def test_hands_and_words_keep_their_place_in_the_sound() -> None:
+    """Mute, push-to-talk and typed words go in line with the audio; the stop key goes before it."""
+    to = session()
+    to.from_client(client.ConverseRequest(audio=frame(0, counted(0, 320))))
+    to.from_client(client.ConverseRequest(mute=client.Mute(muted=True)))
+    to.from_client(client.ConverseRequest(push_to_talk=client.PushToTalk(pressed=True)))
+    to.from_client(client.ConverseRequest(say=client.Say(text="hello")))
+    to.from_client(client.ConverseRequest(interrupt=client.ConverseRequest.Interrupt()))
+    assert await kinds(to.to_vad) == ["interrupt", "audio", "mute", "push_to_talk", "say"]
+
+
+async def test_a_microphone_silent_on_the_wire_becomes_gaps() -> None:
+    """The first after 400 ms, then as time passes; the next frame ends it and its clock is taken over."""
+    to = session()
+    to.from_client(client.ConverseRequest(audio=frame(0, counted(0, 320))))
+    for _ in range(6):
+        to.tick(100)
+    to.from_client(client.ConverseRequest(audio=frame(320, counted(320, 320))))
+    for _ in range(3):
+        to.tick(100)
+    messages = await drained(to.to_vad)
+    assert [message.gap.ms for message in messages] == [0, 400, 100, 100, 0]
+    assert messages[-1].audio.mic_offset == 320 + 600 * 16
+    assert to.statistics()["mic_gap_ms"] == 600
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (client.ConverseRequest(open=client.Open()), "open came twice"),
+        (client.ConverseRequest(), "empty or unknown"),
+        (client.ConverseRequest(audio=audio.AudioFrame(pcm=b"1")), "whole 16-bit samples"),
+        (client.ConverseRequest(playback=audio.Playback(position=1 << 60)), "from the start"),
+        (client.ConverseRequest(flushed=audio.Flushed(mic_offset=(1 << 64) - 1)), "from the start"),
+    ],
+)
+def test_a_bad_message_is_told_in_words(request_: client.ConverseRequest, words: str) -> None:
+    """Whoever writes a client reads what was wrong with it."""
+    with pytest.raises(ProtocolFault, match=words):
+        session(input=8_000, output=8_000).from_client(request_)
+
+
+def test_the_ring_is_ready_when_both_hops_are() -> None:
+    """One of them alone is not a ring."""
+    to = session()
+    to.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
+    assert not to.ring_ready.is_set()
+    to.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
+    assert to.ring_ready.is_set()
+
+
+def test_faults_of_the_ring_end_the_session() -> None:
+    """What a stage tells is raised: its own error, a peer it lost, or its going away without the conversation's end."""
+    failed = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_SUPERSEDED, detail="taken over")
+    done = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_DONE)
+    error = stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="no key")
+    with pytest.raises(RemoteFault, match="no key"):
+        session().from_vad(vad.ListenResponse(error=error))
+    with pytest.raises(RemoteFault, match="no key"):
+        session().from_egress(egress.AttachResponse(error=error))
+    with pytest.raises(PeerLost, match="broker was lost"):
+        session().from_vad(vad.ListenResponse(peer_lost=stream_pb2.PeerLost(stage="broker", detail="gone")))
+    with pytest.raises(PeerLost, match=r"vad was lost: it ended the session \(superseded\) taken over"):
+        session().from_vad(vad.ListenResponse(end=failed))
+    with pytest.raises(PeerLost, match="egress was lost"):
+        session().from_egress(egress.AttachResponse(end=failed))
+    session().from_vad(vad.ListenResponse(end=done))
+
+
+async def test_state_and_reports_go_to_the_client() -> None:
+    """As they come."""
+    to = session()
+    to.from_vad(vad.ListenResponse(state=client.State(turn=1)))
+    to.from_egress(egress.AttachResponse(turn_report=client.TurnReport(turn=1)))
+    assert await kinds(to.to_client) == ["state", "turn_report"]
+
+
+@pytest.mark.parametrize("fault", [None, PeerLost("vad", "it froze")])
+async def test_everybody_hears_of_the_end(fault: ParleyError | None) -> None:
+    """The client reads an error first when there was one; every stream gets its last message."""
+    to = session()
+    play(to, 1)
+    to.close(fault)
+    expected = ["audio", "closed"] if fault is None else ["error", "audio", "closed"]
+    assert await kinds(to.to_client) == expected
+    for outbox in (to.to_vad, to.to_egress):
+        (last,) = await drained(outbox)
+        reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
+        assert last.end.reason == reason
+
+
+async def test_a_flush_after_the_end_does_not_take_the_goodbye_away() -> None:
+    """A cancel may come while the last messages wait to be sent."""
+    to = session()
+    to.close(None)
+    on_topic(to, 1)
+    assert await kinds(to.to_client) == ["closed"]
+
+
+async def test_a_client_that_reads_slowly_loses_old_audio() -> None:
+    """200 pieces wait, the newest; the rest is counted. vad's stream on the other hand may not lose any."""
+    to = session()
+    for index in range(250):
+        play(to, 1, index * 480)
+    assert to.statistics()["client_audio_dropped"] == 50
+    messages = await drained(to.to_client)
+    assert messages[0].audio.position == 50 * 480
+    for index in range(500):
+        to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
+    with pytest.raises(LimitFault, match="does not read"):
+        to.from_client(client.ConverseRequest(audio=frame(500 * 320, counted(0, 320))))
