@@ -45,7 +45,10 @@ integration: dev-setup ## Run the integration tests: one service at a time, agai
 	$(PYTEST) tests/integration $(ARGS)
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
-	$(PYTEST) tests/e2e $(ARGS)
+	@echo 'The races over slow wires run beside the conversations; their report comes after them.'
+	@report=$$(mktemp); $(PYTEST) tests/e2e/test_races.py $(ARGS) >$$report 2>&1 & races=$$!; \
+	$(PYTEST) tests/e2e --ignore tests/e2e/test_races.py $(ARGS); conversations=$$?; \
+	wait $$races; races=$$?; cat $$report; rm -f $$report; [ $$conversations -eq 0 ] && [ $$races -eq 0 ]
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

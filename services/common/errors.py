@@ -120,4 +120,4 @@ def map_exceptions(mapping: Mapping[type[BaseException], type[ParleyError]], wha
         yield
     except tuple(mapping) as error:
         ours = next(ours for theirs, ours in mapping.items() if isinstance(error, theirs))
-        raise ours(f"{what}: {error}") from error
+        raise ours(f"{what}: {str(error) or type(error).__name__}") from error

@@ -6,12 +6,15 @@ session:{id}:owner, session:{id}:lease, session:{id}:record, session:{id}:histor
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 
 from parley.v1 import session_pb2 as wire
 from services.common.errors import StoreLost, map_exceptions
@@ -20,6 +23,9 @@ LEASE_MS: Final = 5_000
 """A lease not renewed for this long may be taken by another ingress; the owner renews each second."""
 
 RECORD_TTL_S: Final = 24 * 3600
+
+ANSWER_S: Final = 1.0
+"""How long Redis may take to answer; it takes a millisecond."""
 
 _TAKE: Final = """
 local owner = redis.call('GET', KEYS[1])
@@ -54,11 +60,28 @@ return 1
 
 
 def connect(url: str) -> Redis:
-    """Return a client that fails at once instead of retrying: audio never waits for Redis.
+    """Return a client that fails at once instead of waiting and retrying: audio never waits for Redis.
 
-    (redis-py's default retries block a command for 4.7 s while the server is away.)
+    A connection that broke is made anew once, without waiting: after a restart of Redis each one in the pool is
+    broken, and history must not be lost by that. (redis-py's default retries block a command for 4.7 s while the
+    server is away.)
     """
-    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=1.0, socket_connect_timeout=1.0)
+    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return Redis.from_url(url, retry=retry, socket_timeout=None, socket_connect_timeout=ANSWER_S)
+
+
+@asynccontextmanager
+async def asking(what: str) -> AsyncIterator[None]:
+    """Wait for Redis no longer than `ANSWER_S`.
+
+    (redis-py's own timeout on answers swallows a cancel on Python 3.11: the task that asked would never end.)
+
+    Raises:
+        StoreLost: it can't be reached, does not answer, or refuses; `what` says what it did not do.
+    """
+    with map_exceptions({RedisError: StoreLost, TimeoutError: StoreLost}, f"Redis {what}"):
+        async with asyncio.timeout(ANSWER_S):
+            yield
 
 
 def _key(session: str, what: str) -> str:
@@ -72,12 +95,12 @@ class Store:
         self._redis = redis
 
     async def _call(self, what: str, script: str, keys: list[str], args: list[str | int]) -> int:
-        with map_exceptions({RedisError: StoreLost}, f"Redis could not {what}"):
+        async with asking(f"could not {what}"):
             return int(await self._redis.eval(script, len(keys), *keys, *map(str, args)))
 
     async def ping(self) -> None:
         """Check that Redis answers."""
-        with map_exceptions({RedisError: StoreLost}, "Redis does not answer"):
+        async with asking("does not answer"):
             await self._redis.ping()
 
     async def take_lease(self, session: str, owner: str, *, by_force: bool = False) -> int:
@@ -105,7 +128,7 @@ class Store:
 
     async def read_record(self, session: str) -> wire.SessionRecord | None:
         """Return the record, or None."""
-        with map_exceptions({RedisError: StoreLost}, "Redis could not read a record"):
+        async with asking("could not read a record"):
             raw = cast("dict[bytes, bytes]", await self._redis.hgetall(_key(session, "record")))
         if not raw:
             return None
@@ -120,20 +143,20 @@ class Store:
     async def append_history(self, session: str, item: wire.HistoryItem) -> None:
         """Add an item to the session's history stream."""
         key = _key(session, "history")
-        with map_exceptions({RedisError: StoreLost}, "Redis could not write history"):
+        async with asking("could not write history"):
             await self._redis.xadd(key, {"item": item.SerializeToString()})
             await self._redis.expire(key, RECORD_TTL_S)
 
     async def history(self, session: str) -> list[wire.HistoryItem]:
         """Return the session's history, oldest first."""
-        with map_exceptions({RedisError: StoreLost}, "Redis could not read history"):
+        async with asking("could not read history"):
             entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrange(_key(session, "history")))
         return [wire.HistoryItem.FromString(fields[b"item"]) for _, fields in entries]
 
     async def forget(self, session: str, *, keep_history: bool) -> None:
         """End a session: its owner and lease go, and with them all of it unless history is kept until it expires."""
         names = ["owner", "lease"] if keep_history else ["owner", "lease", "record", "history"]
-        with map_exceptions({RedisError: StoreLost}, "Redis could not forget a session"):
+        async with asking("could not forget a session"):
             await self._redis.delete(*(_key(session, name) for name in names))
 
     async def close(self) -> None:

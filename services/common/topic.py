@@ -21,10 +21,12 @@ from redis.exceptions import RedisError
 
 from parley.v1 import session_pb2 as wire
 from services.common.errors import ParleyError, StoreLost
-from services.common.store import Store
+from services.common.store import Store, asking
 
 CHANNEL: Final = "parley:interrupts"
 _WAITING: Final = 1000
+_CATCH_UP_ATTEMPTS: Final = 20
+_CATCH_UP_PAUSE_S: Final = 0.05
 
 log = logging.getLogger("parley.topic")
 
@@ -49,11 +51,12 @@ class Publisher:
         while True:
             payload = await self._queue.get()
             try:
-                if not await self._redis.publish(CHANNEL, payload):
-                    self.counters["interrupts_without_receiver"] += 1
-            except RedisError as error:
+                async with asking("could not publish"):
+                    if not await self._redis.publish(CHANNEL, payload):
+                        self.counters["interrupts_without_receiver"] += 1
+            except StoreLost as error:
                 self.counters["interrupts_not_published"] += 1
-                log.warning("interrupt not published (it also goes in band): %s", error)
+                log.warning("interrupt not published (it also goes in band): %s", error.message)
 
 
 class Subscriber:
@@ -99,12 +102,19 @@ class Subscriber:
             _hand(take, interrupt)
 
     async def _catch_up(self) -> None:
+        patience = _CATCH_UP_ATTEMPTS
         for session, take in list(self._sessions.items()):
-            with suppress(StoreLost):
-                record = await self._store.read_record(session)
-                if record is not None and record.seq:
-                    kind = wire.Interrupt.KIND_CANCEL
-                    _hand(take, wire.Interrupt(session=session, seq=record.seq, floor=record.floor, kind=kind))
+            record = None
+            while patience:
+                try:
+                    record = await self._store.read_record(session)
+                    break
+                except StoreLost:  # it takes subscriptions, and may still be loading its data
+                    patience -= 1
+                    await asyncio.sleep(_CATCH_UP_PAUSE_S)
+            if record is not None and record.seq:
+                kind = wire.Interrupt.KIND_CANCEL
+                _hand(take, wire.Interrupt(session=session, seq=record.seq, floor=record.floor, kind=kind))
 
     async def close(self) -> None:
         """Let go of the connection."""

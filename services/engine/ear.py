@@ -16,13 +16,15 @@ import soxr
 from numpy.typing import NDArray
 from pocketsphinx import Decoder
 
-from services.engine.grammar import BRIEF, REQUESTS
+from services.engine.grammar import BRIEF, REQUESTS, sentences_of
 from services.engine.plausibility import phone_distance, plausibility
 
 _IN_HZ, _OUT_HZ = 24_000, 16_000
 _FRAME = _OUT_HZ // 100
 _PAUSE_FRAMES = 20
 _MIN_SPEECH_FRAMES = 10
+_SLACK_FRAMES = 5  # the end of speech wanders by so much as more of the noise is known
+_MOST_PAUSES = 4  # judged ahead of the end; a turn with more is long, and no phrase
 _BRIEF_FRAMES = 110  # longer speech is no brief phrase
 _REQUEST_FRAMES = 500  # longer speech is no request
 _MARGIN_FRAMES = 25  # silence a decoder is given before and after the speech
@@ -55,8 +57,10 @@ class Ear:
         )
         self._means = self._general.get_cmn(False)
         self._strict = Decoder(lm=None, loglevel="FATAL")
-        self._strict.add_jsgf_string("brief", BRIEF)
-        self._strict.add_jsgf_string("requests", REQUESTS)
+        self._sentences = {}
+        for name, grammar in (("brief", BRIEF), ("requests", REQUESTS)):
+            self._strict.add_jsgf_string(name, grammar)
+            self._sentences[name] = sentences_of(grammar)
         self._open = False
         self.begin()
 
@@ -71,13 +75,14 @@ class Ear:
         self._samples: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
         self._phrases: list[Phrase] = []
         self._judged_frames = 0
+        self._judgements = 0
 
     def hear(self, pcm: bytes) -> None:
         """More of the turn, PCM16LE mono at 24 kHz."""
         self._take(pcm, last=False)
         speech = self._speech()
         quiet = len(self._samples) // _FRAME - speech.stop
-        if quiet >= _PAUSE_FRAMES:
+        if quiet >= _PAUSE_FRAMES and self._judgements < _MOST_PAUSES:
             self._judge(speech)
 
     def end(self) -> str:
@@ -111,9 +116,10 @@ class Ear:
 
     def _judge(self, speech: range) -> None:
         """Look for phrases in all that was said, once for each pause."""
-        if speech.stop == self._judged_frames:
+        if abs(speech.stop - self._judged_frames) <= _SLACK_FRAMES:
             return
         self._judged_frames = speech.stop
+        self._judgements += 1
         self._phrases = []
         if _MIN_SPEECH_FRAMES <= len(speech) <= _BRIEF_FRAMES:
             self._look_for("brief", speech)
@@ -129,8 +135,9 @@ class Ear:
         )
         self._strict.end_utt()
         hypothesis = self._strict.hyp()
-        # Where nothing fits to its end the decoder gives the start of a phrase: that is no phrase.
-        if hypothesis and hypothesis.hypstr and self._strict.get_fsg(grammar).accept(hypothesis.hypstr):
+        # Where nothing fits to its end the decoder gives the start of a phrase: that is no phrase. (The library's
+        # own `FsgModel.accept` can take half a minute on these grammars.)
+        if hypothesis and self._sentences[grammar].fullmatch(f"{hypothesis.hypstr} "):
             self._phrases.append(Phrase(hypothesis.hypstr, self._fit()))
 
     def _fit(self) -> float:

@@ -4,6 +4,10 @@ There are two grammars, because a decoder that knows long phrases takes a short 
 Every word must be in CMUdict.
 """
 
+from __future__ import annotations
+
+import re
+
 BRIEF = """#JSGF V1.0;
 grammar brief;
 
@@ -53,3 +57,25 @@ public <turn> = /8/ <stop> | /4/ <answer> | /8/ [<opening>] <request> [please];
 <tens> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
 
 """
+
+
+def sentences_of(grammar: str) -> re.Pattern[str]:
+    """A pattern for whole sentences of a grammar, each word followed by a space.
+
+    A decoder that finds no sentence gives the start of one; this tells the two apart. Covers what the grammars
+    above use of JSGF: groups, options, alternatives, weights, and rules that are not recursive.
+    """
+    rules = dict(re.findall(r"<(\w+)>\s*=\s*(.*?);", grammar, re.DOTALL))
+
+    def expand(body: str) -> str:
+        tokens = re.findall(r"/[\d.]+/|<\w+>|[\w']+|[()\[\]|]", body)
+        return "".join(as_pattern(token) for token in tokens)
+
+    def as_pattern(token: str) -> str:
+        if token.startswith("/"):
+            return ""
+        if token.startswith("<"):
+            return f"(?:{expand(rules[token[1:-1]])})"
+        return {"(": "(?:", "[": "(?:", "]": ")?", ")": ")", "|": "|"}.get(token, f"{token} ")
+
+    return re.compile(expand(rules["turn"]))

@@ -103,12 +103,14 @@ class Actor:
         """How many samples of a response left the speaker."""
         return max((run.end_position for run in self.heard() if run.track == response.track), default=0)
 
-    def assert_whole(self, response: Response, *, gaps: bool = False) -> None:
-        """A response that lived was heard from its first sample to its last, each once; in one go unless `gaps`."""
+    def assert_whole(self, response: Response) -> None:
+        """A response that lived was heard from its first sample to its last, in order, each once.
+
+        It may pause in between: on a busy machine, or over a slow wire, audio runs dry for a moment.
+        """
         runs = [run for run in self.heard() if run.track == response.track]
         assert [run.start_position for run in runs] == [0, *(run.end_position for run in runs[:-1])]
         assert sum(run.samples for run in runs) == response.sent_samples
-        assert gaps or len(runs) == 1
 
     def assert_memory_is_true(self) -> None:
         """The model believes of each response what was heard of it, within 20 ms; and nothing dead was heard."""

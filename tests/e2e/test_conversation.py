@@ -16,8 +16,8 @@ from tests.fakes.realtime import Reply
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
-QUESTION = "Hello, could you tell me what time it is?"
-PHRASE = "No, I would rather hear about the weather tomorrow."
+QUESTION = "Tell me about the weather tomorrow."
+PHRASE = "Please count to seventeen for me."
 USER = session_pb2.HistoryItem.ROLE_USER
 ASSISTANT = session_pb2.HistoryItem.ROLE_ASSISTANT
 
@@ -125,7 +125,7 @@ async def test_dismissed_sounds(scene: Scene) -> None:
 async def test_a_person_who_pauses_and_goes_on(scene: Scene) -> None:
     """A pause in mid-sentence does not end the turn: one turn is committed, with all of it."""
     async with scene.person([Reply(seconds=1)]) as actor:
-        start, rest = speech.say("I would like to order a"), speech.say("large pizza with mushrooms, please.")
+        start, rest = (speech.say(t, "en-us+f3") for t in ("I would like to order a", "pizza with mushrooms, please."))
         actor.person.says(speech.silence(300), start, speech.silence(450), rest)
         await actor.person.sees(events.ReplyPlayed)
         await asyncio.sleep(0.3)
@@ -169,7 +169,7 @@ async def test_a_key_and_a_typed_turn(scene: Scene) -> None:
 
 async def test_sessions_that_never_hear_each_other(scene: Scene) -> None:
     """Four at once, two of them barging in: each model hears its own person, each person their own model."""
-    texts = [QUESTION, PHRASE, "Please count to seventeen for me.", "Sing a song of sixpence, would you?"]
+    texts = [QUESTION, PHRASE, "What time is it?", "No, I would rather hear about the weather tomorrow."]
 
     async def converse(text: str, barges_in: bool) -> Actor:
         async with scene.person([Reply(seconds=4 if barges_in else 2), Reply(seconds=1)]) as actor:

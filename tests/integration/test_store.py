@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -35,7 +36,9 @@ async def store(redis: RedisServer) -> AsyncIterator[Store]:
 async def until(happened: Callable[[], object]) -> None:
     """Wait until something has happened; five seconds are too long."""
     async with asyncio.timeout(5):
-        while not happened():
+        while True:
+            if happened():
+                return
             await asyncio.sleep(0.005)
 
 
@@ -164,8 +167,8 @@ async def test_forgetting_keeps_history_only_when_asked(store: Store, redis: Red
 async def test_losing_redis_is_told_at_once() -> None:
     """Every call fails with what could not be done; none waits or tries again: audio is being held meanwhile."""
     store = Store(connect(f"redis://127.0.0.1:{free_port()}/0"))
-    calls = [
-        lambda: store.ping(),
+    calls: list[Callable[[], Awaitable[object]]] = [
+        store.ping,
         lambda: store.take_lease("s", "a"),
         lambda: store.renew_lease("s", "a", 1),
         lambda: store.write_record(record(1)),
@@ -191,6 +194,34 @@ async def test_a_store_finds_redis_again(store: Store, redis: RedisServer) -> No
         await store.ping()
     await redis.supervisor.wait_ready("redis")
     await until_answers(store)
+
+
+async def test_a_redis_that_does_not_answer_is_lost(store: Store, redis: RedisServer) -> None:
+    """A frozen server takes connections and says nothing: that is waited for no longer than a second."""
+    await store.ping()
+    redis.supervisor.kill("redis", signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreLost, match="Redis does not answer"):
+            await store.ping()
+    finally:
+        redis.supervisor.kill("redis", signal.SIGCONT)
+    await until_answers(store)
+
+
+async def test_a_task_that_asks_can_be_cancelled(store: Store) -> None:
+    """At any moment of the question: a session's end must not wait for a task that has lost its cancel."""
+    for steps in range(40):
+        asking = asyncio.create_task(_ask_for_ever(store))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        done, _ = await asyncio.wait([asking], timeout=2)
+        assert done, f"cancelled after {steps} steps, it went on"
+
+
+async def _ask_for_ever(store: Store) -> None:
+    while True:
+        await store.read_record("s")
 
 
 async def until_answers(store: Store) -> None:
@@ -225,7 +256,9 @@ async def subscribed(redis: RedisServer, count: int) -> None:
     """Wait until so many subscribers listen."""
     client = connect(redis.url)
     async with asyncio.timeout(5):
-        while (await client.pubsub_numsub(CHANNEL))[0][1] < count:
+        while True:
+            if (await client.pubsub_numsub(CHANNEL))[0][1] == count:
+                break
             await asyncio.sleep(0.005)
     await client.aclose()
 
@@ -297,7 +330,7 @@ async def test_a_subscriber_reads_the_floors_again_after_a_restart_of_redis(stor
         await subscribed(redis, 1)
         assert got == []
         await store.raise_floor("s", seq=8, floor=6)
-        await client.execute_command("SAVE")  # this Redis keeps nothing by itself
+        await client.save()  # this Redis keeps nothing by itself
         redis.supervisor.kill("redis")
         await redis.supervisor.wait_ready("redis")
         await until(lambda: got)

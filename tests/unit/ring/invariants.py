@@ -8,8 +8,9 @@ import numpy as np
 
 from parley.v1 import session_pb2
 from services.broker.settling import FLUSH_WAIT_S
+from tests.unit.ring.hearing import Span
 from tests.unit.ring.scripted_model import Response, coded
-from tests.unit.ring.simulation import Simulation, Span
+from tests.unit.ring.simulation import Simulation
 
 FADE_SAMPLES = 120
 """5 ms."""
@@ -59,7 +60,7 @@ def nothing_dead_is_heard(simulation: Simulation) -> None:
 
 def _what_sounded_is_what_was_logged(simulation: Simulation) -> None:
     """The output holds the samples of the spans and silence elsewhere; only a fade differs, and is quieter."""
-    played = simulation.played()
+    played = simulation.ear.played()
     for span in simulation.heard.spans:
         got = played[span.at : span.at + span.samples]
         wanted = coded(span.reply, span.position, span.samples)

@@ -10,13 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import numpy as np
-
-from clients.desktop.fader import Fader
-from clients.desktop.playhead import PlayheadLog
 from clients.desktop.playout import Playout
 from clients.desktop.session import Session as Client
-from clients.desktop.sound import Samples
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
@@ -27,8 +22,8 @@ from services.broker.session import Thinking
 from services.common.outbox import Outbox
 from services.egress.session import Speaking
 from services.ingress.session import Session as Ingress
-from services.vad.events import Event
 from services.vad.session import Listening
+from tests.unit.ring.hearing import Ear, FlushSeen, HeardLog
 from tests.unit.ring.scripted_model import Plan, ScriptedModel
 from tests.unit.ring.scripted_vad import Act, ScriptedVad
 from tests.unit.ring.wires import Copies, Delay, Stream, Timeline, Topic, steady, told
@@ -63,51 +58,6 @@ class Weather:
     delays: Mapping[str, Delay] = field(default_factory=dict)
     writing_ms: Mapping[str, int] = field(default_factory=dict)
     copies: Mapping[str, Copies] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Samples of a reply that were given to the device, `at` in the device's samples."""
-
-    at: int
-    reply: int
-    position: int
-    samples: int
-
-
-@dataclass(frozen=True)
-class FlushSeen:
-    """A Flush as the client saw it: the device's samples up to `fade_end` may still hold a fade."""
-
-    seq: int
-    handed: int
-    fade_end: int
-
-
-class HeardLog(PlayheadLog):
-    """Notes every sample that is given to the device."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.spans: list[Span] = []
-
-    def append(self, at: int, reply: int, position: int, samples: int) -> None:
-        """Note them."""
-        self.spans.append(Span(at, reply, position, samples))
-        super().append(at, reply, position, samples)
-
-
-class Ear(Fader):
-    """Keeps the output as it is before the gain, so that a ducked sample can still be told from another."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks: list[Samples] = []
-
-    def apply(self, block: Samples) -> Samples:
-        """Keep the block."""
-        self.blocks.append(block.copy())
-        return super().apply(block)
 
 
 class Broker(Thinking):
@@ -262,10 +212,3 @@ class Simulation:
 
     def _copies(self, name: str) -> Copies:
         return self._weather.copies.get(name, lambda interrupt: (1,))
-
-    def played(self) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-        """Return everything the client gave to its device, before the gain."""
-        return np.concatenate(self.ear.blocks)
-
-
-__all__ = ["STREAMS", "TOPICS", "Act", "Event", "FlushSeen", "Plan", "Simulation", "Span", "Weather"]
