@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pocketsphinx import Decoder
 
 from services.engine.grammar import BRIEF, REQUESTS, sentences_of
-from services.engine.plausibility import phone_distance, plausibility
+from services.engine.plausibility import plausibility
 
 _IN_HZ, _OUT_HZ = 24_000, 16_000
 _FRAME = _OUT_HZ // 100
@@ -80,9 +80,11 @@ class Ear:
     def hear(self, pcm: bytes) -> None:
         """More of the turn, PCM16LE mono at 24 kHz."""
         self._take(pcm, last=False)
+        if self._judgements >= _MOST_PAUSES or len(self._samples) > 2 * _REQUEST_FRAMES * _FRAME:
+            return
         speech = self._speech()
         quiet = len(self._samples) // _FRAME - speech.stop
-        if quiet >= _PAUSE_FRAMES and self._judgements < _MOST_PAUSES:
+        if quiet >= _PAUSE_FRAMES:
             self._judge(speech)
 
     def end(self) -> str:
@@ -130,9 +132,7 @@ class Ear:
         self._strict.activate_search(grammar)
         begin = max(0, speech.start - _MARGIN_FRAMES) * _FRAME
         self._strict.start_utt()
-        self._strict.process_raw(
-            self._samples[begin : (speech.stop + _MARGIN_FRAMES) * _FRAME].tobytes(), False, True
-        )
+        self._strict.process_raw(self._samples[begin : (speech.stop + _MARGIN_FRAMES) * _FRAME].tobytes(), False, True)
         self._strict.end_utt()
         hypothesis = self._strict.hyp()
         # Where nothing fits to its end the decoder gives the start of a phrase: that is no phrase. (The library's
@@ -142,14 +142,18 @@ class Ear:
 
     def _fit(self) -> float:
         words = [word for word in self._strict.seg() if word.word[0] not in "<["]
-        frames = sum(word.end_frame - word.start_frame + 1 for word in words)
-        return sum(math.log(word.ascore) if word.ascore > 0 else -1000.0 for word in words) / max(frames, 1)
+        frames: int = sum(word.end_frame - word.start_frame + 1 for word in words)
+        fits: list[float] = [math.log(word.ascore) if word.ascore > 0 else -1000.0 for word in words]
+        return sum(fits) / max(frames, 1)
 
     def _choose(self, heard: str) -> str:
         sounds = self._phones(heard)
+        texts = [phrase.text for phrase in self._phrases]
         best, best_odds = heard, 0.0
         for phrase in self._phrases:
-            odds = plausibility(phone_distance(self._phones(phrase.text), sounds), phrase.fit)
+            is_stop = "stop" in phrase.text.split()
+            agreed = texts.count(phrase.text) > 1
+            odds = plausibility(self._phones(phrase.text), sounds, phrase.fit, is_stop=is_stop, agreed=agreed)
             if odds > best_odds:
                 best, best_odds = phrase.text, odds
         return best

@@ -14,9 +14,9 @@ grammar brief;
 public <turn> = /6/ stop | /2/ please stop | /2/ stop please | stop talking | okay stop | no stop | hey stop | oh stop
        | wait | wait wait | hold on | hang on | quiet | be quiet | shut up | enough | never mind | cancel
        | no | yes | yeah | okay | sure | thanks | thank you | no thanks | yes please | not now
-       | hello | hi | hey | hello there | hi there | good morning | good night | bye | goodbye
+       | hello | hi | hey | hello there | hi there | good morning | bye | goodbye
        | go on | continue | keep going | carry on | and then | tell me more | help | pardon | repeat that
-       | say it again | say that again | what was that | what time is it | how are you | who are you
+       | say it again | say that again | what was that | what time is it | how are you
        | count to ten | a story | tell me a story | another story;
 """
 

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import pytest
 import websockets
 from openai import AsyncOpenAI
@@ -23,6 +22,8 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
 
 from services.engine.speech import Speech
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for its processes in /proc")
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
@@ -36,6 +37,28 @@ MANUAL: Any = {
 }
 
 
+def children(pid: int) -> list[int]:
+    """The child processes of a process."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def survivors(pids: list[int], patience_s: float) -> list[int]:
+    """Which of the processes still run when patience ends."""
+    until_s = time.monotonic() + patience_s
+    while (alive := [pid for pid in pids if is_running(pid)]) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    return alive
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is not merely waiting to be reaped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
 class Engine:
     """A running engine process."""
 
@@ -44,7 +67,7 @@ class Engine:
         command = [sys.executable, "-m", "services.engine"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
         self.url = self._wait_for_address()
-        self.workers = psutil.Process(self.process.pid).children(recursive=True)
+        self.workers = children(self.process.pid)
 
     def _wait_for_address(self) -> str:
         assert self.process.stderr is not None
@@ -265,8 +288,7 @@ async def test_a_signal_ends_it_cleanly(number: int) -> None:
         started_s = time.monotonic()
         assert engine.stop(number) == 0
         assert time.monotonic() - started_s < 2
-    _gone, alive = psutil.wait_procs(engine.workers, timeout=1)
-    assert alive == []
+    assert survivors(engine.workers, patience_s=1) == []
 
 
 def test_killed_engine_leaves_no_orphans() -> None:
@@ -274,5 +296,4 @@ def test_killed_engine_leaves_no_orphans() -> None:
     engine = Engine()
     assert len(engine.workers) == 2
     engine.stop(signal.SIGKILL)
-    _gone, alive = psutil.wait_procs(engine.workers, timeout=5)
-    assert alive == []
+    assert survivors(engine.workers, patience_s=5) == []
