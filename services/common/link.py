@@ -80,6 +80,9 @@ class Link(Generic[In, Out]):
                     # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
                     await self._finish()
                     await asyncio.wait(tasks[:1], timeout=_CLOSING_S)
+                if self._ended and self.outbox.is_closed and not tasks[1].done():
+                    # The peer has said its last word and waits for ours.
+                    await asyncio.wait(tasks[1:], timeout=_CLOSING_S)
                 for task in [*tasks, *background]:
                     task.cancel()
         except* ParleyError as errors:

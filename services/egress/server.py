@@ -53,6 +53,7 @@ class EgressServer(rpc.EgressServiceServicer):
             link = Link("broker", requests, context.write, outbox, lambda n: wire.SpeakResponse(heartbeat=_beat(n)))
             with self._speakers.claim(opened, lambda: outbox.close(wire.SpeakResponse(end=_SUPERSEDED))):
                 speaking = self._speakings.get(opened.session)
+                speaking.lease = max(speaking.lease, opened.lease)
                 speaking.to_broker = outbox
                 try:
                     outbox.control(wire.SpeakResponse(ready=stream_pb2.StreamReady()))
@@ -79,6 +80,7 @@ class EgressServer(rpc.EgressServiceServicer):
                 superseded = wire.AttachResponse(end=_SUPERSEDED)
                 stack.enter_context(self._listeners.claim(opened, lambda: outbox.close(superseded)))
                 speaking = self._speakings.get(opened.session)
+                speaking.lease = max(speaking.lease, opened.lease)
                 speaking.playout.set_lead(first.open.lead_ms)
                 if first.open.next.reply:
                     speaking.playout.resume_at(first.open.next)

@@ -20,6 +20,8 @@ class Speaking:
 
     def __init__(self, session: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.session = session
+        self.lease = 0
+        """The highest lease seen; what an earlier owner's ring still says on the topic is ignored."""
         self.playout = Playout()
         self.to_broker: Outbox[wire.SpeakResponse] | None = None
         self.to_ingress: Outbox[wire.AttachResponse] | None = None
@@ -76,7 +78,7 @@ class Speaking:
 
     def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
         """Take an interrupt of the topic: one with its floor comes from the record, after a reconnection."""
-        if interrupt.kind != session_pb2.Interrupt.KIND_CANCEL:
+        if interrupt.kind != session_pb2.Interrupt.KIND_CANCEL or 0 < interrupt.lease < self.lease:
             return
         if interrupt.floor:
             self.playout.interrupt(interrupt)

@@ -61,11 +61,11 @@ class Calls:
         """
         session = Session(checked_open(opened))
         name = uuid.uuid4().hex
-        lease = await self._store.take_lease(name, self._owner)
+        session.lease = await self._store.take_lease(name, self._owner)
         open_ = stream_pb2.StreamOpen(
             protocol=PROTOCOL,
             session=name,
-            lease=lease,
+            lease=session.lease,
             dial=1,
             route=self._routes.pick(),
             traceparent=opened.traceparent,

@@ -74,18 +74,20 @@ class Microphone:
             LimitFault: the client's clock jumped by more than 10 s.
         """
         samples = self._checked(frame.pcm)
-        offset = frame.mic_offset + self._shift
-        if offset < self._next:
-            if not self._bridged:
-                self.counters["mic_samples_repeated"] += samples
-                return []
+        pcm, offset = frame.pcm, frame.mic_offset + self._shift
+        if offset < self._next and self._bridged:
             # The hole has been bridged by silence and the client goes on where it stood: its clock had stopped.
             self._shift += self._next - offset
             offset = self._next
+        if (repeated := min(self._next - offset, samples)) > 0:
+            self.counters["mic_samples_repeated"] += repeated
+            pcm, offset = pcm[repeated * SAMPLE_BYTES :], offset + repeated
+        if not pcm:
+            return []
         self._bridged = False
         frames = self._bridge(offset - self._next) if offset > self._next else []
-        self._next = offset + samples
-        return [*frames, *self._ring_frames(frame.pcm, frame.playhead)]
+        self._next = offset + pcm_samples(pcm)
+        return [*frames, *self._ring_frames(pcm, frame.playhead)]
 
     def bridge(self, ms: int) -> audio.Gap:
         """Take `ms` of wire silence as silence: the clock goes on."""

@@ -44,6 +44,8 @@ class Session:
         self.counters: Counter[str] = Counter()
         self.ready: set[str] = set()
         self.ring_ready = asyncio.Event()
+        self.lease = 0
+        """The lease it is held by; what an earlier owner's ring still says on the topic is ignored."""
         self._gate = Gate()
         self._last_verdict = 0
         self._highest_reply = 0
@@ -83,7 +85,8 @@ class Session:
             case "open":
                 raise ProtocolFault("open came twice: it is the first message of a conversation, and only that.")
             case "end":
-                pass  # the link ends by it
+                closed = client.Closed(reason="The conversation is over.")
+                self.to_client.close(client.ConverseResponse(closed=closed))
             case None:
                 raise ProtocolFault("an empty or unknown message; see protos/parley/v1/conversation_service.proto.")
 
@@ -142,7 +145,7 @@ class Session:
 
     def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
         """Take a cancel of the topic; one with a floor comes from the record, after a reconnection."""
-        if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL:
+        if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL and not 0 < interrupt.lease < self.lease:
             self.verdict(interrupt, has_floor=interrupt.floor > 0)
 
     def verdict(self, interrupt: session_pb2.Interrupt, *, has_floor: bool = False) -> None:

@@ -263,3 +263,15 @@ async def test_a_last_word_to_somebody_who_has_gone() -> None:
         raise asyncio.InvalidStateError
 
     await tell(gone, Response(ready=wire.StreamReady()))
+
+
+async def test_a_peer_that_ends_still_gets_the_last_word() -> None:
+    """When the answer to `end` is already waiting it is sent, even if the peer is slow to take it."""
+    peer = Peer()
+    peer.may_write.clear()
+    peer.outbox.close(Response(end=wire.StreamEnd()))
+    peer.says.put_nowait(Request(end=wire.StreamEnd()))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.01, peer.may_write.set)
+    assert await peer.over() is None
+    assert peer.kinds() == ["end"]

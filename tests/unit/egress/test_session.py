@@ -128,3 +128,12 @@ def test_an_empty_message_changes_nothing(message: wire.SpeakRequest | wire.Atta
     else:
         speaking.from_ingress(message)
     assert len(outbox) == len(to_broker) == 0
+
+
+async def test_a_cancel_of_an_earlier_owner_is_ignored() -> None:
+    """What a ring under a lower lease still says on the topic shuts no gate."""
+    speaking, outbox, _ = joined()
+    speaking.lease = 7
+    speaking.from_topic(session_pb2.Interrupt(seq=3, kind=session_pb2.Interrupt.KIND_CANCEL, lease=6))
+    speaking.from_broker(wire.SpeakRequest(audio=piece(5, 0, 480)))
+    assert await drained(outbox) == ["audio"]

@@ -190,3 +190,13 @@ def test_formats() -> None:
         output_rate(audio.AudioFormat(rate_hz=22_050))
     with pytest.raises(FormatFault, match="encoding 9 is not known"):
         input_rate(audio.AudioFormat(encoding=9))  # type: ignore[arg-type]
+
+
+def test_a_frame_that_partly_comes_again_gives_what_is_new() -> None:
+    """A client that repeats the end of its last frame loses nothing and leaves no hole."""
+    microphone = Microphone()
+    microphone.feed(frame(0, counted(0, 320)))
+    (rest,) = microphone.feed(frame(160, counted(160, 320)))
+    assert (rest.mic_offset, microphone.mic_offset) == (320, 480)
+    assert np.array_equal(joined([rest]), counted(320, 160))
+    assert +microphone.counters == {"mic_samples_repeated": 160}

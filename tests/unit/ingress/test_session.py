@@ -299,3 +299,22 @@ async def test_a_client_that_reads_slowly_loses_old_audio() -> None:
         to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
     with pytest.raises(LimitFault, match="does not read"):
         to.from_client(client.ConverseRequest(audio=frame(500 * 320, counted(0, 320))))
+
+
+async def test_a_client_that_hangs_up_is_told_goodbye() -> None:
+    """End is answered with Closed, and nothing after it."""
+    opened = session()
+    opened.from_client(client.ConverseRequest(end=client.End()))
+    play(opened, 1)
+    assert await kinds(opened.to_client) == ["closed"]
+
+
+async def test_a_verdict_of_an_earlier_owner_is_ignored() -> None:
+    """What a ring under a lower lease still says on the topic stops nothing; one without a lease is the record's."""
+    opened = session()
+    opened.lease = 7
+    opened.from_topic(Interrupt(seq=1, kind=Interrupt.KIND_CANCEL, lease=6))
+    assert len(opened.to_client) == 0
+    opened.from_topic(Interrupt(seq=1, kind=Interrupt.KIND_CANCEL, lease=7))
+    opened.to_client.close()
+    assert await kinds(opened.to_client) == ["flush"]
