@@ -108,8 +108,10 @@ class Link(Generic[In, Out]):
             async with aclosing(aiter(self.outbox)) as messages:  # type: ignore[type-var]
                 async for message in messages:
                     await self._write(message)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
-            raise PeerLost(self.stage, f"it takes no more messages ({type(error).__name__})") from error
+        except grpc.aio.AioRpcError as error:
+            raise PeerLost(self.stage, explain(error)) from error
+        except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+            raise PeerLost(self.stage, "it takes no more messages") from error
 
     async def _heartbeat(self) -> None:
         beat = 0
@@ -143,6 +145,8 @@ def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
 
 def explain(error: grpc.aio.AioRpcError) -> str:
     """Put a gRPC status into words."""
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return "it can't be reached"
     return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"
 
 
