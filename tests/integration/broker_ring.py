@@ -62,12 +62,13 @@ class Egress(egress_rpc.EgressServiceServicer):
     def __init__(self) -> None:
         self.log: Log[egress.SpeakRequest] = Log()
         self._contexts: list[Any] = []
+        self._one_writer = asyncio.Lock()
 
     async def Speak(self, requests: AsyncIterator[egress.SpeakRequest], context: Any) -> None:  # type: ignore[override]
         """Take one stream until it ends."""
         self._contexts.append(context)
         await context.write(egress.SpeakResponse(ready=wire.StreamReady()))
-        beating = asyncio.create_task(_beat(lambda: context.write(egress.SpeakResponse(heartbeat=wire.Heartbeat()))))
+        beating = asyncio.create_task(_beat(lambda: self._tell(context, heartbeat=wire.Heartbeat())))
         try:
             async for request in requests:
                 self.log.add(request)
@@ -83,7 +84,11 @@ class Egress(egress_rpc.EgressServiceServicer):
     async def played(self, reply: int, ms: float, *, seq: int = 0, ended: bool = False) -> None:
         """Report playback on the newest stream."""
         played = egress.Played(reply=reply, position=int(ms * MS), flushed_seq=seq, ended=ended)
-        await self._contexts[-1].write(egress.SpeakResponse(played=played))
+        await self._tell(self._contexts[-1], played=played)
+
+    async def _tell(self, context: Any, **message: Any) -> None:
+        async with self._one_writer:
+            await context.write(egress.SpeakResponse(**message))
 
     def audio_of(self, reply: int) -> bytes:
         """All audio given of a reply."""
@@ -105,6 +110,7 @@ class Vad:
     def __init__(self, call: Any) -> None:
         self.log: Log[broker.RespondResponse] = Log()
         self._call = call
+        self._one_writer = asyncio.Lock()  # two writes at once end a call
         self._reading = asyncio.create_task(self._read())
         self._beating = asyncio.create_task(_beat(lambda: self.say(heartbeat=wire.Heartbeat())))
 
@@ -114,7 +120,8 @@ class Vad:
 
     async def say(self, **message: Any) -> None:
         """Send a message of the Respond stream."""
-        await self._call.write(broker.RespondRequest(**message))
+        async with self._one_writer:
+            await self._call.write(broker.RespondRequest(**message))
 
     async def turn(self, turn: int, *, speech_ms: int = 2000, interruption: bool = False) -> None:
         """The person speaks for 300 ms and has finished."""
