@@ -29,7 +29,7 @@ _BRIEF_FRAMES = 110  # longer speech is no brief phrase
 _REQUEST_FRAMES = 500  # longer speech is no request
 _MARGIN_FRAMES = 25  # silence a decoder is given before and after the speech
 _RANGE_DB = 30.0  # speech lies within this of its loudest frame
-_SPEECH_RMS, _FLOOR_RMS = 600.0, 8.0  # -35 and -72 dBFS
+_SPEECH_RMS, _FLOOR_RMS = 1200.0, 14.0  # -29 and -67 dBFS
 _SILENCE_DB = 10.0  # of amplitude 1: quieter is nobody speaking (-80 dBFS)
 
 
@@ -131,9 +131,8 @@ class Ear:
 
     def _look_for(self, grammar: str, speech: range) -> None:
         self._strict.activate_search(grammar)
-        begin = max(0, speech.start - _MARGIN_FRAMES) * _FRAME
         self._strict.start_utt()
-        self._strict.process_raw(self._samples[begin : (speech.stop + _MARGIN_FRAMES) * _FRAME].tobytes(), False, True)
+        self._strict.process_raw(self._normalise(speech).tobytes(), False, True)
         self._strict.end_utt()
         hypothesis = self._strict.hyp()
         # Where nothing fits to its end the decoder gives the start of a phrase: that is no phrase. (The library's
