@@ -20,7 +20,7 @@ from local.picture import UNICODE, draw, style_for
 from local.ring import Ring
 from services.engine.speech import Speech as Voice
 
-PERSON_VOICE: Final = "en-us+f2"
+PERSON_VOICE: Final = "en-us"
 QUESTION_FILE: Final = "question.wav"
 
 

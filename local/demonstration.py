@@ -168,12 +168,12 @@ SCENES: Final = (
     ),
     Scene(
         "“Stop!” cuts a long answer off at once",
-        (Say("Tell me a long story."), AwaitReply(), KeepSilent(3_500), Say("Stop!"), KeepSilent(AFTER_STOP_MS)),
+        (Say("Tell me a story."), AwaitReply(), KeepSilent(3_500), Say("Stop!"), KeepSilent(AFTER_STOP_MS)),
         check_stop,
     ),
     Scene(
         "“Mm-hmm.” does not",
-        (Say("Count to twenty, please."), AwaitReply(), KeepSilent(3_000), Say("Mm-hmm.", BRIEFLY), HearOut()),
+        (Say("Count to thirty."), AwaitReply(), KeepSilent(3_000), Say("Mm-hmm.", BRIEFLY), HearOut()),
         check_backchannel,
     ),
     Scene(

@@ -17,12 +17,17 @@ _PHRASES: Final = (
 _STOPS: Final = [phrase.split() for phrase in _PHRASES.split(", ")]
 """Longer ones before those that they begin with."""
 
+_CLIPPED: Final = "top"
+"""What recognisers write when the soft hiss of a "stop" is lost; nobody interrupts with it alone."""
+
 _FILLERS: Final = frozenset({"please", "now", "okay", "ok", "oh", "uh", "um", "just", "no"})
 
 
 def is_bare_stop(text: str) -> bool:
     """Say whether the words only ask for silence: "Stop!", "okay, stop please", "wait, wait a second"."""
     words = re.sub(r"[^\w']+", " ", text.lower().replace("’", "'")).split()
+    if words == [_CLIPPED]:
+        return True
     stops = 0
     while words:
         phrase = next((stop for stop in _STOPS if words[: len(stop)] == stop), None)

@@ -12,6 +12,7 @@ from services.broker.stop_words import is_bare_stop
     [
         "Stop!",
         "stop",
+        "top",
         "Okay, stop please.",
         "Wait, wait.",
         "Wait a second.",
@@ -43,6 +44,7 @@ def test_a_bare_stop_wants_silence(words: str) -> None:
         "Wait, what time is it?",
         "Hey, how are you",
         "bus stop",
+        "on top",
         "stopping",
         "When does it stop?",
         "停",
