@@ -86,12 +86,15 @@ async def _converse(thinking: Thinking, model: ModelSettings) -> None:
     """Hold the model's connection while the session lasts. What the person says meanwhile waits in the outbox."""
     async with model_session(model) as socket:
         thinking.begin()
+        fault: ParleyError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(socket.run(thinking.from_model))
                 group.create_task(thinking.feed_model(socket))
         except* ParleyError as errors:
-            raise first_of(errors) from None
+            fault = first_of(errors)
+        if fault is not None:
+            raise fault
 
 
 async def _announce(thinking: Thinking) -> None:

@@ -70,6 +70,7 @@ class Link(Generic[In, Out]):
             ParleyError: whatever `handle` raised.
         """
         tasks: list[asyncio.Task[None]] = []
+        fault: ParleyError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks.append(group.create_task(self._read(handle)))
@@ -86,7 +87,9 @@ class Link(Generic[In, Out]):
                 for task in [*tasks, *background]:
                     task.cancel()
         except* ParleyError as errors:
-            raise first_of(errors) from None
+            fault = first_of(errors)
+        if fault is not None:  # raised out here: what is raised inside except* may come out wrapped in a group
+            raise fault
 
     async def _read(self, handle: Callable[[In], None]) -> None:
         try:
