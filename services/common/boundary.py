@@ -1,4 +1,4 @@
-"""The session boundary: the one place where any exception is caught, so that a fault costs one session and is told."""
+"""The session boundary: the one place of the ring that catches any exception: a fault costs one session, and is told."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ async def session_boundary(
     except ParleyError as error:
         log.warning("%s: %s", what, error.message)
         await tell(error.to_wire())
-    except Exception:
+    except Exception:  # the other sessions of this process must go on
         log.exception("%s: a fault of ours", what)
         await tell(InternalFault("Something went wrong in the server; its log says more. Try again.").to_wire())

@@ -72,7 +72,7 @@ class Recognizer:
             for worker in self._workers:
                 await worker.start()
             await asyncio.gather(*(worker.ask({"do": "load"}) for worker in self._workers))
-        except BaseException:
+        except BaseException:  # whatever it was, a cancel too: no decoder may outlive it; it is raised again
             await self._close_workers()
             raise
         self._tasks = [asyncio.create_task(self._serve(worker)) for worker in self._workers]
