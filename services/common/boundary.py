@@ -1,4 +1,4 @@
-"""The session boundary: the one place of the ring that catches any exception: a fault costs one session, and is told."""
+"""The session boundary: where the ring catches any exception, so that a fault costs one session and is told."""
 
 from __future__ import annotations
 
