@@ -21,7 +21,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class AudioFormat(google.protobuf.message.Message):
-    """How samples are written in one direction of a client's connection."""
+    """How audio is written in one direction of a client's connection. One channel always."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -34,7 +34,13 @@ class AudioFormat(google.protobuf.message.Message):
         ENCODING_UNSPECIFIED: AudioFormat._Encoding.ValueType  # 0
         """Not chosen: PCM16."""
         ENCODING_PCM16: AudioFormat._Encoding.ValueType  # 1
-        """Signed 16-bit little-endian samples, one channel."""
+        """Signed 16-bit little-endian samples at 8000, 16000, 24000, 44100 or 48000 Hz."""
+        ENCODING_MULAW: AudioFormat._Encoding.ValueType  # 2
+        """G.711 mu-law, a byte a sample, at 8000 Hz."""
+        ENCODING_ALAW: AudioFormat._Encoding.ValueType  # 3
+        """G.711 A-law, a byte a sample, at 8000 Hz."""
+        ENCODING_OPUS: AudioFormat._Encoding.ValueType  # 4
+        """One Opus packet (RFC 6716) a message, at a clock of 8000, 12000, 16000, 24000 or 48000 Hz."""
 
     class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
         """The encodings a client may choose."""
@@ -42,14 +48,22 @@ class AudioFormat(google.protobuf.message.Message):
     ENCODING_UNSPECIFIED: AudioFormat.Encoding.ValueType  # 0
     """Not chosen: PCM16."""
     ENCODING_PCM16: AudioFormat.Encoding.ValueType  # 1
-    """Signed 16-bit little-endian samples, one channel."""
+    """Signed 16-bit little-endian samples at 8000, 16000, 24000, 44100 or 48000 Hz."""
+    ENCODING_MULAW: AudioFormat.Encoding.ValueType  # 2
+    """G.711 mu-law, a byte a sample, at 8000 Hz."""
+    ENCODING_ALAW: AudioFormat.Encoding.ValueType  # 3
+    """G.711 A-law, a byte a sample, at 8000 Hz."""
+    ENCODING_OPUS: AudioFormat.Encoding.ValueType  # 4
+    """One Opus packet (RFC 6716) a message, at a clock of 8000, 12000, 16000, 24000 or 48000 Hz."""
 
     ENCODING_FIELD_NUMBER: builtins.int
     RATE_HZ_FIELD_NUMBER: builtins.int
     encoding: Global___AudioFormat.Encoding.ValueType
-    """How one sample is written."""
+    """How the audio is written."""
     rate_hz: builtins.int
-    """Samples per second. 0 means the ring's own: 16000 in, 24000 out."""
+    """Samples per second, of the audio and of every offset and position in this direction. 0: the encoding's own:
+    PCM16 16000 in and 24000 out, G.711 8000, Opus 48000.
+    """
     def __init__(
         self,
         *,
@@ -98,7 +112,7 @@ class AudioFrame(google.protobuf.message.Message):
     mic_offset: builtins.int
     """The user's samples since the session began, before the first sample of this frame."""
     pcm: builtins.bytes
-    """The samples, in the format opened for this direction; 20 ms unless said otherwise."""
+    """The samples, 20 ms unless said otherwise. At the client's edge in the encoding opened for this direction."""
     @property
     def playhead(self) -> Global___Playhead:
         """The playhead at the moment of capture of the first sample."""
@@ -151,7 +165,7 @@ class ReplyAudio(google.protobuf.message.Message):
     position: builtins.int
     """Samples of the reply before the first sample of this piece."""
     pcm: builtins.bytes
-    """The samples, in the format of this direction."""
+    """The samples. At the client's edge in the encoding opened for this direction."""
     def __init__(
         self,
         *,

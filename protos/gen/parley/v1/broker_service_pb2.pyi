@@ -36,6 +36,7 @@ class RespondRequest(google.protobuf.message.Message):
     INTERRUPT_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    ANNOUNCEMENT_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> parley.v1.stream_pb2.StreamOpen:
         """First."""
@@ -80,6 +81,10 @@ class RespondRequest(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def announcement(self) -> parley.v1.session_pb2.Announcement:
+        """An operator has the assistant speak."""
+
     def __init__(
         self,
         *,
@@ -94,10 +99,11 @@ class RespondRequest(google.protobuf.message.Message):
         interrupt: parley.v1.session_pb2.Interrupt | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        announcement: parley.v1.session_pb2.Announcement | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "speech_started", "audio", "turn_ended", "turn_confirmed", "turn_resumed", "speech_dismissed", "typed", "interrupt", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "speech_started", "audio", "turn_ended", "turn_confirmed", "turn_resumed", "speech_dismissed", "typed", "interrupt", "heartbeat", "end", "announcement"] | None: ...
 
 Global___RespondRequest: typing_extensions.TypeAlias = RespondRequest
 

@@ -27,7 +27,7 @@ from parley.v1 import session_pb2 as parley_dot_v1_dot_session__pb2
 from parley.v1 import stream_pb2 as parley_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xb6\x03\n\x0f\x43onverseRequest\x12\x1f\n\x04open\x18\x01 \x01(\x0b\x32\x0f.parley.v1.OpenH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.AudioFrameH\x00\x12\'\n\x08playback\x18\x03 \x01(\x0b\x32\x13.parley.v1.PlaybackH\x00\x12%\n\x07\x66lushed\x18\x04 \x01(\x0b\x32\x12.parley.v1.FlushedH\x00\x12\x39\n\tinterrupt\x18\x05 \x01(\x0b\x32$.parley.v1.ConverseRequest.InterruptH\x00\x12\x1f\n\x04mute\x18\x06 \x01(\x0b\x32\x0f.parley.v1.MuteH\x00\x12-\n\x0cpush_to_talk\x18\x07 \x01(\x0b\x32\x15.parley.v1.PushToTalkH\x00\x12\x1d\n\x03say\x18\x08 \x01(\x0b\x32\x0e.parley.v1.SayH\x00\x12\x1d\n\x03\x65nd\x18\t \x01(\x0b\x32\x0e.parley.v1.EndH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x1a\x0b\n\tInterruptB\t\n\x07message\"\x97\x04\n\x10\x43onverseResponse\x12#\n\x06opened\x18\x01 \x01(\x0b\x32\x11.parley.v1.OpenedH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.ReplyAudioH\x00\x12,\n\x0breply_ended\x18\x03 \x01(\x0b\x32\x15.parley.v1.ReplyEndedH\x00\x12\x1f\n\x04\x64uck\x18\x04 \x01(\x0b\x32\x0f.parley.v1.DuckH\x00\x12%\n\x07release\x18\x05 \x01(\x0b\x32\x12.parley.v1.ReleaseH\x00\x12!\n\x05\x66lush\x18\x06 \x01(\x0b\x32\x10.parley.v1.FlushH\x00\x12%\n\x07\x63\x61ption\x18\x07 \x01(\x0b\x32\x12.parley.v1.CaptionH\x00\x12!\n\x05state\x18\x08 \x01(\x0b\x32\x10.parley.v1.StateH\x00\x12,\n\x0bturn_report\x18\t \x01(\x0b\x32\x15.parley.v1.TurnReportH\x00\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12\'\n\x08\x64raining\x18\x0b \x01(\x0b\x32\x13.parley.v1.DrainingH\x00\x12#\n\x06\x63losed\x18\x0c \x01(\x0b\x32\x11.parley.v1.ClosedH\x00\x12)\n\theartbeat\x18\r \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x42\t\n\x07message\"\xbd\x02\n\x04Open\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0e\n\x06resume\x18\x04 \x01(\t\x12%\n\x05input\x18\x05 \x01(\x0b\x32\x16.parley.v1.AudioFormat\x12&\n\x06output\x18\x06 \x01(\x0b\x32\x16.parley.v1.AudioFormat\x12\"\n\x04\x65\x63ho\x18\x07 \x01(\x0e\x32\x14.parley.v1.Open.Echo\x12\x18\n\x10\x63lient_buffer_ms\x18\x08 \x01(\r\x12\x13\n\x0btraceparent\x18\t \x01(\t\"S\n\x04\x45\x63ho\x12\x14\n\x10\x45\x43HO_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x43HO_DEVICE\x10\x01\x12\x0f\n\x0b\x45\x43HO_SERVER\x10\x02\x12\x13\n\x0f\x45\x43HO_HEADPHONES\x10\x03\"\x15\n\x04Mute\x12\r\n\x05muted\x18\x01 \x01(\x08\"\x1d\n\nPushToTalk\x12\x0f\n\x07pressed\x18\x01 \x01(\x08\"\x13\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x15\n\x03\x45nd\x12\x0e\n\x06reason\x18\x01 \x01(\t\"u\n\x06Opened\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12!\n\x06limits\x18\x03 \x01(\x0b\x32\x11.parley.v1.Limits\x12\x0f\n\x07lead_ms\x18\x04 \x01(\r\x12\x10\n\x08protocol\x18\x05 \x01(\r\"5\n\x06Limits\x12\x14\n\x0cmax_frame_ms\x18\x01 \x01(\r\x12\x15\n\rmax_session_s\x18\x02 \x01(\r\"$\n\x04\x44uck\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0f\n\x07gain_db\x18\x02 \x01(\x02\"\x16\n\x07Release\x12\x0b\n\x03seq\x18\x01 \x01(\x04\"#\n\x05\x46lush\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x66loor\x18\x02 \x01(\x04\"\xcc\x01\n\x07\x43\x61ption\x12#\n\x03who\x18\x01 \x01(\x0e\x32\x16.parley.v1.Caption.Who\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x66inal\x18\x03 \x01(\x08\x12\r\n\x05reply\x18\x04 \x01(\x04\x12\x10\n\x08position\x18\x05 \x01(\x04\x12\x0c\n\x04turn\x18\x06 \x01(\x04\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\";\n\x03Who\x12\x13\n\x0fWHO_UNSPECIFIED\x10\x00\x12\x0c\n\x08WHO_USER\x10\x01\x12\x11\n\rWHO_ASSISTANT\x10\x02\"B\n\x05State\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.parley.v1.ConversationState\x12\x0c\n\x04turn\x18\x02 \x01(\x04\"y\n\nTurnReport\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\r\n\x05reply\x18\x02 \x01(\x04\x12+\n\x06stages\x18\x03 \x03(\x0b\x32\x1b.parley.v1.TurnReport.Stage\x1a!\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02ms\x18\x02 \x01(\x02\"\x1b\n\x08\x44raining\x12\x0f\n\x07seconds\x18\x01 \x01(\r\"\x18\n\x06\x43losed\x12\x0e\n\x06reason\x18\x01 \x01(\t2^\n\x13\x43onversationService\x12G\n\x08\x43onverse\x12\x1a.parley.v1.ConverseRequest\x1a\x1b.parley.v1.ConverseResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xb6\x03\n\x0f\x43onverseRequest\x12\x1f\n\x04open\x18\x01 \x01(\x0b\x32\x0f.parley.v1.OpenH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.AudioFrameH\x00\x12\'\n\x08playback\x18\x03 \x01(\x0b\x32\x13.parley.v1.PlaybackH\x00\x12%\n\x07\x66lushed\x18\x04 \x01(\x0b\x32\x12.parley.v1.FlushedH\x00\x12\x39\n\tinterrupt\x18\x05 \x01(\x0b\x32$.parley.v1.ConverseRequest.InterruptH\x00\x12\x1f\n\x04mute\x18\x06 \x01(\x0b\x32\x0f.parley.v1.MuteH\x00\x12-\n\x0cpush_to_talk\x18\x07 \x01(\x0b\x32\x15.parley.v1.PushToTalkH\x00\x12\x1d\n\x03say\x18\x08 \x01(\x0b\x32\x0e.parley.v1.SayH\x00\x12\x1d\n\x03\x65nd\x18\t \x01(\x0b\x32\x0e.parley.v1.EndH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x1a\x0b\n\tInterruptB\t\n\x07message\"\x97\x04\n\x10\x43onverseResponse\x12#\n\x06opened\x18\x01 \x01(\x0b\x32\x11.parley.v1.OpenedH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.ReplyAudioH\x00\x12,\n\x0breply_ended\x18\x03 \x01(\x0b\x32\x15.parley.v1.ReplyEndedH\x00\x12\x1f\n\x04\x64uck\x18\x04 \x01(\x0b\x32\x0f.parley.v1.DuckH\x00\x12%\n\x07release\x18\x05 \x01(\x0b\x32\x12.parley.v1.ReleaseH\x00\x12!\n\x05\x66lush\x18\x06 \x01(\x0b\x32\x10.parley.v1.FlushH\x00\x12%\n\x07\x63\x61ption\x18\x07 \x01(\x0b\x32\x12.parley.v1.CaptionH\x00\x12!\n\x05state\x18\x08 \x01(\x0b\x32\x10.parley.v1.StateH\x00\x12,\n\x0bturn_report\x18\t \x01(\x0b\x32\x15.parley.v1.TurnReportH\x00\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12\'\n\x08\x64raining\x18\x0b \x01(\x0b\x32\x13.parley.v1.DrainingH\x00\x12#\n\x06\x63losed\x18\x0c \x01(\x0b\x32\x11.parley.v1.ClosedH\x00\x12)\n\theartbeat\x18\r \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x42\t\n\x07message\"\xd6\x02\n\x04Open\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0e\n\x06resume\x18\x04 \x01(\t\x12%\n\x05input\x18\x05 \x01(\x0b\x32\x16.parley.v1.AudioFormat\x12&\n\x06output\x18\x06 \x01(\x0b\x32\x16.parley.v1.AudioFormat\x12\"\n\x04\x65\x63ho\x18\x07 \x01(\x0e\x32\x14.parley.v1.Open.Echo\x12\x18\n\x10\x63lient_buffer_ms\x18\x08 \x01(\r\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\x17\n\x0foldest_protocol\x18\n \x01(\r\"S\n\x04\x45\x63ho\x12\x14\n\x10\x45\x43HO_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x43HO_DEVICE\x10\x01\x12\x0f\n\x0b\x45\x43HO_SERVER\x10\x02\x12\x13\n\x0f\x45\x43HO_HEADPHONES\x10\x03\"\x15\n\x04Mute\x12\r\n\x05muted\x18\x01 \x01(\x08\"\x1d\n\nPushToTalk\x12\x0f\n\x07pressed\x18\x01 \x01(\x08\"\x13\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x15\n\x03\x45nd\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xc4\x01\n\x06Opened\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12!\n\x06limits\x18\x03 \x01(\x0b\x32\x11.parley.v1.Limits\x12\x0f\n\x07lead_ms\x18\x04 \x01(\r\x12\x10\n\x08protocol\x18\x05 \x01(\r\x12%\n\x05input\x18\x06 \x01(\x0b\x32\x16.parley.v1.AudioFormat\x12&\n\x06output\x18\x07 \x01(\x0b\x32\x16.parley.v1.AudioFormat\"\x96\x01\n\x06Limits\x12\x14\n\x0cmax_frame_ms\x18\x01 \x01(\r\x12\x15\n\rmax_session_s\x18\x02 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x03 \x01(\r\x12\x1a\n\x12max_messages_per_s\x18\x04 \x01(\r\x12\x14\n\x0cmax_ahead_ms\x18\x05 \x01(\r\x12\x12\n\nmax_idle_s\x18\x06 \x01(\r\"$\n\x04\x44uck\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0f\n\x07gain_db\x18\x02 \x01(\x02\"\x16\n\x07Release\x12\x0b\n\x03seq\x18\x01 \x01(\x04\"#\n\x05\x46lush\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x66loor\x18\x02 \x01(\x04\"\xcc\x01\n\x07\x43\x61ption\x12#\n\x03who\x18\x01 \x01(\x0e\x32\x16.parley.v1.Caption.Who\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x66inal\x18\x03 \x01(\x08\x12\r\n\x05reply\x18\x04 \x01(\x04\x12\x10\n\x08position\x18\x05 \x01(\x04\x12\x0c\n\x04turn\x18\x06 \x01(\x04\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\";\n\x03Who\x12\x13\n\x0fWHO_UNSPECIFIED\x10\x00\x12\x0c\n\x08WHO_USER\x10\x01\x12\x11\n\rWHO_ASSISTANT\x10\x02\"B\n\x05State\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.parley.v1.ConversationState\x12\x0c\n\x04turn\x18\x02 \x01(\x04\"y\n\nTurnReport\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\r\n\x05reply\x18\x02 \x01(\x04\x12+\n\x06stages\x18\x03 \x03(\x0b\x32\x1b.parley.v1.TurnReport.Stage\x1a!\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02ms\x18\x02 \x01(\x02\"\x1b\n\x08\x44raining\x12\x0f\n\x07seconds\x18\x01 \x01(\r\"\x18\n\x06\x43losed\x12\x0e\n\x06reason\x18\x01 \x01(\t2^\n\x13\x43onversationService\x12G\n\x08\x43onverse\x12\x1a.parley.v1.ConverseRequest\x1a\x1b.parley.v1.ConverseResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,41 +41,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSERESPONSE']._serialized_start=565
   _globals['_CONVERSERESPONSE']._serialized_end=1100
   _globals['_OPEN']._serialized_start=1103
-  _globals['_OPEN']._serialized_end=1420
-  _globals['_OPEN_ECHO']._serialized_start=1337
-  _globals['_OPEN_ECHO']._serialized_end=1420
-  _globals['_MUTE']._serialized_start=1422
-  _globals['_MUTE']._serialized_end=1443
-  _globals['_PUSHTOTALK']._serialized_start=1445
-  _globals['_PUSHTOTALK']._serialized_end=1474
-  _globals['_SAY']._serialized_start=1476
-  _globals['_SAY']._serialized_end=1495
-  _globals['_END']._serialized_start=1497
-  _globals['_END']._serialized_end=1518
-  _globals['_OPENED']._serialized_start=1520
-  _globals['_OPENED']._serialized_end=1637
-  _globals['_LIMITS']._serialized_start=1639
-  _globals['_LIMITS']._serialized_end=1692
-  _globals['_DUCK']._serialized_start=1694
-  _globals['_DUCK']._serialized_end=1730
-  _globals['_RELEASE']._serialized_start=1732
-  _globals['_RELEASE']._serialized_end=1754
-  _globals['_FLUSH']._serialized_start=1756
-  _globals['_FLUSH']._serialized_end=1791
-  _globals['_CAPTION']._serialized_start=1794
-  _globals['_CAPTION']._serialized_end=1998
-  _globals['_CAPTION_WHO']._serialized_start=1939
-  _globals['_CAPTION_WHO']._serialized_end=1998
-  _globals['_STATE']._serialized_start=2000
-  _globals['_STATE']._serialized_end=2066
-  _globals['_TURNREPORT']._serialized_start=2068
-  _globals['_TURNREPORT']._serialized_end=2189
-  _globals['_TURNREPORT_STAGE']._serialized_start=2156
-  _globals['_TURNREPORT_STAGE']._serialized_end=2189
-  _globals['_DRAINING']._serialized_start=2191
-  _globals['_DRAINING']._serialized_end=2218
-  _globals['_CLOSED']._serialized_start=2220
-  _globals['_CLOSED']._serialized_end=2244
-  _globals['_CONVERSATIONSERVICE']._serialized_start=2246
-  _globals['_CONVERSATIONSERVICE']._serialized_end=2340
+  _globals['_OPEN']._serialized_end=1445
+  _globals['_OPEN_ECHO']._serialized_start=1362
+  _globals['_OPEN_ECHO']._serialized_end=1445
+  _globals['_MUTE']._serialized_start=1447
+  _globals['_MUTE']._serialized_end=1468
+  _globals['_PUSHTOTALK']._serialized_start=1470
+  _globals['_PUSHTOTALK']._serialized_end=1499
+  _globals['_SAY']._serialized_start=1501
+  _globals['_SAY']._serialized_end=1520
+  _globals['_END']._serialized_start=1522
+  _globals['_END']._serialized_end=1543
+  _globals['_OPENED']._serialized_start=1546
+  _globals['_OPENED']._serialized_end=1742
+  _globals['_LIMITS']._serialized_start=1745
+  _globals['_LIMITS']._serialized_end=1895
+  _globals['_DUCK']._serialized_start=1897
+  _globals['_DUCK']._serialized_end=1933
+  _globals['_RELEASE']._serialized_start=1935
+  _globals['_RELEASE']._serialized_end=1957
+  _globals['_FLUSH']._serialized_start=1959
+  _globals['_FLUSH']._serialized_end=1994
+  _globals['_CAPTION']._serialized_start=1997
+  _globals['_CAPTION']._serialized_end=2201
+  _globals['_CAPTION_WHO']._serialized_start=2142
+  _globals['_CAPTION_WHO']._serialized_end=2201
+  _globals['_STATE']._serialized_start=2203
+  _globals['_STATE']._serialized_end=2269
+  _globals['_TURNREPORT']._serialized_start=2271
+  _globals['_TURNREPORT']._serialized_end=2392
+  _globals['_TURNREPORT_STAGE']._serialized_start=2359
+  _globals['_TURNREPORT_STAGE']._serialized_end=2392
+  _globals['_DRAINING']._serialized_start=2394
+  _globals['_DRAINING']._serialized_end=2421
+  _globals['_CLOSED']._serialized_start=2423
+  _globals['_CLOSED']._serialized_end=2447
+  _globals['_CONVERSATIONSERVICE']._serialized_start=2449
+  _globals['_CONVERSATIONSERVICE']._serialized_end=2543
 # @@protoc_insertion_point(module_scope)

@@ -26,25 +26,27 @@ from parley.v1 import audio_pb2 as parley_dot_v1_dot_audio__pb2
 from parley.v1 import stream_pb2 as parley_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/session.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a\x16parley/v1/stream.proto\"\x91\x01\n\rSessionRecord\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x04\x12\x1f\n\x05route\x18\x03 \x01(\x0b\x32\x10.parley.v1.Route\x12\r\n\x05\x66loor\x18\x04 \x01(\x04\x12\r\n\x05\x61gent\x18\x05 \x01(\t\x12\x14\n\x0copened_at_ms\x18\x06 \x01(\x03\x12\x0b\n\x03seq\x18\x07 \x01(\x04\"\xfe\x03\n\tInterrupt\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.parley.v1.Interrupt.Kind\x12)\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32\x1a.parley.v1.Interrupt.Cause\x12\x14\n\x0conset_offset\x18\x05 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x06 \x01(\x04\x12%\n\x08playhead\x18\x07 \x01(\x0b\x32\x13.parley.v1.Playhead\x12\r\n\x05\x66loor\x18\x08 \x01(\x04\x12\r\n\x05lease\x18\t \x01(\x04\x12\x13\n\x0btraceparent\x18\n \x01(\t\"N\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_DUCK\x10\x01\x12\x10\n\x0cKIND_RELEASE\x10\x02\x12\x0f\n\x0bKIND_CANCEL\x10\x03\"\xa6\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41USE_SPEECH\x10\x01\x12\x16\n\x12\x43\x41USE_TURN_RESUMED\x10\x02\x12\x10\n\x0c\x43\x41USE_CLIENT\x10\x03\x12\x0f\n\x0b\x43\x41USE_TYPED\x10\x04\x12\x15\n\x11\x43\x41USE_BACKCHANNEL\x10\x05\x12\x0f\n\x0b\x43\x41USE_NOISE\x10\x06\x12\x11\n\rCAUSE_TIMEOUT\x10\x07\"\xf7\x01\n\x0bHistoryItem\x12)\n\x04role\x18\x01 \x01(\x0e\x32\x1b.parley.v1.HistoryItem.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05reply\x18\x04 \x01(\x04\x12\x0c\n\x04item\x18\x05 \x01(\t\x12\x10\n\x08heard_ms\x18\x06 \x01(\r\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\x12\r\n\x05\x61t_ms\x18\x08 \x01(\x03\"N\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\r\n\tROLE_TOOL\x10\x03*\xd9\x01\n\x11\x43onversationState\x12\"\n\x1e\x43ONVERSATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_STATE_IDLE\x10\x01\x12 \n\x1c\x43ONVERSATION_STATE_LISTENING\x10\x02\x12\x1f\n\x1b\x43ONVERSATION_STATE_THINKING\x10\x03\x12\x1f\n\x1b\x43ONVERSATION_STATE_SPEAKING\x10\x04\x12\x1f\n\x1b\x43ONVERSATION_STATE_BARGE_IN\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/session.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a\x16parley/v1/stream.proto\"\xa2\x01\n\rSessionRecord\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x04\x12\x1f\n\x05route\x18\x03 \x01(\x0b\x32\x10.parley.v1.Route\x12\r\n\x05\x66loor\x18\x04 \x01(\x04\x12\r\n\x05\x61gent\x18\x05 \x01(\t\x12\x14\n\x0copened_at_ms\x18\x06 \x01(\x03\x12\x0b\n\x03seq\x18\x07 \x01(\x04\x12\x0f\n\x07ingress\x18\x08 \x01(\t\"\x92\x04\n\tInterrupt\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.parley.v1.Interrupt.Kind\x12)\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32\x1a.parley.v1.Interrupt.Cause\x12\x14\n\x0conset_offset\x18\x05 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x06 \x01(\x04\x12%\n\x08playhead\x18\x07 \x01(\x0b\x32\x13.parley.v1.Playhead\x12\r\n\x05\x66loor\x18\x08 \x01(\x04\x12\r\n\x05lease\x18\t \x01(\x04\x12\x13\n\x0btraceparent\x18\n \x01(\t\"N\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_DUCK\x10\x01\x12\x10\n\x0cKIND_RELEASE\x10\x02\x12\x0f\n\x0bKIND_CANCEL\x10\x03\"\xba\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41USE_SPEECH\x10\x01\x12\x16\n\x12\x43\x41USE_TURN_RESUMED\x10\x02\x12\x10\n\x0c\x43\x41USE_CLIENT\x10\x03\x12\x0f\n\x0b\x43\x41USE_TYPED\x10\x04\x12\x15\n\x11\x43\x41USE_BACKCHANNEL\x10\x05\x12\x0f\n\x0b\x43\x41USE_NOISE\x10\x06\x12\x11\n\rCAUSE_TIMEOUT\x10\x07\x12\x12\n\x0e\x43\x41USE_OPERATOR\x10\x08\"(\n\x0c\x41nnouncement\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xf7\x01\n\x0bHistoryItem\x12)\n\x04role\x18\x01 \x01(\x0e\x32\x1b.parley.v1.HistoryItem.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05reply\x18\x04 \x01(\x04\x12\x0c\n\x04item\x18\x05 \x01(\t\x12\x10\n\x08heard_ms\x18\x06 \x01(\r\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\x12\r\n\x05\x61t_ms\x18\x08 \x01(\x03\"N\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\r\n\tROLE_TOOL\x10\x03*\xd9\x01\n\x11\x43onversationState\x12\"\n\x1e\x43ONVERSATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_STATE_IDLE\x10\x01\x12 \n\x1c\x43ONVERSATION_STATE_LISTENING\x10\x02\x12\x1f\n\x1b\x43ONVERSATION_STATE_THINKING\x10\x03\x12\x1f\n\x1b\x43ONVERSATION_STATE_SPEAKING\x10\x04\x12\x1f\n\x1b\x43ONVERSATION_STATE_BARGE_IN\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONVERSATIONSTATE']._serialized_start=997
-  _globals['_CONVERSATIONSTATE']._serialized_end=1214
+  _globals['_CONVERSATIONSTATE']._serialized_start=1076
+  _globals['_CONVERSATIONSTATE']._serialized_end=1293
   _globals['_SESSIONRECORD']._serialized_start=86
-  _globals['_SESSIONRECORD']._serialized_end=231
-  _globals['_INTERRUPT']._serialized_start=234
-  _globals['_INTERRUPT']._serialized_end=744
-  _globals['_INTERRUPT_KIND']._serialized_start=497
-  _globals['_INTERRUPT_KIND']._serialized_end=575
-  _globals['_INTERRUPT_CAUSE']._serialized_start=578
-  _globals['_INTERRUPT_CAUSE']._serialized_end=744
-  _globals['_HISTORYITEM']._serialized_start=747
-  _globals['_HISTORYITEM']._serialized_end=994
-  _globals['_HISTORYITEM_ROLE']._serialized_start=916
-  _globals['_HISTORYITEM_ROLE']._serialized_end=994
+  _globals['_SESSIONRECORD']._serialized_end=248
+  _globals['_INTERRUPT']._serialized_start=251
+  _globals['_INTERRUPT']._serialized_end=781
+  _globals['_INTERRUPT_KIND']._serialized_start=514
+  _globals['_INTERRUPT_KIND']._serialized_end=592
+  _globals['_INTERRUPT_CAUSE']._serialized_start=595
+  _globals['_INTERRUPT_CAUSE']._serialized_end=781
+  _globals['_ANNOUNCEMENT']._serialized_start=783
+  _globals['_ANNOUNCEMENT']._serialized_end=823
+  _globals['_HISTORYITEM']._serialized_start=826
+  _globals['_HISTORYITEM']._serialized_end=1073
+  _globals['_HISTORYITEM_ROLE']._serialized_start=995
+  _globals['_HISTORYITEM_ROLE']._serialized_end=1073
 # @@protoc_insertion_point(module_scope)

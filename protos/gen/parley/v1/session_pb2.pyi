@@ -68,6 +68,7 @@ class SessionRecord(google.protobuf.message.Message):
     AGENT_FIELD_NUMBER: builtins.int
     OPENED_AT_MS_FIELD_NUMBER: builtins.int
     SEQ_FIELD_NUMBER: builtins.int
+    INGRESS_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session's id."""
     lease: builtins.int
@@ -80,6 +81,8 @@ class SessionRecord(google.protobuf.message.Message):
     """When it was opened, in milliseconds of Unix time."""
     seq: builtins.int
     """The last interrupt's number."""
+    ingress: builtins.str
+    """Address (host:port) of the ingress that holds it, for operators."""
     @property
     def route(self) -> parley.v1.stream_pb2.Route:
         """The stages that serve it."""
@@ -94,9 +97,10 @@ class SessionRecord(google.protobuf.message.Message):
         agent: builtins.str = ...,
         opened_at_ms: builtins.int = ...,
         seq: builtins.int = ...,
+        ingress: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["route", b"route"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "floor", b"floor", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "route", b"route", "seq", b"seq", "session", b"session"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "route", b"route", "seq", b"seq", "session", b"session"]) -> None: ...
 
 Global___SessionRecord: typing_extensions.TypeAlias = SessionRecord
 
@@ -157,6 +161,8 @@ class Interrupt(google.protobuf.message.Message):
         """Noise, a cough, a click."""
         CAUSE_TIMEOUT: Interrupt._Cause.ValueType  # 7
         """No verdict came in time, so the duck undid itself."""
+        CAUSE_OPERATOR: Interrupt._Cause.ValueType  # 8
+        """An operator asked for it."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """What brought it about."""
@@ -177,6 +183,8 @@ class Interrupt(google.protobuf.message.Message):
     """Noise, a cough, a click."""
     CAUSE_TIMEOUT: Interrupt.Cause.ValueType  # 7
     """No verdict came in time, so the duck undid itself."""
+    CAUSE_OPERATOR: Interrupt.Cause.ValueType  # 8
+    """An operator asked for it."""
 
     SESSION_FIELD_NUMBER: builtins.int
     SEQ_FIELD_NUMBER: builtins.int
@@ -228,6 +236,30 @@ class Interrupt(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["cause", b"cause", "decided_offset", b"decided_offset", "floor", b"floor", "kind", b"kind", "lease", b"lease", "onset_offset", b"onset_offset", "playhead", b"playhead", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
 
 Global___Interrupt: typing_extensions.TypeAlias = Interrupt
+
+@typing.final
+class Announcement(google.protobuf.message.Message):
+    """Words that an operator has the assistant speak, word for word, as soon as nobody else has the floor. Like any reply
+    it is remembered as far as it was heard, and can be interrupted.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    id: builtins.str
+    """Names it, so that what is sent twice is spoken once."""
+    text: builtins.str
+    """The words."""
+    def __init__(
+        self,
+        *,
+        id: builtins.str = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id", "text", b"text"]) -> None: ...
+
+Global___Announcement: typing_extensions.TypeAlias = Announcement
 
 @typing.final
 class HistoryItem(google.protobuf.message.Message):

@@ -37,6 +37,8 @@ class ListenRequest(google.protobuf.message.Message):
     SAY_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    ANNOUNCEMENT_FIELD_NUMBER: builtins.int
+    OPERATOR_INTERRUPT_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> parley.v1.stream_pb2.StreamOpen:
         """First."""
@@ -81,6 +83,14 @@ class ListenRequest(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def announcement(self) -> parley.v1.session_pb2.Announcement:
+        """An operator has the assistant speak."""
+
+    @property
+    def operator_interrupt(self) -> Global___OperatorInterrupt:
+        """An operator takes the floor from the assistant."""
+
     def __init__(
         self,
         *,
@@ -95,12 +105,26 @@ class ListenRequest(google.protobuf.message.Message):
         say: parley.v1.conversation_service_pb2.Say | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        announcement: parley.v1.session_pb2.Announcement | None = ...,
+        operator_interrupt: Global___OperatorInterrupt | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "playback", "flushed", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "playback", "flushed", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end", "announcement", "operator_interrupt"] | None: ...
 
 Global___ListenRequest: typing_extensions.TypeAlias = ListenRequest
+
+@typing.final
+class OperatorInterrupt(google.protobuf.message.Message):
+    """An operator takes the floor from the assistant."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___OperatorInterrupt: typing_extensions.TypeAlias = OperatorInterrupt
 
 @typing.final
 class ListenResponse(google.protobuf.message.Message):
