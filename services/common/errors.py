@@ -2,6 +2,8 @@
 
 ParleyError
 ├── ProtocolFault   the peer broke the wires' rules
+├── LimitFault      a limit was passed
+├── FullFault       no room for another session
 ├── Superseded      a higher (lease, dial) owns the session
 ├── PeerLost        a stage's stream broke, or fell silent
 ├── StoreLost       Redis can't be reached
@@ -67,9 +69,20 @@ class Superseded(ParleyError):
 
 
 class LimitFault(ParleyError):
-    """A limit was passed: too much sent, or read too slowly."""
+    """A limit was passed: too much sent, or read too slowly. `limit` names it for the counters."""
 
     code = wire.Error.CODE_LIMIT
+
+    def __init__(self, message: str, *, limit: str = "other") -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class FullFault(ParleyError):
+    """The server holds as many sessions as it may."""
+
+    code = wire.Error.CODE_FULL
+    retryable = True
 
 
 class PeerLost(ParleyError):

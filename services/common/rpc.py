@@ -8,6 +8,9 @@ import grpc
 
 from services.common.errors import SettingsFault
 
+MAX_MESSAGE_BYTES: Final = 1 << 20
+_MAX_RECEIVE: Final = "grpc.max_receive_message_length"
+
 # Small windows: a waiting reader then shows within 0.25 s as a waiting writer, instead of hiding 128 s of audio in
 # the transport. Only the receiver's options count, so both ends set them. Keepalive finds a dead host in 13 s; the
 # server tolerates twice the client's rate, or it would answer ENHANCE_YOUR_CALM.
@@ -17,7 +20,6 @@ _SHARED: Final = [
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_receive_message_length", 1 << 20),
     ("grpc.enable_http_proxy", 0),  # the ring is one network; a proxy for the world outside must not catch it
 ]
 _SERVER: Final = [
@@ -30,12 +32,12 @@ _SERVER: Final = [
 
 def channel(address: str) -> grpc.aio.Channel:
     """Return a channel to a stage inside the ring."""
-    return grpc.aio.insecure_channel(address, options=_SHARED)
+    return grpc.aio.insecure_channel(address, options=[*_SHARED, (_MAX_RECEIVE, MAX_MESSAGE_BYTES)])
 
 
-def server() -> grpc.aio.Server:
-    """Return a gRPC server with the ring's options."""
-    return grpc.aio.server(options=_SERVER)
+def server(max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Server:
+    """Return a gRPC server with the ring's options. A larger message ends its stream with RESOURCE_EXHAUSTED."""
+    return grpc.aio.server(options=[*_SERVER, (_MAX_RECEIVE, max_message_bytes)])
 
 
 def bind(server: grpc.aio.Server, listen: str) -> str:

@@ -12,6 +12,7 @@ from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
 from services.ingress.call import Calls
+from services.ingress.limits import Limits
 from services.ingress.route import IngressSettings, Routes
 from services.ingress.server import ConversationServer
 
@@ -19,11 +20,12 @@ from services.ingress.server import ConversationServer
 async def main(stopping: asyncio.Event) -> None:
     """Take calls until asked to stop."""
     settings = IngressSettings.read(Environment.here())
+    limits = Limits.read(Environment.here())
     store = Store(connect(settings.common.redis_url))
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels()
-    calls = Calls(store, topic, Routes(settings), channels)
-    grpc_server = server()
+    calls = Calls(store, topic, Routes(settings), channels, limits)
+    grpc_server = server(limits.max_message_bytes)
     rpc.add_ConversationServiceServicer_to_server(ConversationServer(calls), grpc_server)
     address = bind(grpc_server, settings.common.listen)
     async with asyncio.TaskGroup() as group:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from parley.v1 import conversation_service_pb2 as client
@@ -18,13 +19,23 @@ from parley.v1 import vad_service_pb2 as vad
 from parley.v1 import vad_service_pb2_grpc as vad_rpc
 from services.common.bundle import run_together
 from services.common.channels import Channels
-from services.common.errors import LimitFault, ParleyError, PeerLost, ResumeFault, StoreLost, Superseded, VersionFault
+from services.common.errors import (
+    FullFault,
+    LimitFault,
+    ParleyError,
+    PeerLost,
+    ProtocolFault,
+    ResumeFault,
+    StoreLost,
+    Superseded,
+    VersionFault,
+)
 from services.common.lead import agreed_lead_ms
 from services.common.link import dialled
 from services.common.ownership import PROTOCOL
 from services.common.store import Store
 from services.common.topic import Subscriber
-from services.ingress.microphone import MAX_FRAME_MS
+from services.ingress.limits import Limits
 from services.ingress.route import Routes
 from services.ingress.session import Session
 
@@ -42,25 +53,87 @@ ClientLink = Callable[[Session], Coroutine[Any, Any, None]]
 class Calls:
     """Opens sessions and runs each to its end. A door hands in the client's Open and a way to run its own link."""
 
-    def __init__(self, store: Store, topic: Subscriber, routes: Routes, channels: Channels) -> None:
+    def __init__(
+        self, store: Store, topic: Subscriber, routes: Routes, channels: Channels, limits: Limits | None = None
+    ) -> None:
+        self.limits = limits or Limits()
+        self.counters: Counter[str] = Counter()
+        """What this process has seen: sessions, faults by code, limits by name, and what the sessions counted."""
         self._store = store
         self._topic = topic
         self._routes = routes
         self._channels = channels
         self._owner = uuid.uuid4().hex
         self._running: set[Session] = set()
+        self._admissions = 0
 
     def __len__(self) -> int:
         return len(self._running)
 
-    async def run(self, opened: client.Open, client_link: ClientLink) -> None:
-        """Hold one conversation.
+    async def answer(self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink) -> None:
+        """Take a caller at any door: wait for Open, then hold the conversation.
 
         Raises:
-            VersionFault, ResumeFault, FormatFault, StoreLost: it can't even begin.
+            ProtocolFault, VersionFault, FormatFault, ResumeFault, LimitFault, FullFault, StoreLost: no session began.
         """
-        session = Session(checked_open(opened))
+        try:
+            opened = checked_open(await self._first(requests))
+            with self._admitted():
+                await self._run(opened, client_link)
+        except ParleyError as fault:
+            self._count(fault)
+            raise
+
+    async def _first(self, requests: AsyncIterator[client.ConverseRequest]) -> client.Open:
+        try:
+            async with asyncio.timeout(self.limits.handshake_s):
+                first = await anext(requests, client.ConverseRequest())
+        except TimeoutError:
+            raise LimitFault(
+                f"no open came within {self.limits.handshake_s:g} s of the connection; send it first.",
+                limit="handshake",
+            ) from None
+        kind = first.WhichOneof("message")
+        if kind != "open":
+            raise ProtocolFault(f"the first message of a conversation must be open, not {kind or 'empty'}.")
+        return first.open
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if self._admissions >= self.limits.max_sessions:
+            raise FullFault(
+                f"this server holds its {self.limits.max_sessions} sessions; try again in a moment, or another server."
+            )
+        self._admissions += 1
+        try:
+            yield
+        finally:
+            self._admissions -= 1
+
+    def _count(self, fault: ParleyError) -> None:
+        self.counters[f"fault_{stream_pb2.Error.Code.Name(fault.to_wire().code).removeprefix('CODE_').lower()}"] += 1
+        if isinstance(fault, LimitFault):
+            self.counters[f"limit_{fault.limit}"] += 1
+
+    async def _run(self, opened: client.Open, client_link: ClientLink) -> None:
+        session = Session(opened, self.limits)
         name = uuid.uuid4().hex
+        try:
+            open_ = await self._begin(name, session, opened)
+            self.counters["sessions"] += 1
+            self._running.add(session)
+            fault = await self._talk(session, open_, opened, client_link)
+        finally:
+            self._running.discard(session)
+            self.counters += session.statistics()
+            await self._forget(name)
+        if fault is not None:
+            self._count(fault)
+        statistics = ", ".join(f"{key} {value}" for key, value in sorted(session.statistics().items()))
+        log.info("session %s ended: %s; %s", name, fault.message if fault else "well", statistics or "nothing lost")
+
+    async def _begin(self, name: str, session: Session, opened: client.Open) -> stream_pb2.StreamOpen:
+        """Take the lease and write the record. Raises StoreLost."""
         session.lease = await self._store.take_lease(name, self._owner)
         open_ = stream_pb2.StreamOpen(
             protocol=PROTOCOL,
@@ -73,14 +146,7 @@ class Calls:
         )
         await self._store.write_record(_record(open_))
         log.info("session %s opened: vad %s, broker %s, egress %s", name, *_addresses(open_.route))
-        self._running.add(session)
-        try:
-            fault = await self._talk(session, open_, opened, client_link)
-        finally:
-            self._running.discard(session)
-            await self._forget(name)
-        statistics = ", ".join(f"{key} {value}" for key, value in sorted(session.statistics().items()))
-        log.info("session %s ended: %s; %s", name, fault.message if fault else "well", statistics or "nothing lost")
+        return open_
 
     def drain(self) -> None:
         """End every conversation, saying so."""
@@ -130,7 +196,7 @@ class Calls:
         opened = client.Opened(
             session=name,
             resume_token=name,
-            limits=client.Limits(max_frame_ms=MAX_FRAME_MS),
+            limits=self.limits.to_wire(),
             lead_ms=agreed_lead_ms(lead_ms),
             protocol=PROTOCOL,
         )
@@ -157,13 +223,13 @@ class Calls:
 
 
 def checked_open(opened: client.Open) -> client.Open:
-    """Return the client's Open after checking it. Raises VersionFault or ResumeFault."""
+    """Return the client's Open after checking it. Raises VersionFault, ResumeFault or LimitFault."""
     if opened.protocol != PROTOCOL:
         raise VersionFault(f"this server speaks version {PROTOCOL} of the client protocol, not {opened.protocol}.")
     if opened.resume:
         raise ResumeFault("that session can't be resumed here; open a new one without `resume`.")
     if len(opened.agent) > 64:
-        raise LimitFault("the agent's name is longer than 64 characters.")
+        raise LimitFault("the agent's name is longer than 64 characters.", limit="agent_name")
     return opened
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import grpc
 
@@ -12,7 +12,6 @@ from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import conversation_service_pb2_grpc as rpc
 from parley.v1 import stream_pb2
 from services.common.boundary import session_boundary
-from services.common.errors import ProtocolFault
 from services.common.link import Link, tell
 from services.ingress.call import Calls
 from services.ingress.session import Session
@@ -20,9 +19,6 @@ from services.ingress.session import Session
 log = logging.getLogger("parley.ingress")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.ConverseRequest, wire.ConverseResponse]"
-
-CLIENT_SILENT_S: Final = 10.0
-"""A client that has sent neither audio nor a heartbeat for this long has gone."""
 
 
 class ConversationServer(rpc.ConversationServiceServicer):
@@ -41,16 +37,14 @@ class ConversationServer(rpc.ConversationServiceServicer):
             await tell(context.write, wire.ConverseResponse(closed=wire.Closed(reason=error.message)))
 
         async with session_boundary(log, "a call", refuse):
-            first = await anext(requests, wire.ConverseRequest())
-            kind = first.WhichOneof("message")
-            if kind != "open":
-                raise ProtocolFault(f"the first message of a conversation must be open, not {kind or 'empty'}.")
 
             async def client_link(session: Session) -> None:
-                link = Link("client", requests, context.write, session.to_client, _beat, CLIENT_SILENT_S)
+                link = Link(
+                    "client", requests, context.write, session.to_client, _beat, self._calls.limits.client_silent_s
+                )
                 await link.run(session.from_client)
 
-            await self._calls.run(first.open, client_link)
+            await self._calls.answer(requests, client_link)
 
 
 def _beat(number: int) -> wire.ConverseResponse:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from parley.v1 import audio_pb2 as audio
@@ -11,10 +13,14 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
+from services.common.audio import MIC_HZ, ms_of, pcm_samples
 from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.gate import Gate
 from services.common.outbox import Outbox
+from services.ingress.attention import Attention
+from services.ingress.limits import Limits
 from services.ingress.microphone import Microphone, input_rate, output_rate
+from services.ingress.pace import Pace
 from services.ingress.retention import Retention
 from services.ingress.speaker import Speaker
 
@@ -34,7 +40,9 @@ class Session:
     Raises FormatFault when the formats asked for are not taken.
     """
 
-    def __init__(self, opened: client.Open) -> None:
+    def __init__(
+        self, opened: client.Open, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.to_client: Outbox[client.ConverseResponse] = Outbox(_TO_CLIENT, drop_oldest=True)
         self.to_vad: Outbox[vad.ListenRequest] = Outbox(_TO_RING)
         self.to_egress: Outbox[egress.AttachRequest] = Outbox(_TO_RING)
@@ -46,6 +54,11 @@ class Session:
         self.ring_ready = asyncio.Event()
         self.lease = 0
         """The lease it is held by; what an earlier owner's ring still says on the topic is ignored."""
+        limits = limits or Limits()
+        self._clock = clock
+        self._pace = Pace(limits, clock())
+        self._attention = Attention(limits, clock())
+        self._someone_speaks = False
         self._gate = Gate()
         self._last_verdict = 0
         self._highest_reply = 0
@@ -56,10 +69,13 @@ class Session:
 
     def from_client(self, request: client.ConverseRequest) -> None:
         """Take a message of the client. Raises ProtocolFault, FormatFault or LimitFault for a bad one."""
+        now_s = self._clock()
+        self._pace.message(now_s)
         match request.WhichOneof("message"):
             case "audio":
                 self._quiet_ms = self._bridged_ms = 0
                 for frame in self.microphone.feed(request.audio):
+                    self._pace.audio(ms_of(pcm_samples(frame.pcm), MIC_HZ), now_s)
                     self.retention.keep(frame)
                     self.to_vad.audio(vad.ListenRequest(audio=frame))
             case "playback":
@@ -81,6 +97,7 @@ class Session:
             case "push_to_talk":
                 self.to_vad.audio(vad.ListenRequest(push_to_talk=request.push_to_talk))
             case "say":
+                self._attention.active(now_s)
                 self.to_vad.audio(vad.ListenRequest(say=request.say))
             case "open":
                 raise ProtocolFault("open came twice: it is the first message of a conversation, and only that.")
@@ -91,7 +108,13 @@ class Session:
                 raise ProtocolFault("an empty or unknown message; see protos/parley/v1/conversation_service.proto.")
 
     def tick(self, ms: int) -> None:
-        """Be told that `ms` have passed: a microphone silent on the wire becomes a gap."""
+        """Be told that `ms` have passed: a microphone silent on the wire becomes a gap.
+
+        Raises LimitFault when the client does not read, when nobody has spoken for too long, or time is up.
+        """
+        if self._someone_speaks:
+            self._attention.active(self._clock())
+        self._attention.check(len(self.to_client), self.to_client.statistics, self._clock())
         self._quiet_ms += ms
         if self._quiet_ms >= WIRE_SILENCE_MS:
             gap = self.microphone.bridge(self._quiet_ms - self._bridged_ms)
@@ -110,6 +133,7 @@ class Session:
             case "interrupt":
                 self.verdict(response.interrupt)
             case "state":
+                self._someone_speaks = response.state.state != session_pb2.CONVERSATION_STATE_IDLE
                 self.to_client.control(client.ConverseResponse(state=response.state))
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)

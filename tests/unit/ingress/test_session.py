@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
 from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.outbox import Outbox
+from services.ingress.limits import Limits
 from services.ingress.session import Session
 from tests.unit.ingress.frames import counted, frame
 
@@ -31,10 +33,10 @@ async def kinds(outbox: Outbox[Any]) -> list[str]:
     return [message.WhichOneof("message") for message in await drained(outbox)]
 
 
-def session(**formats: int) -> Session:
+def session(limits: Limits | None = None, clock: Callable[[], float] = lambda: 0.0, **formats: int) -> Session:
     """Open a session; `input` and `output` in Hz."""
     chosen: dict[str, Any] = {name: audio.AudioFormat(rate_hz=rate) for name, rate in formats.items()}
-    return Session(client.Open(protocol=1, **chosen))
+    return Session(client.Open(protocol=1, **chosen), limits, clock)
 
 
 def verdict(seq: int, kind: Interrupt.Kind.ValueType = Interrupt.KIND_CANCEL, floor: int = 0) -> Interrupt:
@@ -295,6 +297,7 @@ async def test_a_client_that_reads_slowly_loses_old_audio() -> None:
     assert to.statistics()["client_audio_dropped"] == 50
     messages = await drained(to.to_client)
     assert messages[0].audio.position == 50 * 480
+    to = session(limits=Limits(max_ahead_ms=60_000))
     for index in range(500):
         to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
     with pytest.raises(LimitFault, match="does not read"):
@@ -318,3 +321,33 @@ async def test_a_verdict_of_an_earlier_owner_is_ignored() -> None:
     opened.from_topic(Interrupt(seq=1, kind=Interrupt.KIND_CANCEL, lease=7))
     opened.to_client.close()
     assert await kinds(opened.to_client) == ["flush"]
+
+
+async def test_a_conversation_under_way_is_not_idle() -> None:
+    """As long as vad says that somebody speaks, or something is typed, the session lives; then its time runs."""
+    now_s = 0.0
+    opened = session(limits=Limits(max_idle_s=60, slow_reader_s=600), clock=lambda: now_s)
+    opened.from_vad(vad.ListenResponse(state=client.State(state=session_pb2.CONVERSATION_STATE_SPEAKING)))
+    now_s = 100.0
+    opened.tick(100)
+    opened.from_vad(vad.ListenResponse(state=client.State(state=session_pb2.CONVERSATION_STATE_IDLE)))
+    now_s = 150.0
+    opened.from_client(client.ConverseRequest(say=client.Say(text="hello")))
+    now_s = 205.0
+    opened.tick(100)
+    now_s = 211.0
+    with pytest.raises(LimitFault, match="nobody has spoken"):
+        opened.tick(100)
+
+
+async def test_a_flood_is_refused() -> None:
+    """Audio a hundred times too fast, and reports without end."""
+
+    def flood(opened: Session, request: Callable[[int], client.ConverseRequest]) -> None:
+        for index in range(10_000):
+            opened.from_client(request(index))
+
+    with pytest.raises(LimitFault, match="ahead of its time"):
+        flood(session(), lambda index: client.ConverseRequest(audio=frame(index * 320, counted(0, 320))))
+    with pytest.raises(LimitFault, match="messages a second"):
+        flood(session(Limits(max_messages_per_s=60)), lambda index: client.ConverseRequest(playback=audio.Playback()))

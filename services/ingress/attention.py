@@ -1,0 +1,52 @@
+"""Attention: whether anybody still takes part: speaks or types, reads what is sent, stays within the session's time."""
+
+from __future__ import annotations
+
+from services.common.errors import LimitFault
+from services.common.outbox import OutboxStatistics
+from services.ingress.limits import Limits
+
+
+class Attention:
+    """One client's. `check` is called several times a second; nothing here waits, and time is an argument."""
+
+    def __init__(self, limits: Limits, now_s: float) -> None:
+        self._limits = limits
+        self._opened_s = now_s
+        self._active_s = now_s
+        self._keeping_up_s = now_s
+        self._sent = 0
+        self._dropped = 0
+
+    def active(self, now_s: float) -> None:
+        """Note that the person or the assistant speaks, or something was typed."""
+        self._active_s = now_s
+
+    def check(self, waiting: int, statistics: OutboxStatistics, now_s: float) -> None:
+        """Look at how much `waiting` the client has not read. Raises LimitFault for the first limit that is passed."""
+        limits = self._limits
+        if self._keeps_up(waiting, statistics):
+            self._keeping_up_s = now_s
+        elif now_s - self._keeping_up_s > limits.slow_reader_s:
+            raise LimitFault(
+                f"what is sent was not read in time for {limits.slow_reader_s:g} s; read as fast as it comes, or ask "
+                "for an output format of fewer bytes.",
+                limit="slow_reader",
+            )
+        if limits.max_idle_s and now_s - self._active_s > limits.max_idle_s:
+            raise LimitFault(
+                f"nobody has spoken or typed for {limits.max_idle_s:g} s; open a new session when somebody does.",
+                limit="idle",
+            )
+        if limits.max_session_s and now_s - self._opened_s > limits.max_session_s:
+            raise LimitFault(
+                f"the session has reached its {limits.max_session_s:g} s; open a new one to go on.",
+                limit="session_length",
+            )
+
+    def _keeps_up(self, waiting: int, statistics: OutboxStatistics) -> bool:
+        """Say whether the writer has moved since the last look, and nothing old had to be dropped."""
+        moved = statistics.sent > self._sent or not waiting
+        lost = statistics.dropped > self._dropped
+        self._sent, self._dropped = statistics.sent, statistics.dropped
+        return moved and not lost
