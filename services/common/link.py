@@ -15,9 +15,10 @@ from services.common.outbox import Outbox
 
 HEARTBEAT_S: Final = 1.0
 FROZEN_S: Final = 3.0
-"""A peer that has sent nothing for this long is taken for frozen; it sends a heartbeat each second."""
+"""A peer that has sent nothing for this long is taken for frozen; it sends something each second."""
 
 _TICK_S: Final = 0.5
+_TICKS_A_BEAT: Final = int(HEARTBEAT_S / _TICK_S)
 _CLOSING_S: Final = 1.0
 
 
@@ -75,7 +76,7 @@ class Link(Generic[In, Out]):
             async with asyncio.TaskGroup() as group:
                 tasks.append(group.create_task(self._read(handle)))
                 tasks.append(group.create_task(self._send()))
-                background = [group.create_task(self._heartbeat()), group.create_task(self._watch())]
+                pulse = group.create_task(self._pulse())
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 if self._finish is not None and not tasks[0].done():
                     # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
@@ -84,7 +85,7 @@ class Link(Generic[In, Out]):
                 if self._ended and self.outbox.is_closed and not tasks[1].done():
                     # The peer has said its last word and waits for ours.
                     await asyncio.wait(tasks[1:], timeout=_CLOSING_S)
-                for task in [*tasks, *background]:
+                for task in [*tasks, pulse]:
                     task.cancel()
         except* ParleyError as errors:
             fault = first_of(errors)
@@ -116,20 +117,24 @@ class Link(Generic[In, Out]):
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             raise PeerLost(self.stage, "it takes no more messages") from error
 
-    async def _heartbeat(self) -> None:
-        beat = 0
-        while self._beat is not None:
-            await asyncio.sleep(HEARTBEAT_S)
-            beat += 1
-            self.outbox.control(self._beat(beat))
-
-    async def _watch(self) -> None:
+    async def _pulse(self) -> None:
+        """Say that we live when nothing else has said so for a second; find a peer that says nothing."""
         # Ticks, not wall time: a process that was itself asleep must not blame its peers for the silence.
-        while self._silence_ticks is not None:
+        ticks = beat = known_sent = 0
+        while True:
             await asyncio.sleep(_TICK_S)
+            ticks += 1
             self._quiet_ticks += 1
-            if self._quiet_ticks > self._silence_ticks:
+            if self._silence_ticks is not None and self._quiet_ticks > self._silence_ticks:
                 raise PeerLost(self.stage, f"it sent nothing for {self._silence_ticks * _TICK_S:g} s")
+            if self._beat is None or ticks % _TICKS_A_BEAT:
+                continue
+            sent = self.outbox.statistics.sent
+            if sent <= known_sent:
+                beat += 1
+                sent += 1
+                self.outbox.control(self._beat(beat))
+            known_sent = sent
 
 
 def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
@@ -157,7 +162,7 @@ async def tell(write: Callable[[Out], Awaitable[None]], message: Out) -> None:
     """Send a last word to a peer that may have gone already."""
     try:
         await write(message)
-    except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+    except (PeerLost, grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
         return
 
 

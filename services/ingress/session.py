@@ -18,8 +18,9 @@ from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteF
 from services.common.gate import Gate
 from services.common.outbox import Outbox
 from services.ingress.attention import Attention
+from services.ingress.formats import input_format, output_format
 from services.ingress.limits import Limits
-from services.ingress.microphone import Microphone, input_rate, output_rate
+from services.ingress.microphone import Microphone
 from services.ingress.pace import Pace
 from services.ingress.retention import Retention
 from services.ingress.speaker import Speaker
@@ -46,15 +47,15 @@ class Session:
         self.to_client: Outbox[client.ConverseResponse] = Outbox(_TO_CLIENT, drop_oldest=True)
         self.to_vad: Outbox[vad.ListenRequest] = Outbox(_TO_RING)
         self.to_egress: Outbox[egress.AttachRequest] = Outbox(_TO_RING)
-        self.microphone = Microphone(input_rate(opened.input))
-        self.speaker = Speaker(output_rate(opened.output))
+        limits = limits or Limits()
+        self.microphone = Microphone(input_format(opened.input), limits.max_frame_ms)
+        self.speaker = Speaker(output_format(opened.output))
         self.retention = Retention()
         self.counters: Counter[str] = Counter()
         self.ready: set[str] = set()
         self.ring_ready = asyncio.Event()
         self.lease = 0
         """The lease it is held by; what an earlier owner's ring still says on the topic is ignored."""
-        limits = limits or Limits()
         self._clock = clock
         self._pace = Pace(limits, clock())
         self._attention = Attention(limits, clock())
@@ -74,6 +75,8 @@ class Session:
         match request.WhichOneof("message"):
             case "audio":
                 self._quiet_ms = self._bridged_ms = 0
+                if (stamp := request.audio.playhead).reply:
+                    stamp.position = self.speaker.to_ring(_plausible(stamp.position))
                 for frame in self.microphone.feed(request.audio):
                     self._pace.audio(ms_of(pcm_samples(frame.pcm), MIC_HZ), now_s)
                     self.retention.keep(frame)
@@ -82,13 +85,11 @@ class Session:
                 report = request.playback
                 report.position = self.speaker.to_ring(_plausible(report.position))
                 report.mic_offset = self.microphone.to_ring(_plausible(report.mic_offset))
-                self.to_vad.control(vad.ListenRequest(playback=report))
                 self.to_egress.control(egress.AttachRequest(playback=report))
             case "flushed":
                 silent = request.flushed
                 silent.position = self.speaker.to_ring(_plausible(silent.position))
                 silent.mic_offset = self.microphone.to_ring(_plausible(silent.mic_offset))
-                self.to_vad.control(vad.ListenRequest(flushed=silent))
                 self.to_egress.control(egress.AttachRequest(flushed=silent))
             case "interrupt":
                 self.to_vad.control(vad.ListenRequest(interrupt=request.interrupt))
@@ -200,7 +201,7 @@ class Session:
             self.counters["dead_samples_stopped"] += len(piece.pcm) // 2
             return
         self._highest_reply = max(self._highest_reply, piece.reply)
-        if (converted := self.speaker.feed(piece)) is not None:
+        for converted in self.speaker.feed(piece):
             self.to_client.audio(client.ConverseResponse(audio=converted))
 
     def _end_reply(self, ended: audio.ReplyEnded) -> None:

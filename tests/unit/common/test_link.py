@@ -204,6 +204,18 @@ async def test_it_says_that_it_lives(ticks: Ticks) -> None:
     assert await peer.over() is None
 
 
+async def test_a_link_that_talks_needs_no_heartbeat(ticks: Ticks) -> None:
+    """Whatever is sent says that it lives; the heartbeats go on when nothing else does."""
+    peer = Peer(silence_s=None)
+    for reply in range(1, 8):
+        peer.outbox.audio(Response(played=egress.Played(reply=reply)))
+        await ticks.advance(0.5)
+    await ticks.advance(3.1)
+    assert peer.kinds() == ["played"] * 7 + ["heartbeat"] * 2
+    peer.says.put_nowait(END)
+    assert await peer.over() is None
+
+
 async def test_without_a_beat_it_is_silent(ticks: Ticks) -> None:
     """A link that has nothing to say sends nothing."""
     peer = Peer(silence_s=None, beats=False)

@@ -158,18 +158,18 @@ async def test_words_of_the_dead_are_hushed_but_for_their_last_line() -> None:
     assert [message.caption.text for message in messages[1:]] == ["heard", "stop", "alive"]
 
 
-async def test_what_the_client_reports_goes_both_ways_in_the_ring_s_samples() -> None:
-    """Vad and egress learn of playback and silence, whatever rates the client has."""
+async def test_what_the_client_reports_is_told_in_the_ring_s_samples() -> None:
+    """Egress learns of playback and silence, whatever rates the client has; vad knows by the frames' playheads."""
     to = session(input=48_000, output=8_000)
     report = audio.Playback(reply=1, position=8_000, mic_offset=48_000)
     silent = audio.Flushed(seq=3, reply=1, position=4_000, mic_offset=96_000)
     to.from_client(client.ConverseRequest(playback=report))
     to.from_client(client.ConverseRequest(flushed=silent))
-    for outbox in (to.to_vad, to.to_egress):
-        played, flushed = await drained(outbox)
-        assert (played.playback.position, played.playback.mic_offset) == (24_000, 16_000)
-        assert (flushed.flushed.position, flushed.flushed.mic_offset) == (12_000, 32_000)
-        assert flushed.flushed.seq == 3
+    played, flushed = await drained(to.to_egress)
+    assert (played.playback.position, played.playback.mic_offset) == (24_000, 16_000)
+    assert (flushed.flushed.position, flushed.flushed.mic_offset) == (12_000, 32_000)
+    assert flushed.flushed.seq == 3
+    assert len(to.to_vad) == 0
 
 
 async def test_captions_stand_at_the_client_s_positions() -> None:

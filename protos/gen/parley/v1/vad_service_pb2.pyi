@@ -29,8 +29,6 @@ class ListenRequest(google.protobuf.message.Message):
     OPEN_FIELD_NUMBER: builtins.int
     AUDIO_FIELD_NUMBER: builtins.int
     GAP_FIELD_NUMBER: builtins.int
-    PLAYBACK_FIELD_NUMBER: builtins.int
-    FLUSHED_FIELD_NUMBER: builtins.int
     INTERRUPT_FIELD_NUMBER: builtins.int
     MUTE_FIELD_NUMBER: builtins.int
     PUSH_TO_TALK_FIELD_NUMBER: builtins.int
@@ -50,14 +48,6 @@ class ListenRequest(google.protobuf.message.Message):
     @property
     def gap(self) -> parley.v1.audio_pb2.Gap:
         """The microphone is silent on the wire."""
-
-    @property
-    def playback(self) -> parley.v1.audio_pb2.Playback:
-        """What the speaker has done, in samples at 24 kHz."""
-
-    @property
-    def flushed(self) -> parley.v1.audio_pb2.Flushed:
-        """The client's output fell silent."""
 
     @property
     def interrupt(self) -> parley.v1.conversation_service_pb2.ConverseRequest.Interrupt:
@@ -97,8 +87,6 @@ class ListenRequest(google.protobuf.message.Message):
         open: parley.v1.stream_pb2.StreamOpen | None = ...,
         audio: parley.v1.audio_pb2.AudioFrame | None = ...,
         gap: parley.v1.audio_pb2.Gap | None = ...,
-        playback: parley.v1.audio_pb2.Playback | None = ...,
-        flushed: parley.v1.audio_pb2.Flushed | None = ...,
         interrupt: parley.v1.conversation_service_pb2.ConverseRequest.Interrupt | None = ...,
         mute: parley.v1.conversation_service_pb2.Mute | None = ...,
         push_to_talk: parley.v1.conversation_service_pb2.PushToTalk | None = ...,
@@ -108,9 +96,9 @@ class ListenRequest(google.protobuf.message.Message):
         announcement: parley.v1.session_pb2.Announcement | None = ...,
         operator_interrupt: Global___OperatorInterrupt | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "flushed", b"flushed", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "playback", b"playback", "push_to_talk", b"push_to_talk", "say", b"say"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "playback", "flushed", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end", "announcement", "operator_interrupt"] | None: ...
+    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "say", b"say"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "say", b"say"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end", "announcement", "operator_interrupt"] | None: ...
 
 Global___ListenRequest: typing_extensions.TypeAlias = ListenRequest
 
