@@ -6,6 +6,7 @@ client, and the network may be late by as much as the lead.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -124,10 +125,26 @@ class Playout:
                 return
             self._current = None
 
+    def due_s(self) -> float:
+        """Return the earliest time at which `poll` may have something to do; -inf: now, inf: not by time alone."""
+        if self._urgent:
+            return -math.inf
+        if self.gate.is_shut:
+            return math.inf
+        reply = self._current
+        if reply is None:
+            return math.inf if self._next() is None else -math.inf
+        schedule = self._schedule
+        if reply.sent < reply.end:
+            due_s = schedule.due_s(reply.sent, reply.end)
+        else:  # its last sample is heard, and the next reply may begin; or the model is slower than the listener
+            due_s = schedule.heard_s(reply.end)
+        return min(due_s, schedule.heard_s(reply.captions[0].position)) if reply.captions else due_s
+
     @property
     def is_idle(self) -> bool:
         """True when nothing will become due by time alone."""
-        return self._current is None and not self._urgent and self._next() is None
+        return self.due_s() == math.inf
 
     def _next(self) -> ReplyBuffer | None:
         waiting = (n for n, r in self._replies.items() if not r.is_end_told and (r.end > r.sent or r.is_complete))

@@ -6,8 +6,11 @@ from typing import Final
 
 from services.common.audio import FRAME_MS, REPLY_HZ, samples_of
 
-_CHUNK_MS: Final = 40
-"""Messages cost, not bytes: after the first piece audio goes in pieces of this length where the lead allows."""
+_RESERVE_MS: Final = 40
+"""What the listener still holds when the next piece is due: it carries them over a late message."""
+
+_MAX_CHUNK_MS: Final = 80
+"""Messages cost, not bytes: after the first, pieces are as long as the lead allows, up to this."""
 
 
 class Schedule:
@@ -16,7 +19,7 @@ class Schedule:
     def __init__(self, start_s: float, position: int, lead_ms: int) -> None:
         self._origin_s = start_s - position / REPLY_HZ
         self._lead = samples_of(lead_ms, REPLY_HZ)
-        self._chunk = samples_of(_CHUNK_MS if lead_ms >= 2 * _CHUNK_MS else FRAME_MS, REPLY_HZ)
+        self._chunk = samples_of(min(max(lead_ms - _RESERVE_MS, FRAME_MS), _MAX_CHUNK_MS), REPLY_HZ)
         self._dry = False
         self.stalls = 0
 
@@ -35,6 +38,14 @@ class Schedule:
             self._dry = False
         ready = max(min(self.heard(now_s) + self._lead, available) - sent, 0)
         return ready if ready >= self._chunk or sent + ready == available else 0
+
+    def heard_s(self, position: int) -> float:
+        """Return when `position` should leave the speaker."""
+        return self._origin_s + position / REPLY_HZ
+
+    def due_s(self, sent: int, available: int) -> float:
+        """Return when the next piece of a reply is to be sent, as far as is known."""
+        return self.heard_s(min(sent + self._chunk, available) - self._lead)
 
     def note_dry(self, now_s: float, sent: int) -> None:
         """Note that everything given so far has been sent although the reply goes on."""

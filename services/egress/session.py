@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -25,6 +26,8 @@ class Speaking:
         self.playout = Playout()
         self.to_broker: Outbox[wire.SpeakResponse] | None = None
         self.to_ingress: Outbox[wire.AttachResponse] | None = None
+        self.due_s = -math.inf
+        """When the next tick has something to do."""
         self._clock = clock
 
     @property
@@ -82,18 +85,21 @@ class Speaking:
             return
         if interrupt.floor:
             self.playout.interrupt(interrupt)
+            self.tick()
         else:
             self.playout.shut(interrupt)
 
     def tick(self) -> None:
         """Send what is due."""
         if self.to_ingress is None:
+            self.due_s = math.inf
             return
         try:
             for event in self.playout.poll(self._clock()):
                 self.to_ingress.audio(_response(event))
         except LimitFault as fault:
             self._lose_listener(self.to_ingress, fault)
+        self.due_s = self.playout.due_s()
 
     def _lose_listener(self, listener: Outbox[wire.AttachResponse], fault: LimitFault) -> None:
         """End the stream of an ingress that does not read: neither the broker nor other sessions may suffer for it."""
@@ -145,11 +151,11 @@ class Speakings:
             self._sessions.pop(speaking.session, None)
 
     async def run(self, period_s: float = 0.01) -> None:
-        """Tick every session that has something to play, on absolute deadlines."""
+        """Tick every session for which something is due, on absolute deadlines."""
         deadline = time.monotonic()
         while True:
-            for speaking in list(self._sessions.values()):
-                if not speaking.playout.is_idle:
-                    speaking.tick()
+            now_s = time.monotonic()
+            for speaking in [speaking for speaking in self._sessions.values() if speaking.due_s <= now_s]:
+                speaking.tick()
             deadline = max(deadline + period_s, time.monotonic())
             await asyncio.sleep(deadline - time.monotonic())

@@ -15,11 +15,14 @@ def test_the_lead_goes_out_at_once() -> None:
     assert Schedule(5.0, 0, lead_ms=100).sendable(5.0, 0, WHOLE) == 2_400
 
 
-def test_it_goes_on_in_pieces_of_40_ms() -> None:
-    """Until 40 ms have become due nothing is sent: messages cost, not bytes."""
-    schedule = Schedule(5.0, 0, lead_ms=100)
-    assert schedule.sendable(5.030, 2_400, WHOLE) == 0
-    assert schedule.sendable(5.041, 2_400, WHOLE) == pytest.approx(960, abs=30)
+@pytest.mark.parametrize(("lead_ms", "piece_ms"), [(80, 40), (100, 60), (120, 80), (400, 80)])
+def test_it_goes_on_in_pieces_as_long_as_the_lead_allows(lead_ms: int, piece_ms: int) -> None:
+    """Until so much has become due nothing is sent: messages cost, not bytes. The listener keeps 40 ms in hand."""
+    schedule = Schedule(5.0, 0, lead_ms=lead_ms)
+    sent = lead_ms * 24
+    assert schedule.due_s(sent, WHOLE) == pytest.approx(5 + piece_ms / 1000)
+    assert schedule.sendable(5 + (piece_ms - 1) / 1000, sent, WHOLE) == 0
+    assert schedule.sendable(5 + (piece_ms + 1) / 1000, sent, WHOLE) == pytest.approx((piece_ms + 1) * 24, abs=30)
 
 
 def test_a_short_lead_makes_short_pieces() -> None:

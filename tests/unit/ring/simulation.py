@@ -155,7 +155,7 @@ class Simulation:
         self._send_of_client()
 
     def _tick_egress(self) -> None:
-        if not self.egress.playout.is_idle:
+        if self.egress.due_s <= self.timeline.now_s:
             self.egress.tick()
 
     def _send_of_client(self) -> None:
