@@ -135,10 +135,8 @@ class Playout:
         if reply is None:
             return math.inf if self._next() is None else -math.inf
         schedule = self._schedule
-        if reply.sent < reply.end:
-            due_s = schedule.due_s(reply.sent, reply.end)
-        else:  # its last sample is heard, and the next reply may begin; or the model is slower than the listener
-            due_s = schedule.heard_s(reply.end)
+        # When all has been sent: its last sample is heard, and the next reply may begin; or the model is too slow.
+        due_s = schedule.due_s(reply.sent, reply.end) if reply.sent < reply.end else schedule.heard_s(reply.end)
         return min(due_s, schedule.heard_s(reply.captions[0].position)) if reply.captions else due_s
 
     @property

@@ -6,14 +6,19 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from typing import Final
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as conversation
 from parley.v1 import egress_service_pb2 as wire
 from parley.v1 import session_pb2, stream_pb2
+from services.common.audio import MIC_HZ, REPLY_FRAME_SAMPLES, REPLY_HZ
 from services.common.errors import LimitFault
 from services.common.outbox import Outbox
 from services.egress.playout import Event, Playout
+
+_REPORTED_SAMPLES: Final = REPLY_HZ * 9 // 10
+"""While a reply is played without a hitch, the broker is told once a second: every fifth report of the client."""
 
 
 class Speaking:
@@ -29,6 +34,8 @@ class Speaking:
         self.due_s = -math.inf
         """When the next tick has something to do."""
         self._clock = clock
+        self._reported: audio.Playback | None = None
+        """What the broker was last told of the client's playback."""
 
     @property
     def is_deserted(self) -> bool:
@@ -55,28 +62,12 @@ class Speaking:
         """Take a message of the Attach stream."""
         match request.WhichOneof("message"):
             case "playback":
-                report = request.playback
-                self.playout.played(report, self._clock())
-                self._tell_played(
-                    wire.Played(
-                        reply=report.reply,
-                        position=report.position,
-                        mic_offset=report.mic_offset,
-                        estimated=report.estimated,
-                        ended=report.ended,
-                    )
-                )
+                self.playout.played(request.playback, self._clock())
+                if self.to_broker is not None and self._is_news(request.playback):
+                    self._reported = request.playback
+                    self._tell_played(_in_passing(request.playback))
             case "flushed":
-                silent = request.flushed
-                self._tell_played(
-                    wire.Played(
-                        reply=silent.reply,
-                        position=silent.position,
-                        mic_offset=silent.mic_offset,
-                        flushed_seq=silent.seq,
-                        estimated=silent.estimated,
-                    )
-                )
+                self._tell_played(_final(request.flushed))
         self.tick()
 
     def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
@@ -109,6 +100,15 @@ class Speaking:
         end = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_FAILED, detail=fault.message)
         listener.close(wire.AttachResponse(end=end))
 
+    def _is_news(self, report: audio.Playback) -> bool:
+        """Say whether the broker could not have worked it out from the last report it was given."""
+        last = self._reported
+        if last is None or report.ended or report.reply != last.reply:
+            return True
+        expected = last.position + (report.mic_offset - last.mic_offset) * REPLY_HZ // MIC_HZ
+        late = abs(report.position - expected) > REPLY_FRAME_SAMPLES
+        return late or report.position - last.position >= _REPORTED_SAMPLES
+
     def _forward(self, response: wire.AttachResponse) -> None:
         if self.to_ingress is not None:
             self.to_ingress.control(response)
@@ -116,6 +116,26 @@ class Speaking:
     def _tell_played(self, played: wire.Played) -> None:
         if self.to_broker is not None:
             self.to_broker.control(wire.SpeakResponse(played=played))
+
+
+def _in_passing(report: audio.Playback) -> wire.Played:
+    return wire.Played(
+        reply=report.reply,
+        position=report.position,
+        mic_offset=report.mic_offset,
+        estimated=report.estimated,
+        ended=report.ended,
+    )
+
+
+def _final(silent: audio.Flushed) -> wire.Played:
+    return wire.Played(
+        reply=silent.reply,
+        position=silent.position,
+        mic_offset=silent.mic_offset,
+        flushed_seq=silent.seq,
+        estimated=silent.estimated,
+    )
 
 
 def _response(event: Event) -> wire.AttachResponse:

@@ -137,3 +137,23 @@ async def test_a_cancel_of_an_earlier_owner_is_ignored() -> None:
     speaking.from_topic(session_pb2.Interrupt(seq=3, kind=session_pb2.Interrupt.KIND_CANCEL, lease=6))
     speaking.from_broker(wire.SpeakRequest(audio=piece(5, 0, 480)))
     assert await drained(outbox) == ["audio"]
+
+
+async def test_the_broker_is_told_what_it_could_not_work_out() -> None:
+    """Of five reports of a reply that plays smoothly it gets one; a hitch, another reply and the end come at once."""
+    speaking = Speaking("s", lambda: 0.0)
+    to_broker: Outbox[wire.SpeakResponse] = Outbox(100)
+    speaking.to_broker = to_broker
+    for reply, position, mic_ms, ended in (
+        (1, 0, 0, False),
+        *((1, ms * 24, ms, False) for ms in range(200, 1_001, 200)),  # told at 1,000 ms
+        (1, 1_100 * 24, 1_200, False),  # it ran dry for 100 ms
+        (1, 1_300 * 24, 1_400, False),
+        (2, 0, 1_600, False),
+        (2, 200 * 24, 1_800, True),
+    ):
+        report = audio.Playback(reply=reply, position=position, mic_offset=mic_ms * 16, ended=ended)
+        speaking.from_ingress(wire.AttachRequest(playback=report))
+    to_broker.close()
+    told = [(message.played.reply, message.played.position // 24) async for message in to_broker]
+    assert told == [(1, 0), (1, 1_000), (1, 1_100), (2, 0), (2, 200)]
