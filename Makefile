@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e fmt protos lock clean dev-setup protos-setup
+.PHONY: help setup run talk live test check unit integration e2e bench fmt protos lock clean dev-setup protos-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -49,6 +49,9 @@ e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	@report=$$(mktemp); $(PYTEST) tests/e2e/test_races.py $(ARGS) >$$report 2>&1 & races=$$!; \
 	$(PYTEST) tests/e2e --ignore tests/e2e/test_races.py $(ARGS); conversations=$$?; \
 	wait $$races; races=$$?; cat $$report; rm -f $$report; [ $$conversations -eq 0 ] && [ $$races -eq 0 ]
+
+bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
+	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

@@ -16,7 +16,7 @@ from local.child import StartFault
 from local.demonstrate import QUESTION_FILE, demonstrate
 from local.lines import PrefixedLines
 from local.redis_server import NoRedisError
-from local.ring import DOOR_PORT, SERVICES, Ring, RingSettings
+from local.ring import DOOR_PORT, SERVICES, WEBSOCKET_PORT, Ring, RingSettings
 from local.run_folder import claimed
 from services.engine.speech import SpeechError
 
@@ -57,6 +57,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--port", type=_port, default=DOOR_PORT, help=f"where clients come in (default {DOOR_PORT}; 0: any free port)"
     )
     parser.add_argument(
+        "--websocket-port",
+        type=_port,
+        default=WEBSOCKET_PORT,
+        help=f"where clients come in over WebSocket (default {WEBSOCKET_PORT}; 0: any free port)",
+    )
+    parser.add_argument(
         "--logs",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -85,7 +91,13 @@ def tell(text: str) -> None:
 def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
     show = PrefixedLines([*SERVICES, "redis"]) if options.logs else None
-    return RingSettings(port=options.port, log_folder=folder / "logs", show=show, notice=lambda text: tell(f"  {text}"))
+    return RingSettings(
+        port=options.port,
+        websocket_port=options.websocket_port,
+        log_folder=folder / "logs",
+        show=show,
+        notice=lambda text: tell(f"  {text}"),
+    )
 
 
 async def live(options: argparse.Namespace, folder: Path) -> int:
@@ -93,6 +105,7 @@ async def live(options: argparse.Namespace, folder: Path) -> int:
     tell("Starting the ring on this machine …")
     async with Ring(settings(options, folder)) as ring:
         tell(f"The ring is up at {ring.ingress}; its model is {model_in_words(ring)}.")
+        tell(f"Over WebSocket it is at {ring.websocket}")
         if options.port and not ring.ingress.endswith(f":{options.port}"):
             tell(f"Port {options.port} is taken, so the door is at {ring.ingress} this time.")
         well = not options.demo or await demonstrate(ring, folder, tell)
@@ -113,7 +126,9 @@ async def serve(ring: Ring, folder: Path) -> None:
         f"  {' '.join(['make talk', *_as_args(server)])}\n"
         "      with microphone and speaker (headphones, please; once before: make live)\n"
         f"  {' '.join(['make talk', *_as_args(headless)])}\n"
-        "      without: a WAV file is said, both voices are recorded"
+        "      without: a WAV file is said, both voices are recorded\n"
+        f"  .venv/bin/python -m websockets {ring.websocket}\n"
+        "      by hand: docs/protocol.md shows what to type"
     )
     try:
         await asyncio.Event().wait()

@@ -19,6 +19,7 @@ from local.lines import Journal, LineSplitter
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TETHER: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("tether.py")))
 _PIPES_CLOSE_S: Final = 0.5
+_DOOR: Final = re.compile(r"^door (?P<kind>\S+) (?P<address>\S+:\d+)$")
 
 
 class StartFault(Exception):
@@ -31,6 +32,8 @@ class Program:
 
     `ready` is searched in each line of its output; a group named `address` is where the program can be reached.
     `settle` gives what to add to the environment when it is started again, so that it comes back at that address.
+    `doors` names further addresses that it tells (`door KIND HOST:PORT`, before it is ready): for each kind the
+    variable that brings it back there.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Program:
     ready: re.Pattern[str]
     env: Mapping[str, str] = field(default_factory=dict)
     settle: Callable[[str], Mapping[str, str]] = lambda address: {}
+    doors: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = ROOT
     patience_s: float = 60.0
     """How long it may take to be ready. Generous: a cold disk and a busy machine are no faults."""
@@ -92,6 +96,8 @@ class Child:
         self.program = program
         self.restarts = 0
         self.address = ""
+        self.doors: dict[str, str] = {}
+        """Further addresses, by the kind of door."""
         self.pid = 0
         self._journal = journal
         self._notice = notice
@@ -184,7 +190,8 @@ class Child:
         return transport.get_returncode() or 0
 
     async def _launch(self) -> tuple[asyncio.SubprocessTransport, _Listener]:
-        again = self.program.settle(self.address) if self.address else {}
+        again = dict(self.program.settle(self.address)) if self.address else {}
+        again |= {variable: self.doors[kind] for kind, variable in self.program.doors.items() if kind in self.doors}
         transport, listener = await asyncio.get_running_loop().subprocess_exec(
             lambda: _Listener(self._hear),
             *_TETHER,
@@ -201,7 +208,11 @@ class Child:
 
     def _hear(self, line: str) -> None:
         self._journal.write(self.name, line)
-        if not self._ready.is_set() and (match := self.program.ready.search(line)):
+        if self._ready.is_set():
+            return
+        if match := _DOOR.search(line):
+            self.doors[match["kind"]] = match["address"]
+        if match := self.program.ready.search(line):
             self.address = match.groupdict().get("address") or self.address or "-"
             self._ready.set()
 

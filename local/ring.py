@@ -20,6 +20,7 @@ from local.supervisor import Supervisor
 
 SERVICES: Final = ("ingress", "vad", "broker", "egress", "engine")
 DOOR_PORT: Final = 7700
+WEBSOCKET_PORT: Final = 7780
 _LOOPBACK: Final = "127.0.0.1"
 _READY: Final = re.compile(r"^ready \S+ (?P<address>\S+:\d+)$")
 _ENGINE_READY: Final = re.compile(r"engine listening on (?P<address>wss?://\S+)")
@@ -33,7 +34,7 @@ class RingSettings:
     None takes PARLEY_MODEL_URL, then OPENAI_API_KEY, from the environment, then the engine; `engine=True` takes the
     engine whatever the environment says.
     `env` adds variables per service ({"vad": {"PARLEY_…": "…"}}); `copies` runs more than one ("vad", "vad-2", …).
-    `port` is the door's: 0 for any, a number for that one or, when it is taken, any.
+    `port` and `websocket_port` are the doors': 0 for any, a number for that one or, when it is taken, any.
     `log_folder` keeps everything printed; `show(name, line)` sees each line; `notice(text)` says what goes on.
     """
 
@@ -42,6 +43,7 @@ class RingSettings:
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     copies: Mapping[str, int] = field(default_factory=dict)
     port: int = 0
+    websocket_port: int = 0
     log_folder: Path | None = None
     show: Callable[[str, str], None] | None = None
     notice: Callable[[str], None] = lambda text: None
@@ -74,8 +76,13 @@ class Ring:
 
     @property
     def ingress(self) -> str:
-        """The door: host:port of the (first) ingress."""
+        """The door for gRPC: host:port of the (first) ingress."""
         return self.addresses["ingress"]
+
+    @property
+    def websocket(self) -> str:
+        """The door for WebSocket of the (first) ingress, as a URL."""
+        return f"ws://{self._supervisor.door('ingress', 'websocket')}/v1/converse"
 
     @property
     def uses_engine(self) -> bool:
@@ -152,11 +159,12 @@ class Ring:
             self.settings.notice(f"{program.name} is ready at {address}")
 
     async def _start_door(self) -> None:
-        port = self.settings.port if _is_free(self.settings.port) else 0
+        wanted = (self.settings.port, self.settings.websocket_port)
+        ports = [port if _is_free(port) else 0 for port in wanted]
         try:
-            self.addresses["ingress"] = await self._supervisor.start(self._program("ingress", port))
+            self.addresses["ingress"] = await self._supervisor.start(self._program("ingress", *ports))
         except StartFault:
-            if port == 0 or _is_free(port):
+            if all(map(_is_free, ports)):
                 raise
             # Somebody was quicker between our look and the service's bind.
             self.addresses["ingress"] = await self._supervisor.start(self._program("ingress"))
@@ -167,18 +175,19 @@ class Ring:
     def _names_of(self, service: str) -> list[str]:
         return [service, *(f"{service}-{n}" for n in range(2, self.settings.copies.get(service, 1) + 1))]
 
-    def _program(self, name: str, port: int = 0) -> Program:
+    def _program(self, name: str, port: int = 0, websocket_port: int = 0) -> Program:
         service = name.partition("-")[0]
         settle = _settle_engine if service == "engine" else lambda address: {"PARLEY_LISTEN": address}
         return Program(
             name,
             (sys.executable, "-m", f"services.{service}"),
             _ENGINE_READY if service == "engine" else _READY,
-            env=self._environment(service, name, port),
+            env=self._environment(service, name, port, websocket_port),
             settle=settle,
+            doors={"websocket": "PARLEY_WS_LISTEN"} if service == "ingress" else {},
         )
 
-    def _environment(self, service: str, name: str, port: int) -> dict[str, str]:
+    def _environment(self, service: str, name: str, port: int, websocket_port: int) -> dict[str, str]:
         env = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "protos" / "gen"))),
@@ -194,6 +203,7 @@ class Ring:
         if service == "broker" and self.model_url:
             env["PARLEY_MODEL_URL"] = self.model_url
         if service == "ingress":
+            env["PARLEY_WS_LISTEN"] = f"{_LOOPBACK}:{websocket_port}"
             for peer, variable in (("vad", "PARLEY_VADS"), ("broker", "PARLEY_BROKERS"), ("egress", "PARLEY_EGRESSES")):
                 env[variable] = ",".join(self.addresses[copy] for copy in self._names_of(peer))
         return env | {**self.settings.env.get(service, {}), **self.settings.env.get(name, {})}

@@ -70,6 +70,10 @@ class Supervisor:
         """Return the process id of `name`; 0 while it does not run."""
         return self._child(name).pid
 
+    def door(self, name: str, kind: str) -> str:
+        """Return where `name` told that its further door of this kind is. Raises KeyError if it told of none."""
+        return self._child(name).doors[kind]
+
     def restarts(self, name: str) -> int:
         """Return how often `name` has been started again."""
         return self._child(name).restarts

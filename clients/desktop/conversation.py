@@ -1,4 +1,4 @@
-"""A conversation with Parley over gRPC: one reader, one writer, one ticking device, and events for whoever watches.
+"""A conversation with Parley: one reader, one writer, one ticking device, and events for whoever watches.
 
 async with Conversation("127.0.0.1:7700", HeadlessDevice()) as conversation:
     async for event in conversation:
@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-
-import grpc
-import grpc.aio
+from typing import Self
 
 from parley.v1 import conversation_service_pb2 as wire
-from parley.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
+from .connection_failures import ConnectionFailed, closed_early, lost, unanswered
 from .device import AudioDevice
 from .event_feed import EventFeed
 from .events import Event
 from .failures import ClientError, ConversationBroken
-from .grpc_failures import closed_early, lost, unanswered
 from .outbox import Outbox
 from .playout import Playout
 from .session import PROTOCOL, Session
-
-if TYPE_CHECKING:  # a class that only the type stubs know
-    from parley.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
+from .transport import Transport, connect
 
 DEFAULT_SERVER = "127.0.0.1:7700"
 OPEN_WITHIN_S = 10.0
@@ -40,9 +34,6 @@ GOODBYE_S = 2.0
 """How long an ending may take: for the server's Closed after our End, for the last buffered words after Closed."""
 CLIENT_BUFFER_MS = 60
 PREBUFFER_MS = 20
-LOOPBACK = ("127.", "localhost", "[::1]", "::1", "unix:")
-
-_Call = grpc.aio.StreamStreamCall[wire.ConverseRequest, wire.ConverseResponse]
 
 
 class Conversation:
@@ -155,23 +146,29 @@ class Conversation:
     # How it runs
 
     async def _run(self) -> None:
-        options = [("grpc.enable_http_proxy", 0)] if self.server.startswith(LOOPBACK) else []
-        async with grpc.aio.insecure_channel(self.server, options=options) as channel:
-            stub: ConversationServiceAsyncStub = ConversationServiceStub(channel)
-            call = stub.Converse()
+        async with AsyncExitStack() as connection:
+            transport = await self._connect(connection)
             try:
-                await self._converse(call)
+                await self._converse(transport)
             except ExceptionGroup as group:
                 raise _first_failure(group) from None
             finally:
                 self.device.stop()
-                call.cancel()
 
-    async def _converse(self, call: _Call) -> None:
+    async def _connect(self, connection: AsyncExitStack) -> Transport:
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                return await connection.enter_async_context(connect(self.server))
+        except TimeoutError:
+            raise unanswered(self.server, OPEN_WITHIN_S) from None
+        except ConnectionFailed as failure:
+            raise lost(self.server, False, failure) from None
+
+    async def _converse(self, transport: Transport) -> None:
         self._outbox.put(wire.ConverseRequest(open=self._open))
         async with asyncio.TaskGroup() as tasks:
-            reader = tasks.create_task(self._read(call), name="reader")
-            helpers = [tasks.create_task(self._write(call), name="writer")]
+            reader = tasks.create_task(self._read(transport), name="reader")
+            helpers = [tasks.create_task(self._write(transport), name="writer")]
             if await self._is_opened_before(reader):
                 helpers.append(tasks.create_task(self._tick(), name="device"))
             await reader
@@ -190,18 +187,17 @@ class Conversation:
             raise unanswered(self.server, OPEN_WITHIN_S)
         return self._opened.is_set() and not (reader.done() and reader.exception())
 
-    async def _read(self, call: _Call) -> None:
+    async def _read(self, transport: Transport) -> None:
         """Hand what comes to the session at once, whatever the speaker does. Returns when the server has closed."""
         try:
-            while not self._is_answered_for and (response := await call.read()) is not grpc.aio.EOF:
-                assert isinstance(response, wire.ConverseResponse)
+            while not self._is_answered_for and (response := await transport.receive()) is not None:
                 self._take(response)
             async with asyncio.timeout(GOODBYE_S):
-                while await call.read() is not grpc.aio.EOF:
+                while await transport.receive() is not None:
                     pass
-        except grpc.aio.AioRpcError as error:
+        except ConnectionFailed as failure:
             if not (self._ending or self._is_answered_for):
-                raise lost(self.server, self.session.opened, error.code(), error.details() or "") from None
+                raise lost(self.server, self.session.opened, failure) from None
         except TimeoutError:
             pass  # a server that does not hang up after Closed or its last Error is left
         if not (self._ending or self._is_answered_for):
@@ -220,12 +216,12 @@ class Conversation:
         """Whether the server has said its last word: Closed, or an Error that ends it."""
         return self.session.closed or self.session.failure is not None
 
-    async def _write(self, call: _Call) -> None:
+    async def _write(self, transport: Transport) -> None:
         """Send what waits. When the call has ended the reader knows why, so a failing write only ends this task."""
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        with suppress(ConnectionFailed):
             while (request := await self._outbox.get()) is not None:
-                await call.write(request)
-            await call.done_writing()
+                await transport.send(request)
+            await transport.finish()
 
     async def _tick(self) -> None:
         """Keep microphone and speaker going from the opening to the end."""

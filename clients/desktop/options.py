@@ -7,10 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from .conversation import DEFAULT_SERVER
 from .failures import EXIT_USAGE
 from .script import PATIENCE_S
+from .websocket_transport import SCHEMES
 
 DESCRIPTION = """\
 Talk with Parley. Without --say it is live: your microphone and your speaker.
@@ -25,6 +27,7 @@ examples:
   python -m clients.desktop --say hello.wav more.wav --transcript out.txt
       say the second file once the answer to the first has been heard
   python -m clients.desktop --server parley.example:7700 --agent tutor
+  python -m clients.desktop --server wss://parley.example
 
 exit codes:
   0  the conversation ended well
@@ -69,9 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--server",
         type=_address,
-        metavar="HOST:PORT",
+        metavar="ADDRESS",
         default=os.environ.get("PARLEY_SERVER") or DEFAULT_SERVER,
-        help=f"where Parley answers (default {DEFAULT_SERVER}, or the environment's PARLEY_SERVER)",
+        help=f"where Parley answers: HOST:PORT (gRPC), ws://HOST:PORT or wss://HOST (WebSocket); "
+        f"default {DEFAULT_SERVER}, or the environment's PARLEY_SERVER",
     )
     parser.add_argument("--agent", metavar="NAME", default="", help="whom to talk to (default: the server's choice)")
     parser.add_argument(
@@ -92,9 +96,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _address(text: str) -> str:
+    if text.startswith(SCHEMES):
+        return _url(text)
     host, colon, port = text.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in {DEFAULT_SERVER}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in {DEFAULT_SERVER}, nor ws://HOST:PORT")
+    return text
+
+
+def _url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        well = bool(url.hostname) and url.port != 0 and not (url.query or url.fragment)
+    except ValueError:
+        well = False
+    if not well:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ws://HOST:PORT or wss://HOST:PORT")
     return text
 
 

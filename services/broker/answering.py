@@ -1,7 +1,8 @@
-"""Answering: it asks the model for a response when a turn wants one, and follows the response to its end."""
+"""Answering: it asks the model for a response when a turn, or an operator, wants one, and follows it to its end."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from parley.v1 import broker_service_pb2 as broker
@@ -12,8 +13,11 @@ from services.broker.event import Event, table, text
 from services.broker.faults import BUSY, code_of
 from services.broker.reply import Reply
 from services.broker.sequencer import Sequencer, Slot
+from services.broker.verbatim import verbatim
 from services.broker.voice import Stages, Voice
 from services.common import names
+
+log = logging.getLogger("parley.broker")
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,20 @@ class Answering:
         """Ask for a response if one is wished for and can be had."""
         if not self.sequencer.may_request:
             return
-        turn = self.sequencer.wish or 0
-        self._requested = self._voice.mint(turn)
-        metadata = {"reply": str(self._requested.number), "turn": str(turn)}
-        event_id = self._actions.model("response.create", response={"metadata": metadata})
+        announcement = self.sequencer.announcement
+        self._requested = reply = self._voice.mint(self.sequencer.wish or 0)
+        reply.announcement = announcement
+        metadata = {"reply": str(reply.number), "turn": str(reply.turn)}
+        words = {} if announcement is None else verbatim(announcement.text)
+        event_id = self._actions.model("response.create", response={"metadata": metadata, **words})
         self.sequencer.requested(event_id, now_s)
-        ended = self.last_turn if self.last_turn.turn == turn else TurnEnd(turn, now_s)
         self._asked_s = now_s
-        self._asked_stages = [
+        self._asked_stages = [] if announcement is not None else self._stages_of_turn(reply.turn, now_s)
+
+    def _stages_of_turn(self, turn: int, now_s: float) -> Stages:
+        """Return what a turn's report begins with."""
+        ended = self.last_turn if self.last_turn.turn == turn else TurnEnd(turn, now_s)
+        return [
             client.TurnReport.Stage(name=names.VAD_ENDPOINT, ms=ended.waited_ms),
             client.TurnReport.Stage(name=names.BROKER_COMMIT, ms=(now_s - ended.at_s) * 1000),
         ]
@@ -113,7 +123,7 @@ class Answering:
         if reply is None or reply.is_dead:
             return
         if text(response, "status") == "failed":
-            self._apologise(reply.turn, table(table(response, "status_details"), "error"))
+            self._apologise(reply, table(table(response, "status_details"), "error"))
         self._finish(reply)
 
     def _finish(self, reply: Reply) -> None:
@@ -134,8 +144,10 @@ class Answering:
             return True
         self._voice.discard(reply)
         if not busy:
-            self._apologise(reply.turn, error)
+            self._apologise(reply, error)
             self._actions.silent(reply.turn)
+        elif reply.announcement is not None:
+            self.sequencer.announce_again(reply.announcement)
         elif self.sequencer.wish is None:
             self.sequencer.want(reply.turn)
         return True
@@ -154,18 +166,24 @@ class Answering:
             reply = self._voice.unbind(response_id)
         if reply is not None and not reply.is_dead:
             if not reply.received:
-                self._apologise(reply.turn, {"message": "the model did not answer"})
+                self._apologise(reply, {"message": "the model did not answer"})
             self._finish(reply)
 
     def _stages(self, now_s: float) -> Stages:
         first_audio = client.TurnReport.Stage(name=names.MODEL_FIRST_AUDIO, ms=(now_s - self._asked_s) * 1000)
         return [*self._asked_stages, first_audio]
 
-    def _apologise(self, turn: int, error: Event) -> None:
-        """Tell the person in plain words that there is no answer: silence would be worse."""
+    def _apologise(self, reply: Reply, error: Event) -> None:
+        """Tell the person in plain words that there is no answer: silence would be worse.
+
+        Nobody waits for an announcement but its operator, who has the log.
+        """
         why = text(error, "message") or text(error, "code") or "the model gave no reason"
+        if reply.announcement is not None:
+            log.warning("announcement %s was not said to its end: %s", reply.announcement.id, why)
+            return
         words = f"Sorry, I could not answer that ({why})."
-        caption = client.Caption(who=client.Caption.WHO_ASSISTANT, text=words, final=True, turn=turn)
+        caption = client.Caption(who=client.Caption.WHO_ASSISTANT, text=words, final=True, turn=reply.turn)
         self._actions.add(egress.SpeakRequest(caption=caption))
 
 

@@ -23,6 +23,7 @@ from services.broker.history import History
 from services.broker.settling import Heard, Settling
 from services.broker.stop_words import BARE_STOP_MS, is_bare_stop
 from services.broker.voice import Voice
+from services.common.recent import Recent
 
 log = logging.getLogger("parley.broker")
 
@@ -57,6 +58,7 @@ class Conversation:
         self._settling: list[Settling] = []
         self._flushed = egress.Played()
         """The last answer to a Flush. It may overtake the cancel that it answers: that one comes another way round."""
+        self._announced = Recent()
         self._doubt: Doubt | None = None
         self._tentative: broker.TurnEnded | None = None
         self._seq = 0
@@ -87,9 +89,19 @@ class Conversation:
             case "typed":
                 self._ears.type(request.typed.turn, request.typed.text)
                 self._want(TurnEnd(request.typed.turn, now_s))
+            case "announcement":
+                self._announce(request.announcement)
             case "interrupt":
                 self._interrupt(request.interrupt, now_s)
         return self._advance(now_s)
+
+    def _announce(self, announcement: session.Announcement) -> None:
+        """Have something said as soon as the model is free; what was sent twice is said once."""
+        if not self._announced.is_news(announcement.id):
+            self._actions.silent(0)
+        elif not self._sequencer.announce(announcement):
+            log.warning("announcement %s is not said: too many wait for the model already", announcement.id)
+            self._actions.silent(0)
 
     def _end_turn(self, ended: broker.TurnEnded, now_s: float) -> None:
         if ended.tentative:
@@ -120,7 +132,7 @@ class Conversation:
         acknowledged = broker.InterruptAcknowledged(seq=interrupt.seq, floor=floor)
         self._actions.add(broker.RespondResponse(interrupt_acknowledged=acknowledged))
         self._actions.add(RaiseFloor(interrupt.seq, floor))
-        self._sequencer.drop()
+        self._sequencer.drop_all()
         self._doubt = None
         dead = self._voice.kill(floor)
         self._answering.cancel(now_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from parley.v1 import session_pb2 as session
 from services.broker.heard import Words
 from services.common.audio import REPLY_HZ, SAMPLE_BYTES, ms_of
 
@@ -48,6 +49,8 @@ class Reply:
     def __init__(self, number: int, turn: int, *, aligned: bool) -> None:
         self.number = number
         self.turn = turn
+        self.announcement: session.Announcement | None = None
+        """What it is to say, when it answers no turn."""
         self.response_id: str | None = None
         self.items: list[Item] = []
         self.played = 0

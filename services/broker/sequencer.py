@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 from typing import Final
+
+from parley.v1 import session_pb2 as session
 
 REQUEST_TIMEOUT_S: Final = 10.0
 """A request that is neither taken nor refused for this long is lost."""
@@ -13,6 +16,9 @@ SILENCE_TIMEOUT_S: Final = 30.0
 
 CANCEL_TIMEOUT_S: Final = 5.0
 """A cancelled response whose end isn't told for this long is taken for ended."""
+
+MAX_ANNOUNCEMENTS: Final = 16
+"""vad passes one on at a time; more wait here only when the model is far behind. The newest is refused then."""
 
 
 class Slot(Enum):
@@ -28,14 +34,16 @@ class Slot(Enum):
 class Sequencer:
     """Holds the wish for a response until it can be granted.
 
-    Wishes don't queue up: a later turn's answer answers the earlier turn too, so the last wish counts. `hold` keeps
-    wishes back while an interrupted reply is being cut to what was heard.
+    Wishes for answers don't queue up: a later turn's answer answers the earlier turn too, so the last wish counts.
+    Announcements do, and let an answer go first. `hold` keeps all of them back while an interrupted reply is being
+    cut to what was heard.
     """
 
     def __init__(self) -> None:
         self.slot = Slot.FREE
         self.response_id: str | None = None
         self._wish: int | None = None
+        self._announcements: deque[session.Announcement] = deque()
         self._holds = 0
         self._request_id: str | None = None
         self._news_s = 0.0
@@ -44,14 +52,35 @@ class Sequencer:
         """Wish for an answer to `turn`."""
         self._wish = turn
 
+    def announce(self, announcement: session.Announcement) -> bool:
+        """Wish for an announcement; False when too many wait."""
+        if len(self._announcements) >= MAX_ANNOUNCEMENTS:
+            return False
+        self._announcements.append(announcement)
+        return True
+
+    def announce_again(self, announcement: session.Announcement) -> None:
+        """Wish for one whose request was lost, before those that wait."""
+        self._announcements.appendleft(announcement)
+
     def drop(self) -> None:
-        """Forget the wish."""
+        """Forget the wish for an answer."""
         self._wish = None
+
+    def drop_all(self) -> None:
+        """Forget every wish: the person has taken the floor."""
+        self._wish = None
+        self._announcements.clear()
 
     @property
     def wish(self) -> int | None:
         """The turn whose answer is wished for."""
         return self._wish
+
+    @property
+    def announcement(self) -> session.Announcement | None:
+        """The announcement whose turn it is."""
+        return self._announcements[0] if self._announcements and self._wish is None else None
 
     def hold(self) -> None:
         """Grant nothing until `release`, which must be called as often."""
@@ -63,11 +92,14 @@ class Sequencer:
 
     @property
     def may_request(self) -> bool:
-        """True when the wish can be granted now."""
-        return self._wish is not None and self.slot is Slot.FREE and not self._holds
+        """True when a wish can be granted now."""
+        wished = self._wish is not None or self.announcement is not None
+        return wished and self.slot is Slot.FREE and not self._holds
 
     def requested(self, request_id: str, now_s: float) -> None:
-        """Note that a response was asked for."""
+        """Note that the response was asked for that is wished for most."""
+        if self.announcement is not None:
+            self._announcements.popleft()
         self._wish, self.response_id = None, None
         self.slot, self._request_id, self._news_s = Slot.REQUESTED, request_id, now_s
 

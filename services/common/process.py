@@ -21,6 +21,11 @@ def announce(service: str, address: str) -> None:
     print(f"ready {service} {address}", flush=True)
 
 
+def announce_door(kind: str, address: str) -> None:
+    """Say on standard output where another door of this process is: lines that come before the one of `announce`."""
+    print(f"door {kind} {address}", flush=True)
+
+
 def run(service: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `main(stopping)` until it returns; SIGTERM and SIGINT set `stopping`. A fault is one line and exit code 1."""
     logging.basicConfig(level=logging.INFO, format=_FORMAT, datefmt="%H:%M:%S", stream=sys.stderr)

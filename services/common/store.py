@@ -7,7 +7,7 @@ session:{id}:owner, session:{id}:lease, session:{id}:record, session:{id}:histor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
@@ -109,16 +109,21 @@ class Store:
         lease = await self._call("take a lease", _TAKE, keys, [owner, LEASE_MS, int(by_force), RECORD_TTL_S])
         return max(lease, 0)
 
-    async def renew_lease(self, session: str, owner: str, lease: int) -> bool:
-        """Keep the lease; False when a later one exists."""
-        keys = [_key(session, "owner"), _key(session, "lease")]
-        return bool(await self._call("renew a lease", _RENEW, keys, [owner, LEASE_MS, lease, RECORD_TTL_S]))
+    async def renew_leases(self, owner: str, leases: Mapping[str, int]) -> set[str]:
+        """Keep the leases of these sessions, in one exchange; return the sessions of which a later lease exists."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for session, lease in leases.items():
+            keys = [_key(session, "owner"), _key(session, "lease")]
+            pipeline.eval(_RENEW, len(keys), *keys, *map(str, [owner, LEASE_MS, lease, RECORD_TTL_S]))
+        async with asking("could not renew leases"):
+            kept = await pipeline.execute()
+        return {session for session, stands in zip(leases, kept, strict=True) if not int(stands)}
 
     async def write_record(self, record: wire.SessionRecord) -> bool:
         """Write the record; False when a later lease has written it."""
         fields: list[str | int] = ["session", record.session, "lease", record.lease, "agent", record.agent]
         fields += ["vad", record.route.vad, "broker", record.route.broker, "egress", record.route.egress]
-        fields += ["opened_at_ms", record.opened_at_ms]
+        fields += ["opened_at_ms", record.opened_at_ms, "ingress", record.ingress]
         args = [record.lease, RECORD_TTL_S, *fields]
         return bool(await self._call("write a record", _WRITE, [_key(record.session, "record")], args))
 
@@ -133,7 +138,7 @@ class Store:
         if not raw:
             return None
         text = {key.decode(): value.decode() for key, value in raw.items()}
-        record = wire.SessionRecord(session=session, agent=text.get("agent", ""))
+        record = wire.SessionRecord(session=session, agent=text.get("agent", ""), ingress=text.get("ingress", ""))
         for name in ("lease", "floor", "seq", "opened_at_ms"):
             setattr(record, name, int(text.get(name, "0")))
         for name in ("vad", "broker", "egress"):

@@ -14,6 +14,7 @@ from datetime import datetime
 from services.engine.arithmetic import numbers, solve
 from services.engine.speech import sentences
 from services.engine.story import STORY
+from services.engine.verbatim import dictated
 
 _CAN_DO = (
     "I can tell you the time, count, do small sums, tell you a long story, and repeat what you say. "
@@ -35,8 +36,13 @@ class Line:
     text: str
 
 
-def answer(lines: Sequence[Line], now: datetime) -> str:
-    """What to say after `lines`, at local time `now`. Never empty."""
+def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
+    """What to say after `lines`, at local time `now`. Never empty.
+
+    Of a response's own `instructions` it understands those that dictate what to say.
+    """
+    if words := dictated(instructions):
+        return words
     if not lines:
         return "Hello! What can I do for you?"
     last = lines[-1]

@@ -26,6 +26,8 @@ class Response:
     conversation_id: str | None
     metadata: dict[str, str] | None
     given_context: list[Item] | None = None
+    instructions: str = ""
+    """Of this response alone; the session's are not for the small mind."""
     id: str = field(default_factory=lambda: new_id("resp"))
     item: Item | None = None
     status: str = "in_progress"

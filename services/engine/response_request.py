@@ -50,6 +50,7 @@ class ResponseRequest:
             conversation_id=self._placement(fields.get("conversation", "auto")),
             metadata=_check_metadata(fields.get("metadata")),
             given_context=self._context(fields.get("input")),
+            instructions=_check_instructions(fields.get("instructions")),
         )
 
     def _placement(self, placement: object) -> str | None:
@@ -83,6 +84,12 @@ class ResponseRequest:
         if isinstance(fields, dict) and fields.get("type") == "item_reference":
             return self.conversation.get(fields.get("id"), "retrieve")
         return parse_item(fields)
+
+
+def _check_instructions(instructions: object) -> str:
+    if instructions is not None and not isinstance(instructions, str):
+        raise ClientError("invalid_type", "response.instructions must be a string", "response.instructions")
+    return instructions or ""
 
 
 def _check_metadata(metadata: object) -> dict[str, str] | None:

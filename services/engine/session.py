@@ -18,6 +18,7 @@ from services.engine.delivery import Piece, speak, type_out
 from services.engine.events import Action, Answer, Forget, Hear, Hush, Send, Understand
 from services.engine.realtime import SESSION_LIMIT_S, RealtimeSession
 from services.engine.recognizer import Hearing, RecognitionError, Recognizer
+from services.engine.response import Response
 from services.engine.speech import Speech, SpeechError
 
 _ROOM = 64  # events a reply may be ahead of the socket: a client that reads slowly slows its own replies
@@ -141,8 +142,10 @@ class Session:
     async def _answer(self, response_id: str) -> None:
         try:
             await self._settle(self._core.context(response_id))
-            text = answer(_lines(self._core.context(response_id)), datetime.now().astimezone())
-            await self._deliver(response_id, text)
+            response = self._core.response(response_id)
+            assert response is not None
+            lines = _lines(self._core.context(response_id))
+            await self._deliver(response, answer(lines, datetime.now().astimezone(), response.instructions))
             self._perform(self._core.finish(response_id))
         except SpeechError as error:
             self._perform(self._core.fail(response_id, "speech_failed", str(error)))
@@ -153,15 +156,13 @@ class Session:
         if pending:
             await asyncio.wait(pending)
 
-    async def _deliver(self, response_id: str, text: str) -> None:
-        response = self._core.response(response_id)
-        assert response is not None
+    async def _deliver(self, response: Response, text: str) -> None:
         if response.modality == "text":
             pieces = type_out(text, self._means.pace)
         else:
             pieces = speak(self._means.speech, text, response.voice, response.speed, self._means.pace)
         async for piece in pieces:
-            self._say(response_id, piece)
+            self._say(response.id, piece)
             if self._outbox.qsize() > _ROOM:
                 self._room.clear()
                 await self._room.wait()

@@ -27,24 +27,23 @@ from services.common.errors import (
     ProtocolFault,
     ResumeFault,
     StoreLost,
-    Superseded,
-    VersionFault,
 )
 from services.common.lead import agreed_lead_ms
 from services.common.link import dialled
 from services.common.ownership import PROTOCOL
 from services.common.store import Store
 from services.common.topic import Subscriber
+from services.ingress.leases import Leases
 from services.ingress.limits import Limits
 from services.ingress.route import Routes
 from services.ingress.session import Session
+from services.ingress.version import common_version
 
 log = logging.getLogger("parley.ingress")
 
 READY_S: Final = 12.0
 """How long the ring has to say that it is ready: a little more than the broker gives the model."""
 
-_RENEW_S: Final = 1.0
 _TICK_MS: Final = 100
 
 ClientLink = Callable[[Session], Coroutine[Any, Any, None]]
@@ -54,8 +53,16 @@ class Calls:
     """Opens sessions and runs each to its end. A door hands in the client's Open and a way to run its own link."""
 
     def __init__(
-        self, store: Store, topic: Subscriber, routes: Routes, channels: Channels, limits: Limits | None = None
+        self,
+        store: Store,
+        topic: Subscriber,
+        routes: Routes,
+        channels: Channels,
+        limits: Limits | None = None,
+        address: str = "",
     ) -> None:
+        self.address = address
+        """host:port by which other ingresses find the sessions of this one."""
         self.limits = limits or Limits()
         self.counters: Counter[str] = Counter()
         """What this process has seen: sessions, faults by code, limits by name, and what the sessions counted."""
@@ -64,11 +71,24 @@ class Calls:
         self._routes = routes
         self._channels = channels
         self._owner = uuid.uuid4().hex
-        self._running: set[Session] = set()
+        self._leases = Leases(store, self._owner)
+        self._running: dict[str, Session] = {}
         self._admissions = 0
 
     def __len__(self) -> int:
         return len(self._running)
+
+    def find(self, name: str) -> Session | None:
+        """Return a running session by its name."""
+        return self._running.get(name)
+
+    def statistics(self) -> Counter[str]:
+        """Return everything counted since the start, the running sessions included."""
+        return sum((session.statistics() for session in self._running.values()), Counter(self.counters))
+
+    async def run(self) -> None:
+        """Keep the sessions' leases, until cancelled."""
+        await self._leases.run()
 
     async def answer(self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink) -> None:
         """Take a caller at any door: wait for Open, then hold the conversation.
@@ -121,10 +141,10 @@ class Calls:
         try:
             open_ = await self._begin(name, session, opened)
             self.counters["sessions"] += 1
-            self._running.add(session)
+            self._running[name] = session
             fault = await self._talk(session, open_, opened, client_link)
         finally:
-            self._running.discard(session)
+            self._running.pop(name, None)
             self.counters += session.statistics()
             await self._forget(name)
         if fault is not None:
@@ -144,13 +164,13 @@ class Calls:
             traceparent=opened.traceparent,
             agent=opened.agent,
         )
-        await self._store.write_record(_record(open_))
+        await self._store.write_record(_record(open_, self.address))
         log.info("session %s opened: vad %s, broker %s, egress %s", name, *_addresses(open_.route))
         return open_
 
     def drain(self) -> None:
         """End every conversation, saying so."""
-        for session in list(self._running):
+        for session in list(self._running.values()):
             session.to_client.control(client.ConverseResponse(draining=client.Draining(seconds=0)))
             session.close(None)
 
@@ -161,8 +181,8 @@ class Calls:
             links = await stack.enter_async_context(self._hops(session, open_, opened.client_buffer_ms))
             stack.callback(self._topic.follow(open_.session, session.from_topic))
             background = [
-                self._announce(session, open_.session, opened.client_buffer_ms),
-                self._keep_lease(open_),
+                self._announce(session, open_.session, opened),
+                self._leases.keep(open_.session, open_.lease),
                 _tick(session),
             ]
             return await run_together([client_link(session), *links], background, session.close)
@@ -185,7 +205,7 @@ class Calls:
         ):
             yield [to_vad.run(session.from_vad), to_egress.run(session.from_egress)]
 
-    async def _announce(self, session: Session, name: str, lead_ms: int) -> None:
+    async def _announce(self, session: Session, name: str, opened: client.Open) -> None:
         """Tell the client that the ring stands; then wait for ever."""
         try:
             async with asyncio.timeout(READY_S):
@@ -193,27 +213,15 @@ class Calls:
         except TimeoutError:
             missing = " and ".join(sorted({"vad", "egress"} - session.ready))
             raise PeerLost(missing, f"it was not ready within {READY_S:g} s") from None
-        opened = client.Opened(
+        answer = client.Opened(
             session=name,
             resume_token=name,
             limits=self.limits.to_wire(),
-            lead_ms=agreed_lead_ms(lead_ms),
-            protocol=PROTOCOL,
+            lead_ms=agreed_lead_ms(opened.client_buffer_ms),
+            protocol=common_version(opened),
         )
-        session.to_client.control(client.ConverseResponse(opened=opened))
+        session.to_client.control(client.ConverseResponse(opened=answer))
         await asyncio.Event().wait()
-
-    async def _keep_lease(self, open_: stream_pb2.StreamOpen) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_S)
-            try:
-                kept = await self._store.renew_lease(open_.session, self._owner, open_.lease)
-            except StoreLost as error:
-                # Running conversations go on without Redis; nobody can take the session while it is away either.
-                log.warning("session %s: %s", open_.session, error.message)
-                continue
-            if not kept:
-                raise Superseded("this conversation was taken over by another connection.")
 
     async def _forget(self, name: str) -> None:
         try:
@@ -224,8 +232,7 @@ class Calls:
 
 def checked_open(opened: client.Open) -> client.Open:
     """Return the client's Open after checking it. Raises VersionFault, ResumeFault or LimitFault."""
-    if opened.protocol != PROTOCOL:
-        raise VersionFault(f"this server speaks version {PROTOCOL} of the client protocol, not {opened.protocol}.")
+    common_version(opened)
     if opened.resume:
         raise ResumeFault("that session can't be resumed here; open a new one without `resume`.")
     if len(opened.agent) > 64:
@@ -243,13 +250,14 @@ async def _tick(session: Session) -> None:
         session.tick(ms)
 
 
-def _record(open_: stream_pb2.StreamOpen) -> session_pb2.SessionRecord:
+def _record(open_: stream_pb2.StreamOpen, address: str) -> session_pb2.SessionRecord:
     return session_pb2.SessionRecord(
         session=open_.session,
         lease=open_.lease,
         route=open_.route,
         agent=open_.agent,
         opened_at_ms=int(time.time() * 1000),
+        ingress=address,
     )
 
 

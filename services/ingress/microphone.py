@@ -5,56 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-import numpy as np
-import soxr
-
 from parley.v1 import audio_pb2 as audio
-from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, ms_of, pcm_samples, silence
+from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, ms_of, pcm_samples
 from services.common.errors import FormatFault, LimitFault
+from services.ingress.codec import decoder_for
+from services.ingress.formats import MIC_FORMAT, Format
+from services.ingress.resampler import Resampler
 
 MAX_FRAME_MS: Final = 200
 MAX_HOLE_S: Final = 10
 """A jump of the client's clock by more than this is a fault of the client, not a loss to be bridged."""
 
-RATES_HZ: Final = (8_000, 16_000, 24_000, 44_100, 48_000)
-
-
-def input_rate(chosen: audio.AudioFormat) -> int:
-    """Return the microphone's rate in Hz. Raises FormatFault for one that is not taken."""
-    return _rate(chosen, MIC_HZ, "input")
-
-
-def output_rate(chosen: audio.AudioFormat) -> int:
-    """Return the speaker's rate in Hz. Raises FormatFault for one that is not taken."""
-    return _rate(chosen, REPLY_HZ, "output")
-
-
-def _rate(chosen: audio.AudioFormat, default_hz: int, direction: str) -> int:
-    if chosen.encoding not in (audio.AudioFormat.ENCODING_UNSPECIFIED, audio.AudioFormat.ENCODING_PCM16):
-        raise FormatFault(f"{direction}: encoding {chosen.encoding} is not known here; use ENCODING_PCM16.")
-    rate_hz = chosen.rate_hz or default_hz
-    if rate_hz not in RATES_HZ:
-        known = ", ".join(map(str, RATES_HZ))
-        raise FormatFault(f"{direction}: {rate_hz} Hz is not taken; use one of {known} (best: {default_hz}).")
-    return rate_hz
-
 
 class Microphone:
     """Feed it the client's frames; it returns the ring's.
 
-    What is missing between two frames becomes silence and is counted; what comes twice is dropped and counted.
-    At 16 kHz samples pass untouched. At other rates soxr resamples; it keeps positions true (output sample n stands
-    where input sample n * rate / 16000 stood) and merely gives the last 2 to 22 ms later (from 8 kHz up to 62 ms: it
-    works in blocks).
+    What is missing between two frames becomes silence (with Opus, at first the decoder's guess) and is counted; what
+    comes twice is dropped and counted. PCM16 at 16 kHz passes untouched. Everything else is decoded, freed of what the
+    client's encoder put before its first sample, and resampled: ring sample n holds the sound of client sample
+    n * rate / 16000, and the last few milliseconds merely come later (docs/formats.md has the figures).
+
+    Raises FormatFault for Opus on a server without libopus.
     """
 
-    def __init__(self, rate_hz: int = MIC_HZ) -> None:
+    def __init__(self, chosen: Format = MIC_FORMAT, max_frame_ms: int = MAX_FRAME_MS) -> None:
         self.counters: Counter[str] = Counter()
-        self._rate_hz = rate_hz
-        self._resampler = None if rate_hz == MIC_HZ else soxr.ResampleStream(rate_hz, MIC_HZ, 1, "int16", "LQ")
+        self._rate_hz = chosen.rate_hz
+        self._max_frame_ms = max_frame_ms
+        self._decoder = decoder_for(chosen)
+        self._decoded_hz = self._decoder.rate_hz
+        self._to_skip = self._decoder.lookahead_samples
+        self._resampler = None if self._decoded_hz == MIC_HZ else Resampler(self._decoded_hz, MIC_HZ)
         self._next = 0
         self._shift = 0
         self._bridged = False
+        self._bridged_thousandths = 0
         self._out = 0
 
     @property
@@ -67,70 +52,84 @@ class Microphone:
         return max(client_offset + self._shift, 0) * MIC_HZ // self._rate_hz
 
     def feed(self, frame: audio.AudioFrame) -> list[audio.AudioFrame]:
-        """Take a frame at the client's rate; return frames at 16 kHz.
+        """Take a frame in the client's format; return frames at 16 kHz.
 
         Raises:
-            FormatFault: the frame is empty, longer than 200 ms, or holds half a sample.
+            FormatFault: the frame is empty, too long, holds half a sample, or can't be decoded.
             LimitFault: the client's clock jumped by more than 10 s.
         """
-        samples = self._checked(frame.pcm)
-        pcm, offset = frame.pcm, frame.mic_offset + self._shift
+        samples = self._checked_length(frame.pcm)
+        offset = frame.mic_offset + self._shift
         if offset < self._next and self._bridged:
             # The hole has been bridged by silence and the client goes on where it stood: its clock had stopped.
             self._shift += self._next - offset
             offset = self._next
         if (repeated := min(self._next - offset, samples)) > 0:
             self.counters["mic_samples_repeated"] += repeated
-            pcm, offset = pcm[repeated * SAMPLE_BYTES :], offset + repeated
-        if not pcm:
+        if (end := offset + samples) <= self._next:
             return []
         self._bridged = False
-        frames = self._bridge(offset - self._next) if offset > self._next else []
-        self._next = offset + pcm_samples(pcm)
-        return [*frames, *self._ring_frames(pcm, frame.playhead)]
+        frames = self._bridge(offset) if offset > self._next else []
+        pcm = self._decoder.decode(frame.pcm)
+        if repeated > 0:
+            pcm = pcm[-self._decoded_between(self._next, end) * SAMPLE_BYTES :]
+        return [*frames, *self._ring_frames(pcm, end, frame.playhead)]
 
     def bridge(self, ms: int) -> audio.Gap:
         """Take `ms` of wire silence as silence: the clock goes on."""
         gap = audio.Gap(mic_offset=self._out, ms=ms)
-        self._next += ms * self._rate_hz // 1000
+        # At 44.1 kHz a millisecond is no whole number of samples; what is left over counts in the next gap.
+        whole, self._bridged_thousandths = divmod(ms * self._rate_hz + self._bridged_thousandths, 1000)
+        self._next += whole
         self._out += ms * MIC_HZ // 1000
         self._bridged = True
         self.counters["mic_gap_ms"] += ms
         return gap
 
-    def _checked(self, pcm: bytes) -> int:
-        samples = pcm_samples(pcm)
-        if not samples or len(pcm) % SAMPLE_BYTES or ms_of(samples, self._rate_hz) > MAX_FRAME_MS:
+    def _checked_length(self, coded: bytes) -> int:
+        samples = self._decoder.length(coded)
+        if ms_of(samples, self._rate_hz) > self._max_frame_ms:
             raise FormatFault(
-                f"an audio frame of {len(pcm)} bytes is not taken: send whole 16-bit samples, "
-                f"up to {MAX_FRAME_MS} ms ({MAX_FRAME_MS * self._rate_hz // 1000 * SAMPLE_BYTES} bytes) at a time."
+                f"an audio frame of {len(coded)} bytes, {ms_of(samples, self._rate_hz):g} ms, is not taken: "
+                f"send up to {self._max_frame_ms} ms at a time."
             )
         return samples
 
-    def _bridge(self, missing: int) -> list[audio.AudioFrame]:
+    def _bridge(self, until: int) -> list[audio.AudioFrame]:
+        missing = until - self._next
         if missing > MAX_HOLE_S * self._rate_hz:
             raise LimitFault(
                 f"mic_offset jumped by {missing / self._rate_hz:.1f} s; it must count samples without holes "
                 f"of more than {MAX_HOLE_S} s."
             )
         self.counters["mic_samples_missing"] += missing
-        return self._ring_frames(silence(missing), audio.Playhead())
+        pcm = self._decoder.conceal(self._decoded_between(self._next, until))
+        return self._ring_frames(pcm, until, audio.Playhead())
 
-    def _ring_frames(self, pcm: bytes, playhead: audio.Playhead) -> list[audio.AudioFrame]:
+    def _decoded_between(self, start: int, end: int) -> int:
+        """Return how many decoded samples lie between two offsets of the client's clock."""
+        return end * self._decoded_hz // self._rate_hz - start * self._decoded_hz // self._rate_hz
+
+    def _ring_frames(self, pcm: bytes, end: int, playhead: audio.Playhead) -> list[audio.AudioFrame]:
+        """Return the ring's frame of what was decoded, up to `end` of the client's clock."""
+        late = self._next * MIC_HZ // self._rate_hz - self._out
+        self._next = end
+        if self._to_skip:
+            skipped = min(self._to_skip, pcm_samples(pcm))
+            self._to_skip -= skipped
+            pcm = pcm[skipped * SAMPLE_BYTES :]
         if self._resampler is not None:
-            captured = self.to_ring_exact(self._next - pcm_samples(pcm))
-            late = max(captured - self._out, 0)
-            pcm = self._resampler.resample_chunk(np.frombuffer(pcm, "<i2")).tobytes()
-            back = late * REPLY_HZ // MIC_HZ
-            playhead = audio.Playhead(
-                reply=playhead.reply, position=max(playhead.position - back, 0), estimated=playhead.estimated
-            )
+            pcm = self._resampler.feed(pcm)
         if not pcm:
             return []
-        frame = audio.AudioFrame(mic_offset=self._out, pcm=pcm, playhead=playhead)
+        frame = audio.AudioFrame(mic_offset=self._out, pcm=pcm, playhead=_earlier(playhead, late))
         self._out += pcm_samples(pcm)
         return [frame]
 
-    def to_ring_exact(self, offset: int) -> int:
-        """Return the ring's clock for an offset of this microphone's own gapless clock."""
-        return offset * MIC_HZ // self._rate_hz
+
+def _earlier(playhead: audio.Playhead, mic_samples: int) -> audio.Playhead:
+    """Return the playhead of so many samples before: the frame begins with sound that was held back."""
+    if mic_samples <= 0:
+        return playhead
+    back = mic_samples * REPLY_HZ // MIC_HZ
+    return audio.Playhead(reply=playhead.reply, position=max(playhead.position - back, 0), estimated=playhead.estimated)

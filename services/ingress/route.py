@@ -8,24 +8,30 @@ from dataclasses import dataclass
 
 from parley.v1 import stream_pb2 as wire
 from services.common.settings import CommonSettings, Environment
+from services.ingress.web_origin import Origins
 
 DEFAULT_PORT = 7700
+DEFAULT_WEBSOCKET = "127.0.0.1:7780"
 
 
 @dataclass(frozen=True)
 class IngressSettings:
-    """What ingress needs to know: PARLEY_LISTEN, PARLEY_REDIS_URL and the addresses of the other stages."""
+    """What ingress needs to know: where its doors are, PARLEY_REDIS_URL, and the addresses of the other stages."""
 
     common: CommonSettings
+    websocket_listen: str
+    origins: Origins
     vads: tuple[str, ...]
     brokers: tuple[str, ...]
     egresses: tuple[str, ...]
 
     @classmethod
     def read(cls, env: Environment) -> IngressSettings:
-        """Read PARLEY_VADS, PARLEY_BROKERS and PARLEY_EGRESSES: host:port lists with commas."""
+        """Read PARLEY_WS_LISTEN, PARLEY_WS_ORIGINS, and the host:port lists PARLEY_VADS, _BROKERS and _EGRESSES."""
         return cls(
             common=CommonSettings.read(env, DEFAULT_PORT),
+            websocket_listen=env.address("PARLEY_WS_LISTEN", DEFAULT_WEBSOCKET),
+            origins=Origins.read(env),
             vads=env.addresses("PARLEY_VADS", "127.0.0.1:7701"),
             brokers=env.addresses("PARLEY_BROKERS", "127.0.0.1:7702"),
             egresses=env.addresses("PARLEY_EGRESSES", "127.0.0.1:7703"),

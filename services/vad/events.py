@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
@@ -25,6 +25,15 @@ class Phase(Enum):
     SPEAKING = "speaking"
 
 
+STATES: Final[dict[Phase, session.ConversationState.ValueType]] = {
+    Phase.OPEN: session.CONVERSATION_STATE_IDLE,
+    Phase.TURN: session.CONVERSATION_STATE_LISTENING,
+    Phase.THINKING: session.CONVERSATION_STATE_THINKING,
+    Phase.SPEAKING: session.CONVERSATION_STATE_SPEAKING,
+}
+"""What the client is shown of each."""
+
+
 @dataclass(frozen=True)
 class Judge:
     """Ask the end-of-turn model about this audio (16 kHz PCM16) and give the answer to `judged`."""
@@ -41,6 +50,7 @@ Event: TypeAlias = (
     | broker.TurnResumed
     | broker.SpeechDismissed
     | broker.Typed
+    | session.Announcement
     | session.Interrupt
     | client.State
     | wire.Heard

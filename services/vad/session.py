@@ -48,6 +48,10 @@ class Listening:
                 self._carry(self._core.gap(request.gap))
             case "interrupt":
                 self._carry(self._core.interrupt())
+            case "operator_interrupt":
+                self._carry(self._core.operator_interrupt())
+            case "announcement":
+                self._carry(self._core.announce(request.announcement))
             case "mute":
                 self._carry(self._core.mute(request.mute.muted))
             case "push_to_talk":
@@ -117,7 +121,8 @@ def _to_broker(
     | broker.TurnEnded
     | broker.TurnResumed
     | broker.SpeechDismissed
-    | broker.Typed,
+    | broker.Typed
+    | session_pb2.Announcement,
 ) -> broker.RespondRequest:
     match event:
         case broker.SpeechStarted():
@@ -132,3 +137,5 @@ def _to_broker(
             return broker.RespondRequest(speech_dismissed=event)
         case broker.Typed():
             return broker.RespondRequest(typed=event)
+        case session_pb2.Announcement():
+            return broker.RespondRequest(announcement=event)

@@ -8,36 +8,40 @@ of a process; what belongs to a conversation is in `Silero`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vad.voice import SAMPLE_RATE_HZ, WINDOW_SAMPLES, VoiceWindow, samples_of
-from services.vad.weights import open_model
+from services.vad.onnx_graph import GraphError
+from services.vad.silero_network import CONTEXT_SAMPLES, MAX_BATCH, STATE_SIZE, Floats, SileroNetwork
+from services.vad.voice import WINDOW_SAMPLES, VoiceWindow, samples_of
+from services.vad.weights import damaged, read_graph
 
-CONTEXT_SAMPLES = 64
-STATE_SIZE = 128
-
-Floats = NDArray[np.float32]
+_NAME: Final = "silero_vad_16k"
+_SETTLED_WINDOWS: Final = 16
+"""After so many windows of digital silence the network says 0.02 at most, whatever came before: it need not be asked
+again until there is sound. A muted microphone and a gap on the wire are such."""
 
 
 class SileroModel:
     """The opened network, without any memory of its own: share one among all conversations of a process."""
 
     def __init__(self) -> None:
-        """Open the weights. Raises `WeightsError` if they are missing."""
-        self._session = open_model("silero_vad_16k")
-        self._rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
+        """Open the weights. Raises `WeightsError` if they are missing or damaged."""
+        graph = read_graph(_NAME)
+        try:
+            self._network = SileroNetwork(graph)
+        except GraphError as error:
+            raise damaged(_NAME) from error
 
-    def infer(self, windows: Floats, state: Floats) -> tuple[Floats, Floats]:
-        """Judge one window of each of B conversations at once.
+    def infer(self, windows: Floats, state: Floats) -> tuple[list[float], Floats]:
+        """Judge one window of each of B conversations at once, at most `MAX_BATCH`.
 
-        `windows` is [B, 64 + 512] with samples in -1…1, `state` is [2, B, 128]. Returns the probabilities [B] and
-        the next state. A batch is what makes many conversations cheap: the call's overhead is paid once.
+        `windows` is [B, 64 + 512] with samples in -1…1, `state` is [2, B, 128]. Returns the probabilities and the
+        next state. A batch is what makes many conversations cheap: the call's overhead is paid once.
         """
-        feeds = {"input": windows, "state": state, "sr": self._rate}
-        probabilities, following = self._session.run(None, feeds)
-        return probabilities[:, 0], following
+        return self._network.infer(windows, state)
 
 
 class Silero:
@@ -55,6 +59,8 @@ class Silero:
         self._window[:] = 0.0
         self._filled = 0
         self._next_sample = at_sample
+        self._zeros = 0
+        self._probability = 0.0
 
     def feed(self, pcm: bytes) -> list[VoiceWindow]:
         """Hear some audio (16 kHz, s16le, any length) and return the windows it completed, oldest first.
@@ -75,9 +81,15 @@ class Silero:
     def _is_full(self) -> bool:
         return self._filled == WINDOW_SAMPLES
 
+    def _is_settled(self) -> bool:
+        """Say whether the full window is one more of a long digital silence."""
+        self._zeros = 0 if self._window.any() else self._zeros + 1
+        return self._zeros > _SETTLED_WINDOWS
+
     def _close(self, probability: float, state: Floats) -> VoiceWindow:
         """Keep what the next window needs of this one."""
         self._state = state
+        self._probability = probability
         self._window[0, :CONTEXT_SAMPLES] = self._window[0, -CONTEXT_SAMPLES:]
         self._filled = 0
         return VoiceWindow(self._next_sample, probability)
@@ -100,11 +112,21 @@ def feed_together(model: SileroModel, heard: Sequence[tuple[Silero, bytes]]) -> 
             found[index].append(window)
 
 
-def _infer_together(model: SileroModel, batch: list[Silero]) -> list[VoiceWindow]:
-    if len(batch) == 1:  # the common case needs no copying
-        probabilities, state = model.infer(batch[0]._window, batch[0]._state)
-        return [batch[0]._close(float(probabilities[0]), state)]
+def _infer_together(model: SileroModel, full: list[Silero]) -> list[VoiceWindow]:
+    """Close the full window of each conversation; return them in the same order."""
+    asked = [silero for silero in full if not silero._is_settled()]
+    answers = {id(silero): (silero._probability, silero._state) for silero in full}
+    for start in range(0, len(asked), MAX_BATCH):
+        part = asked[start : start + MAX_BATCH]
+        answers |= {id(silero): answer for silero, answer in zip(part, _ask(model, part), strict=True)}
+    return [silero._close(*answers[id(silero)]) for silero in full]
+
+
+def _ask(model: SileroModel, batch: list[Silero]) -> list[tuple[float, Floats]]:
+    """Return each conversation's probability and next state."""
+    if len(batch) == 1:  # a batch of one needs no copying
+        (probability,), state = model.infer(batch[0]._window, batch[0]._state)
+        return [(probability, state)]
     windows = np.concatenate([silero._window for silero in batch])
-    probabilities, state = model.infer(windows, np.concatenate([silero._state for silero in batch], axis=1))
-    states = [np.ascontiguousarray(state[:, row : row + 1]) for row in range(len(batch))]
-    return [silero._close(float(probabilities[row]), states[row]) for row, silero in enumerate(batch)]
+    probabilities, states = model.infer(windows, np.concatenate([silero._state for silero in batch], axis=1))
+    return [(probability, states[:, row : row + 1].copy()) for row, probability in enumerate(probabilities)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.vad.mel import SAMPLE_RATE_HZ, log_mel, standardise
 from services.vad.voice import samples_of
-from services.vad.weights import open_model
+from services.vad.weights import open_model, read_graph
 
 WINDOW_SAMPLES = 8 * SAMPLE_RATE_HZ
 """What the model sees: the last 8 s, the turn's end at the right edge, zeros before a shorter turn."""
@@ -23,7 +23,7 @@ class SmartTurn:
 
     def __init__(self) -> None:
         """Open the weights. Raises `WeightsError` if they are missing."""
-        self._session = open_model("smart_turn_v3.2")
+        self._session = open_model("smart_turn_v3.2", read_graph("smart_turn_v3.2"))
 
     def probability(self, pcm: bytes) -> float:
         """Return p(complete), 0…1, of a turn (16 kHz, s16le; up to its last 8 s count). Blocks for tens of ms.

@@ -16,12 +16,14 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
 from parley.v1 import vad_service_pb2 as wire
+from services.vad.announcements import Announcements
 from services.vad.assistant import RESUMABLE_SAMPLES, Assistant
 from services.vad.detector import SpeechDetector
 from services.vad.endpointing import JUDGED_MS, Pause
-from services.vad.events import Event, Judge, Phase, TurnTakingSettings, VoiceActivity
+from services.vad.events import STATES, Event, Judge, Phase, TurnTakingSettings, VoiceActivity
 from services.vad.interruption import Decision, InterruptionRule, Verdict, Why
 from services.vad.memory import MicMemory
+from services.vad.retention import Retention
 from services.vad.turn import PRE_ROLL_MS, Turn
 from services.vad.verdicts import Cause, Kind, Verdicts
 from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS
@@ -29,13 +31,10 @@ from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS
 States = session.ConversationState
 
 _FRAME_BYTES: Final = 640
-_MEMORY_SAMPLES: Final = 2_000 * SAMPLES_PER_MS
-"""What is remembered while nobody speaks: pre-roll, and an interruption that is still being judged."""
 _FORGET_SAMPLES: Final = 400 * SAMPLES_PER_MS
 """Speech outside a turn that has been over for this long has nothing to do with what comes next."""
 _LAST_SECOND_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
 _LEAD_IN_SAMPLES: Final = 300 * SAMPLES_PER_MS
-_HEARD_EVERY_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
 
 
 class TurnTaking:
@@ -52,11 +51,13 @@ class TurnTaking:
         self._detector = SpeechDetector(self._settings.detector)
         self._rule = InterruptionRule(self._settings.interruption)
         self._assistant = Assistant()
+        self._announcements = Announcements()
         self.phase = Phase.OPEN
         self._turn: Turn | None = None
         self._last_turn: Turn | None = None
         self._turns = 0
-        self._unanswered: dict[int, int] = {}
+        self._awaited = 0  # the turn whose answer comes next; 0 after an announcement, which answers none
+        self._retention = Retention()
         self._by_hand = False
         self._pressed = False
         self._muted = False
@@ -65,7 +66,6 @@ class TurnTaking:
         self._rest = b""
         self._thinking_since = 0
         self._heard_reply = 0
-        self._acknowledged = 0
         self._state = States.CONVERSATION_STATE_IDLE
         self._out: list[Event] = []
 
@@ -97,20 +97,30 @@ class TurnTaking:
     def progress(self, progress: broker.TurnProgress) -> list[Event]:
         """Take the broker's word on a turn: one that wants no answer leaves the floor open."""
         silent = progress.stage == broker.TurnProgress.STAGE_SILENT
-        if silent and self.phase is Phase.THINKING and progress.turn == self._turns:
+        if silent and self.phase is Phase.THINKING and progress.turn == self._awaited:
             self._enter(Phase.OPEN)
         return self._taken()
 
     def answered(self, turn: int) -> list[Event]:
         """Take the broker's word that a turn's text is kept: its audio need not be."""
-        self._unanswered.pop(turn, None)
+        self._retention.drop(turn)
         return self._taken()
 
-    def interrupt(self) -> list[Event]:
-        """The client takes the floor by a key."""
+    def interrupt(self, cause: Cause = Kind.CAUSE_CLIENT) -> list[Event]:
+        """The client takes the floor by a key. What is yet to be announced is said after it."""
         if self.phase in (Phase.THINKING, Phase.SPEAKING):
-            self._cancel(Kind.CAUSE_CLIENT, self._memory.end)
+            self._cancel(cause, self._memory.end)
             self._enter(Phase.OPEN)
+        return self._taken()
+
+    def operator_interrupt(self) -> list[Event]:
+        """An operator takes the floor from the assistant, and takes back what is yet to be announced."""
+        self._announcements.clear()
+        return self.interrupt(Kind.CAUSE_OPERATOR)
+
+    def announce(self, announcement: session.Announcement) -> list[Event]:
+        """An operator has something said as soon as nobody has the floor."""
+        self._announcements.add(announcement)
         return self._taken()
 
     def mute(self, muted: bool) -> list[Event]:
@@ -138,7 +148,7 @@ class TurnTaking:
             self._end_turn(self._turn, 1.0)
         self._turns += 1
         self._out.append(broker.Typed(turn=self._turns, text=text))
-        self._enter(Phase.THINKING)
+        self._await_reply(self._turns)
         return self._taken()
 
     # One frame of 20 ms.
@@ -162,7 +172,8 @@ class TurnTaking:
                 self._take_verdict(None if self._had_enough else verdict)
             elif not self._by_hand and not self._had_enough:
                 self._take_window()
-        self._give_audio()
+        if self._turn is not None:
+            self._out += self._turn.audio(self._memory, all_of_it=False)
         self._acknowledge()
 
     def _follow_assistant(self, now: int) -> None:
@@ -207,7 +218,7 @@ class TurnTaking:
         start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
         pause = Pause(self._settings.endpointing)
         self._turn = Turn(self._turns, start, onset, interruption, pause)
-        self._unanswered[self._turns] = start
+        self._retention.keep(self._turns, start)
         self._out.append(self._turn.started())
         self._enter(Phase.TURN)
 
@@ -239,11 +250,11 @@ class TurnTaking:
         turn.speech_samples += self._detector.speech_samples
         self._last_turn, self._turn = turn, None
         self._detector.rest()
-        self._enter(Phase.THINKING)
+        self._await_reply(turn.number)
 
     def _dismiss(self, turn: Turn) -> None:
         self._out.append(broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE))
-        self._unanswered.pop(turn.number, None)
+        self._retention.drop(turn.number)
         self._turn = None
         self._detector.rest()
         self._enter(Phase.OPEN)
@@ -266,7 +277,9 @@ class TurnTaking:
     def _take_floor(self, onset: int) -> None:
         """The person goes on with the turn that seemed to have ended, or interrupts the reply."""
         last = self._last_turn
-        if last is not None and last.number == self._turns and self._is_resumable(onset):
+        heard = self._assistant.heard_at(onset, self._memory.end, self._heard_reply)
+        early = self.phase is Phase.THINKING or heard < RESUMABLE_SAMPLES
+        if early and last is not None and last.number == self._turns == self._awaited:
             self._cancel(Kind.CAUSE_TURN_RESUMED, onset)
             self._resume_turn(last, onset)
         else:
@@ -277,14 +290,10 @@ class TurnTaking:
     def _resume_turn(self, turn: Turn, onset: int) -> None:
         turn.resume(onset, Pause(self._settings.endpointing))
         self._turn = turn
-        self._unanswered[turn.number] = turn.sent
+        self._retention.keep(turn.number, turn.sent)
         self._detector.hold(onset, self._detector.last_speech)
         self._out.append(broker.TurnResumed(turn=turn.number))
         self._enter(Phase.TURN)
-
-    def _is_resumable(self, onset: int) -> bool:
-        heard = self._assistant.heard_at(onset, self._memory.end, self._heard_reply)
-        return self.phase is Phase.THINKING or heard < RESUMABLE_SAMPLES
 
     def _cancel(self, cause: Cause, onset: int) -> None:
         self._out.append(self._verdicts.cancel(cause, onset, self._memory.end, self._assistant.playhead))
@@ -295,7 +304,17 @@ class TurnTaking:
     def _release(self, cause: Cause, onset: int) -> None:
         self._out += self._verdicts.release(cause, onset, self._memory.end, self._assistant.playhead)
 
+    def _announce_next(self) -> None:
+        """Pass on what waits to be announced. Until it is heard, speech does not resume a turn: it interrupts."""
+        if self.phase is Phase.OPEN and (announcement := self._announcements.next()) is not None:
+            self._out.append(announcement)
+            self._await_reply(0)
+
     # Bookkeeping.
+
+    def _await_reply(self, turn: int) -> None:
+        self._awaited = turn
+        self._enter(Phase.THINKING)
 
     def _enter(self, phase: Phase) -> None:
         before, self.phase = self.phase, phase
@@ -304,7 +323,7 @@ class TurnTaking:
         if phase in (Phase.THINKING, Phase.SPEAKING) and before not in (Phase.THINKING, Phase.SPEAKING):
             self._prepare_rule()
         took_floor = phase is Phase.TURN and before in (Phase.THINKING, Phase.SPEAKING)
-        self._show(_STATES[phase] if not took_floor else States.CONVERSATION_STATE_BARGE_IN)
+        self._show(STATES[phase] if not took_floor else States.CONVERSATION_STATE_BARGE_IN)
 
     def _prepare_rule(self) -> None:
         """Let the rule hear what came just before: it must know the noise, and a word's first hiss."""
@@ -320,27 +339,11 @@ class TurnTaking:
             self._state = state
             self._out.append(client.State(state=state, turn=self._turns))
 
-    def _give_audio(self) -> None:
-        if self._turn is not None:
-            self._out += self._turn.audio(self._memory, all_of_it=False)
-
     def _acknowledge(self) -> None:
-        """Let go of audio that nobody can want any more, here and at ingress."""
-        oldest = min(self._unanswered.values(), default=self._memory.end)
-        wanted = min(oldest, self._memory.end - _MEMORY_SAMPLES)
-        if wanted - self._acknowledged >= _HEARD_EVERY_SAMPLES:
-            self._acknowledged = wanted
-            self._memory.forget_before(wanted)
-            self._out.append(wire.Heard(mic_offset=wanted))
+        if (kept_since := self._retention.forget(self._memory)) is not None:
+            self._out.append(wire.Heard(mic_offset=kept_since))
 
     def _taken(self) -> list[Event]:
+        self._announce_next()
         events, self._out = self._out, []
         return events
-
-
-_STATES: Final[dict[Phase, States.ValueType]] = {
-    Phase.OPEN: States.CONVERSATION_STATE_IDLE,
-    Phase.TURN: States.CONVERSATION_STATE_LISTENING,
-    Phase.THINKING: States.CONVERSATION_STATE_THINKING,
-    Phase.SPEAKING: States.CONVERSATION_STATE_SPEAKING,
-}

@@ -13,6 +13,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NotImplemented
 
 from services.common.errors import SettingsFault
+from services.vad.onnx_graph import GraphError, OnnxGraph
 
 FOLDER = Path(__file__).resolve().parent / "models"
 
@@ -32,15 +33,29 @@ def weights(name: str) -> Path:
     return path
 
 
-def open_model(name: str) -> onnxruntime.InferenceSession:
-    """Open a model for the CPU with a single thread. Raises `WeightsError` if it is missing or damaged."""
+def read_graph(name: str) -> OnnxGraph:
+    """Read a model's tensors. Raises `WeightsError` if it is missing or damaged."""
     path = weights(name)
+    try:
+        return OnnxGraph(path.read_bytes())
+    except GraphError as error:
+        raise damaged(name) from error
+
+
+def open_model(name: str, graph: OnnxGraph) -> onnxruntime.InferenceSession:
+    """Open a model that was read, for the CPU with a single thread. Raises `WeightsError` if it is damaged."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.log_severity_level = 3  # errors only: the models' own warnings mean nothing to an operator
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
     except (Fail, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
-        raise WeightsError(f"{path} cannot be read as a model. Delete it and run `make setup`.") from error
+        raise damaged(name) from error
+
+
+def damaged(name: str) -> WeightsError:
+    """Return the error that says what to do about a model that is there and is none."""
+    return WeightsError(f"{weights(name)} cannot be read as a model. Delete it and run `make setup`.")

@@ -31,15 +31,26 @@ class Scene:
 
     @asynccontextmanager
     async def person(
-        self, replies: Sequence[Reply] = (Reply(),), words: Sequence[str] = ("hello",), latency_ms: float = 0
+        self,
+        replies: Sequence[Reply] = (Reply(),),
+        words: Sequence[str] = ("hello",),
+        latency_ms: float = 0,
+        who: Callable[[str, float], Person] = Person,
+        door: str = "grpc",
     ) -> AsyncIterator[Actor]:
-        """Open one conversation: the n-th turn is understood as `words[n]`, the n-th response is `replies[n]`."""
+        """Open one conversation: the n-th turn is understood as `words[n]`, the n-th response is `replies[n]`.
+
+        `who` makes the person, given the server and the latency: one whose client is of another kind, say.
+        `door` is the one they come in by: "grpc" or "websocket".
+        """
         async with self.script.opening:
             self.script.upcoming = Lines(list(replies), list(words))
             known = len(self.fake.connections)
-            person = Person(self.ring.ingress, latency_ms)
+            person = who(self.ring.websocket if door == "websocket" else self.ring.ingress, latency_ms)
             await person.__aenter__()
-        actor = Actor(person, self, self.fake.connections[known])
+            connection = self.fake.connections[known]
+            self.script.of(connection)  # before the next one opens: each has its own lines
+        actor = Actor(person, self, connection)
         try:
             yield actor
         finally:
@@ -126,14 +137,24 @@ class Actor:
 
 @asynccontextmanager
 async def scene(
-    env: Mapping[str, Mapping[str, str]] | None = None, started: Callable[[dict[str, str]], None] | None = None
+    env: Mapping[str, Mapping[str, str]] | None = None,
+    started: Callable[[dict[str, str]], None] | None = None,
+    copies: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Scene]:
-    """Start the ring before a fake model; `env` adds variables per service, `started` sees the addresses grow."""
+    """Start the ring before a fake model.
+
+    `env` adds variables per service, `started` sees the addresses grow, `copies` says of what there is more than one.
+    """
     script = Script()
     variables = {**(env or {}), "broker": {"PARLEY_TRANSCRIPT_TIMING": "ahead", **(env or {}).get("broker", {})}}
     async with FakeRealtime(script.reply, transcribe=script.transcribe) as fake, AsyncExitStack() as stack:
         ring = Ring(
-            RingSettings(model_url=fake.url, env=variables, notice=lambda _: started and started(ring.addresses))
+            RingSettings(
+                model_url=fake.url,
+                env=variables,
+                copies=copies or {},
+                notice=lambda _: started and started(ring.addresses),
+            )
         )
         await stack.enter_async_context(ring)
         store = Store(Redis.from_url(ring.redis_url))

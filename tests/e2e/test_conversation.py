@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
@@ -22,14 +23,34 @@ USER = session_pb2.HistoryItem.ROLE_USER
 ASSISTANT = session_pb2.HistoryItem.ROLE_ASSISTANT
 
 
+def at_both_doors(test: Callable[[Scene, str], Awaitable[None]]) -> Callable[[Scene], Awaitable[None]]:
+    """Hold a test's conversation at each door of the ring, side by side."""
+
+    async def come_in(scene: Scene, door: str) -> None:
+        try:
+            await test(scene, door)
+        except (AssertionError, TimeoutError) as error:
+            error.add_note(f"(the person at the {door} door)")
+            raise
+
+    async def both(scene: Scene) -> None:
+        async with asyncio.TaskGroup() as group:
+            for door in ("grpc", "websocket"):
+                group.create_task(come_in(scene, door))
+
+    both.__name__, both.__doc__ = test.__name__, test.__doc__
+    return both
+
+
 async def ask(actor: Actor, text: str = QUESTION) -> None:
     """Say something after a moment of quiet."""
     actor.person.says(speech.silence(300), speech.say(text))
 
 
-async def test_a_turn(scene: Scene) -> None:
+@at_both_doors
+async def test_a_turn(scene: Scene, door: str) -> None:
     """A question is answered: every sample heard once, the words of both in history, a report of the time."""
-    async with scene.person([Reply(seconds=2)], ["what time is it"]) as actor:
+    async with scene.person([Reply(seconds=2)], ["what time is it"], door=door) as actor:
         await ask(actor)
         await actor.person.sees(events.ReplyPlayed, reply=1)
         report = await actor.person.sees(events.TurnReport, reply=1)
@@ -55,9 +76,12 @@ async def test_three_turns(scene: Scene) -> None:
     assert [item.text for item in await actor.history() if item.role == USER] == ["one", "two", "three"]
 
 
-async def test_a_barge_in(scene: Scene) -> None:
+@at_both_doors
+async def test_a_barge_in(scene: Scene, door: str) -> None:
     """A phrase over the reply cuts it off, the model forgets what was not heard, and the phrase is answered."""
-    async with scene.person([Reply(seconds=10), Reply(seconds=1)], ["a story", "the weather"], latency_ms=40) as actor:
+    async with scene.person(
+        [Reply(seconds=10), Reply(seconds=1)], ["a story", "the weather"], latency_ms=40, door=door
+    ) as actor:
         await ask(actor)
         await actor.person.hears(1, 2000)
         await ask(actor, PHRASE)
@@ -74,9 +98,10 @@ async def test_a_barge_in(scene: Scene) -> None:
     assert Reply().text.startswith(cut.text)
 
 
-async def test_four_barge_ins_in_a_row(scene: Scene) -> None:
+@at_both_doors
+async def test_four_barge_ins_in_a_row(scene: Scene, door: str) -> None:
     """Each of four replies is cut off by the next phrase; nothing dead is heard and the memory stays true."""
-    async with scene.person([Reply(seconds=10)] * 4 + [Reply(seconds=1)]) as actor:
+    async with scene.person([Reply(seconds=10)] * 4 + [Reply(seconds=1)], door=door) as actor:
         await ask(actor)
         for reply in (1, 2, 3, 4):
             await actor.person.hears(reply, 900)
@@ -106,9 +131,10 @@ async def test_a_barge_in_while_the_answer_is_still_being_thought(scene: Scene) 
     assert {item.turn for item in await actor.history()} == {1}, "two parts of one turn, and its answer"
 
 
-async def test_dismissed_sounds(scene: Scene) -> None:
+@at_both_doors
+async def test_dismissed_sounds(scene: Scene, door: str) -> None:
     """Coughs change nothing while nobody speaks, and a reply goes on through them and through "mm-hmm"."""
-    async with scene.person([Reply(seconds=7)]) as actor:
+    async with scene.person([Reply(seconds=7)], door=door) as actor:
         actor.person.says(speech.silence(300), speech.cough(1), speech.silence(900), speech.cough(2))
         await asyncio.sleep(3)
         assert actor.connection.commits == []
@@ -153,9 +179,10 @@ async def test_a_bare_stop(scene: Scene) -> None:
     assert [item.text for item in await actor.history() if item.role == USER] == ["a story", "Stop!", "go on"]
 
 
-async def test_a_key_and_a_typed_turn(scene: Scene) -> None:
+@at_both_doors
+async def test_a_key_and_a_typed_turn(scene: Scene, door: str) -> None:
     """A key stops the reply without a word; a typed turn is answered like a spoken one."""
-    async with scene.person([Reply(seconds=10), Reply(seconds=1)]) as actor:
+    async with scene.person([Reply(seconds=10), Reply(seconds=1)], door=door) as actor:
         await ask(actor)
         await actor.person.hears(1, 1000)
         actor.person.presses_stop()

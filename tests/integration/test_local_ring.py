@@ -80,4 +80,4 @@ async def test_ctrl_c_stops_the_serving_ring_in_three_seconds(number: signal.Sig
     assert time.monotonic() - began < 3
     assert (code, "Stopping the ring" in rest) == (0, True)
     assert not is_open(door)
-    assert (tmp_path / "logs" / "ingress.log").read_text().startswith(f"ready ingress {door}")
+    assert f"ready ingress {door}\n" in (tmp_path / "logs" / "ingress.log").read_text()

@@ -45,7 +45,9 @@ async def until(happened: Callable[[], object]) -> None:
 def record(lease: int, vad: str = "vad:1") -> wire.SessionRecord:
     """Return a record of session s."""
     route = stream_pb2.Route(vad=vad, broker="broker:2", egress="egress:3")
-    return wire.SessionRecord(session="s", lease=lease, route=route, agent="clerk", opened_at_ms=1_234)
+    return wire.SessionRecord(
+        session="s", lease=lease, route=route, agent="clerk", opened_at_ms=1_234, ingress="ingress:4"
+    )
 
 
 # Leases.
@@ -56,7 +58,7 @@ async def test_a_second_owner_is_refused_while_the_first_renews(store: Store) ->
     first = await store.take_lease("s", "a")
     assert first > 0
     assert await store.take_lease("s", "b") == 0
-    assert await store.renew_lease("s", "a", first)
+    assert await store.renew_leases("a", {"s": first}) == set()
     assert await store.take_lease("s", "a") > first
     assert await store.take_lease("other", "b") > 0
 
@@ -66,8 +68,8 @@ async def test_a_takeover_by_force_ends_the_renewals(store: Store) -> None:
     first = await store.take_lease("s", "a")
     second = await store.take_lease("s", "b", by_force=True)
     assert second > first
-    assert not await store.renew_lease("s", "a", first)
-    assert await store.renew_lease("s", "b", second)
+    assert await store.renew_leases("a", {"s": first}) == {"s"}
+    assert await store.renew_leases("b", {"s": second, "t": 1}) == set()
     assert await store.take_lease("s", "a") == 0
 
 
@@ -88,7 +90,7 @@ async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, re
     client = connect(redis.url)
     await client.flushall()
     await client.aclose()
-    assert await store.renew_lease("s", "a", first)
+    assert await store.renew_leases("a", {"s": first}) == set()
     assert await store.take_lease("s", "b") == 0
     assert await store.take_lease("s", "b", by_force=True) > first
 
@@ -170,7 +172,7 @@ async def test_losing_redis_is_told_at_once() -> None:
     calls: list[Callable[[], Awaitable[object]]] = [
         store.ping,
         lambda: store.take_lease("s", "a"),
-        lambda: store.renew_lease("s", "a", 1),
+        lambda: store.renew_leases("a", {"s": 1}),
         lambda: store.write_record(record(1)),
         lambda: store.raise_floor("s", 1, 1),
         lambda: store.read_record("s"),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tests.fakes.position_code import RATE_HZ, track_pcm
+from tests.fakes.position_code import RATE_HZ
 from tests.fakes.realtime.conversation import Conversation, Item
 from tests.fakes.realtime.script import Call, PlannedMessage, Reply, Word, plan_messages
 from tests.fakes.realtime.wire import Event
@@ -194,7 +194,7 @@ class Generation:
         await self._send({"type": "response.output_audio_transcript.delta", **address, "delta": word.text})
 
     async def _audio(self, item: Item, samples: int, address: Event) -> None:
-        pcm = track_pcm(item.track, samples, item.track_start + item.generated_samples)
+        pcm = self._reply.pcm(item.track, samples, item.track_start + item.generated_samples)
         item.generated_samples += samples
         if self._response.first_audio_s is None:
             self._response.first_audio_s = time.monotonic()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.fakes.position_code import RATE_HZ
+from tests.fakes.position_code import RATE_HZ, track_pcm
 
 if TYPE_CHECKING:
     from tests.fakes.realtime.connection import Connection
@@ -30,6 +30,8 @@ class Reply:
     """
 
     seconds: float = 2.0
+    sound: bytes | None = None
+    """24 kHz PCM16LE spoken instead of the track, over and over: for formats that a position code does not survive."""
     text: str = "one two three four five six seven eight"
     items: int = 1
     calls: Sequence[Call] = ()
@@ -59,6 +61,14 @@ class Reply:
             raise ValueError("a reply with audio needs at least one item; for calls alone say seconds=0, items=0")
         if self.speed <= 0 or self.delta_ms <= 0 or self.seconds < 0:
             raise ValueError("speed and delta_ms must be positive, seconds not negative")
+
+    def pcm(self, track: int, samples: int, start: int) -> bytes:
+        """Return what is spoken from sample `start` of the reply on."""
+        if self.sound is None:
+            return track_pcm(track, samples, start)
+        first = start % (len(self.sound) // 2) * 2
+        again = -(-(first + samples * 2) // len(self.sound))
+        return (self.sound * again)[first : first + samples * 2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class World:
         self.resumed: set[int] = set()
         self.turn = 0
         self.seq = 0
+        self.announced = 0
         self._asked = self._answered = self._sent = self._spoken = 0
 
     def do(self, step: tuple[str, int]) -> None:
@@ -89,6 +90,13 @@ class World:
         self.turn += 1
         self.scene.turn(self.turn)
 
+    def _announce(self, much: int) -> None:
+        """An operator has something said; now and then the message comes twice."""
+        self.announced += 1
+        for _ in range(1 + (much == 6)):
+            announcement = session.Announcement(id=str(self.announced), text=f"Announcement {self.announced}.")
+            self.scene.vad(announcement=announcement)
+
     def _interrupt(self, much: int) -> None:
         self.seq += 1
         resumed = much == 3 and self.turn > 0
@@ -116,7 +124,8 @@ class World:
         self.guessed |= before - after
 
 
-KINDS = ["up", "down", "generate", "flow", "flow", "flow", "speak", "speak", "interrupt", "listen", "flush", "wait"]
+KINDS = ["up", "down", "generate", "flow", "flow", "flow", "speak", "speak", "announce", "interrupt", "listen", "flush"]
+KINDS += ["wait"]
 STEPS = st.tuples(st.sampled_from(KINDS), st.integers(1, 6))
 
 
@@ -134,6 +143,7 @@ def test_the_promises_hold_in_any_order(steps: list[tuple[str, int]], items: int
     world.settle_down()
     assert world.model.faults == []
     assert world.listener.faults == []
+    _announcements_are_asked_for_once(world)
     _memory_equals_hearing(world)
     _history_is_in_order(world.scene.history)
     world.do(("speak", 1))
@@ -155,11 +165,17 @@ def _memory_equals_hearing(world: World) -> None:
             assert heard - MS < item.believed <= heard, f"{item} was heard up to {heard}"
 
 
+def _announcements_are_asked_for_once(world: World) -> None:
+    asked = [event["response"].get("instructions") for event in world.scene.of("response.create")]
+    numbers = [int(words.split()[-1].rstrip('."')) for words in asked if words]
+    assert numbers == sorted(set(numbers))
+
+
 def _history_is_in_order(history: list[session.HistoryItem]) -> None:
     users = [item.turn for item in history if item.role == session.HistoryItem.ROLE_USER]
     replies = [item.reply for item in history if item.role == session.HistoryItem.ROLE_ASSISTANT]
     assert users == sorted(users)
     assert replies == sorted(set(replies))
     for index, item in enumerate(history):
-        if item.role == session.HistoryItem.ROLE_ASSISTANT:
+        if item.role == session.HistoryItem.ROLE_ASSISTANT and item.turn:  # an announcement answers none
             assert item.turn in [earlier.turn for earlier in history[:index]], "an answer before its question"

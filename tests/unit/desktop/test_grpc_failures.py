@@ -5,8 +5,9 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from clients.desktop.connection_failures import lost
 from clients.desktop.failures import EXIT_BROKEN, EXIT_REFUSED
-from clients.desktop.grpc_failures import lost
+from clients.desktop.grpc_failures import failure_of
 
 REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: connect: Connection refused (111)"
 NO_HOST = "errors resolving nowhere:1: [field:hostname lookup error:address lookup failed: Domain name not found]"
@@ -24,7 +25,7 @@ NO_HOST = "errors resolving nowhere:1: [field:hostname lookup error:address look
 )
 def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str, said: str) -> None:
     """Until the session stands the server counts as unreachable or refusing."""
-    failure = lost("there:1", False, code, details)
+    failure = lost("there:1", False, failure_of(code, details))
     assert str(failure).startswith(said)
     assert "\n" not in str(failure)
     assert failure.exit_code == EXIT_REFUSED
@@ -32,6 +33,6 @@ def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str,
 
 def test_failure_after_opened_is_a_broken_conversation() -> None:
     """A connection that breaks later has its own exit code."""
-    failure = lost("there:1", True, grpc.StatusCode.UNAVAILABLE, "Socket closed")
+    failure = lost("there:1", True, failure_of(grpc.StatusCode.UNAVAILABLE, "Socket closed"))
     assert str(failure) == "The connection to there:1 was lost (Socket closed)."
     assert failure.exit_code == EXIT_BROKEN

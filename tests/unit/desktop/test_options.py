@@ -59,3 +59,19 @@ def test_help_names_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) 
     text = capsys.readouterr().out
     for needed in ("examples:", "--say question.wav --record out.wav", "exit codes:", "PARLEY_SERVER"):
         assert needed in text
+
+
+@pytest.mark.parametrize("server", ["ws://127.0.0.1:7780", "ws://[::1]:7780/v1/converse", "wss://parley.example"])
+def test_a_websocket_address_is_taken_as_it_is(server: str) -> None:
+    """Its scheme chooses the transport."""
+    assert parse(["--server", server]).server == server
+
+
+@pytest.mark.parametrize("server", ["ws://", "wss://:7780", "ws://there:port", "ws://there:0", "ws://there/?token=x"])
+def test_a_wrong_websocket_address_is_one_line(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what an address looks like."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["--server", server])
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (1, 1)
+    assert "is not ws://HOST:PORT" in said

@@ -9,15 +9,20 @@ from hypothesis import strategies as st
 
 from parley.v1 import audio_pb2 as audio
 from services.common.errors import FormatFault, LimitFault
-from services.ingress.microphone import RATES_HZ, Microphone, input_rate, output_rate
+from services.ingress.formats import PCM16, Format
+from services.ingress.formats import RATES_HZ as TAKEN_HZ
+from services.ingress.microphone import Microphone
 from tests.unit.ingress.frames import click_at, counted, frame, framed, joined, middle_of, samples_of
 
+RATES_HZ = TAKEN_HZ[PCM16]
 RESAMPLED = [rate for rate in RATES_HZ if rate != 16_000]
+HELD_BACK = 51
+"""Samples at 16 kHz, 3.2 ms, that a resampler may hold back."""
 
 
-def held_back(rate_hz: int) -> int:
-    """Return how many samples at 16 kHz a resampler may hold back: it works in blocks, from 8 kHz in long ones."""
-    return (62 if rate_hz == 8_000 else 24) * 16
+def pcm16(rate_hz: int) -> Microphone:
+    """Return a microphone that takes PCM16."""
+    return Microphone(Format(PCM16, rate_hz))
 
 
 def test_at_16_khz_samples_pass_untouched() -> None:
@@ -66,7 +71,7 @@ def test_a_jump_of_the_clock_is_refused() -> None:
 def test_wire_silence_is_a_gap_on_the_clock(rate_hz: int) -> None:
     """The ring's clock goes on while nothing comes, whether the client's own did or not."""
     for its_clock_stopped in (False, True):
-        microphone = Microphone(rate_hz)
+        microphone = pcm16(rate_hz)
         second = counted(0, rate_hz)
         before = [out for each in framed(second, rate_hz) for out in microphone.feed(each)]
         heard = microphone.mic_offset
@@ -116,27 +121,27 @@ def test_a_client_that_is_silent_from_the_start() -> None:
 @pytest.mark.parametrize("rate_hz", RESAMPLED)
 def test_a_click_stands_where_it_was_made(rate_hz: int) -> None:
     """Resampled from any rate, a click is within 1 ms of its place on the ring's clock."""
-    microphone = Microphone(rate_hz)
+    microphone = pcm16(rate_hz)
     for at_s in (0.1, 0.7301):
         signal = click_at(round(at_s * rate_hz), rate_hz, rate_hz)
-        microphone = Microphone(rate_hz)
+        microphone = pcm16(rate_hz)
         sound = joined([out for each in framed(signal, rate_hz) for out in microphone.feed(each)])
         assert abs(middle_of(sound) / 16_000 - at_s) < 0.001
 
 
 @pytest.mark.parametrize("rate_hz", RESAMPLED)
 def test_a_resampler_holds_little_back(rate_hz: int) -> None:
-    """After a second all but its block has come out, and the clock counts what has."""
-    microphone = Microphone(rate_hz)
+    """After a second all but 3 ms has come out, and the clock counts what has."""
+    microphone = pcm16(rate_hz)
     frames = [out for each in framed(counted(0, rate_hz), rate_hz) for out in microphone.feed(each)]
     assert joined(frames).size == microphone.mic_offset
-    assert 16_000 - held_back(rate_hz) <= microphone.mic_offset <= 16_000
+    assert 16_000 - HELD_BACK <= microphone.mic_offset <= 16_000
 
 
 @pytest.mark.parametrize("rate_hz", RESAMPLED)
 def test_a_click_after_silence_stands_where_it_was_made(rate_hz: int) -> None:
     """Neither a hole nor a gap puts the resampled sound beside the clock."""
-    microphone = Microphone(rate_hz)
+    microphone = pcm16(rate_hz)
     quiet, click = np.zeros(rate_hz // 10, np.int16), click_at(rate_hz // 20, rate_hz // 10, rate_hz)
     frames = list(microphone.feed(frame(0, quiet)))
     frames += microphone.feed(frame(3 * rate_hz // 10, quiet))
@@ -151,7 +156,7 @@ def test_a_click_after_silence_stands_where_it_was_made(rate_hz: int) -> None:
 @pytest.mark.parametrize("rate_hz", RESAMPLED)
 def test_stamps_stay_with_their_sound(rate_hz: int) -> None:
     """A frame that comes out late is stamped with the playhead of its own first sample, within 1 ms."""
-    microphone = Microphone(rate_hz)
+    microphone = pcm16(rate_hz)
     size = rate_hz // 50
     for index in range(50):
         head = audio.Playhead(reply=1, position=48_000 + index * 480)  # the reply plays along with the microphone
@@ -164,7 +169,7 @@ def test_stamps_stay_with_their_sound(rate_hz: int) -> None:
 @given(st.sampled_from(RATES_HZ), st.lists(st.integers(1, 200), min_size=1, max_size=20), st.integers(0, 3_000))
 def test_any_framing_gives_one_gapless_clock(rate_hz: int, lengths_ms: list[int], first: int) -> None:
     """Frames of any length up to 200 ms come out in order, without a hole, about as long as they went in."""
-    microphone = Microphone(rate_hz)
+    microphone = pcm16(rate_hz)
     frames, at = [], first
     for ms in lengths_ms:
         size = rate_hz * ms // 1000
@@ -172,24 +177,24 @@ def test_any_framing_gives_one_gapless_clock(rate_hz: int, lengths_ms: list[int]
         at += size
     sound = joined(frames) if frames else np.zeros(0, np.int16)
     assert len(sound) == microphone.mic_offset
-    assert 0 <= at * 16_000 / rate_hz - len(sound) <= held_back(rate_hz)
+    assert 0 <= at * 16_000 / rate_hz - len(sound) <= HELD_BACK
 
 
-@pytest.mark.parametrize("pcm", [b"", b"123", bytes(6_402)])
-def test_a_bad_frame_is_refused_with_what_to_send(pcm: bytes) -> None:
+@pytest.mark.parametrize(
+    ("pcm", "advice"), [(b"", "whole 16-bit samples"), (b"123", "whole 16-bit samples"), (bytes(6_402), "up to 200 ms")]
+)
+def test_a_bad_frame_is_refused_with_what_to_send(pcm: bytes, advice: str) -> None:
     """Empty, half a sample, longer than 200 ms."""
-    with pytest.raises(FormatFault, match=rf"{len(pcm)} bytes .* up to 200 ms \(6400 bytes\)"):
+    with pytest.raises(FormatFault, match=rf"frame of {len(pcm)} bytes.*: send {advice}"):
         Microphone().feed(audio.AudioFrame(pcm=pcm))
 
 
-def test_formats() -> None:
-    """0 asks for the ring's own rate; what is not taken is refused with what is."""
-    assert (input_rate(audio.AudioFormat()), output_rate(audio.AudioFormat())) == (16_000, 24_000)
-    assert [input_rate(audio.AudioFormat(rate_hz=rate)) for rate in RATES_HZ] == list(RATES_HZ)
-    with pytest.raises(FormatFault, match=r"output: 22050 Hz is not taken; use one of 8000, .* \(best: 24000\)"):
-        output_rate(audio.AudioFormat(rate_hz=22_050))
-    with pytest.raises(FormatFault, match="encoding 9 is not known"):
-        input_rate(audio.AudioFormat(encoding=9))  # type: ignore[arg-type]
+def test_hours_of_gaps_leave_no_drift() -> None:
+    """At 44.1 kHz, where a gap of 101 ms is no whole number of samples, both clocks still agree after an hour."""
+    microphone = pcm16(44_100)
+    for _ in range(36_000):
+        microphone.bridge(101)
+    assert microphone.to_ring(44_100 * 101 * 36) == microphone.mic_offset
 
 
 def test_a_frame_that_partly_comes_again_gives_what_is_new() -> None:

@@ -351,3 +351,14 @@ async def test_a_flood_is_refused() -> None:
         flood(session(), lambda index: client.ConverseRequest(audio=frame(index * 320, counted(0, 320))))
     with pytest.raises(LimitFault, match="messages a second"):
         flood(session(Limits(max_messages_per_s=60)), lambda index: client.ConverseRequest(playback=audio.Playback()))
+
+
+async def test_a_stamp_is_turned_into_the_ring_s_positions() -> None:
+    """A client that plays at 8 kHz stamps its microphone in samples of 8 kHz; vad is told samples of 24 kHz."""
+    to = session(output=8_000)
+    to.from_client(client.ConverseRequest(audio=frame(0, counted(0, 320), audio.Playhead(reply=2, position=4_000))))
+    (heard,) = await drained(to.to_vad)
+    assert heard.audio.playhead == audio.Playhead(reply=2, position=12_000)
+    absurd = audio.Playhead(reply=2, position=1 << 60)
+    with pytest.raises(ProtocolFault, match="count from the start"):
+        session().from_client(client.ConverseRequest(audio=frame(0, counted(0, 320), absurd)))

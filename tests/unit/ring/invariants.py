@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
 from parley.v1 import session_pb2
 from services.broker.settling import FLUSH_WAIT_S
+from services.engine.verbatim import dictated
 from tests.unit.ring.hearing import Span
 from tests.unit.ring.scripted_model import Response, coded
 from tests.unit.ring.simulation import Simulation
@@ -23,7 +25,7 @@ def check(simulation: Simulation) -> None:
     """Check them all; a failure tells the whole story."""
     __tracebackhide__ = True
     try:
-        for invariant in (nothing_dead_is_heard, nothing_living_is_lost, memory_is_true, history_is_true, all_at_rest):
+        for invariant in INVARIANTS:
             invariant(simulation)
     except AssertionError as broken:
         raise AssertionError(f"{broken}\n\nWhat happened:\n{simulation.story()}") from None
@@ -172,5 +174,28 @@ def all_at_rest(simulation: Simulation) -> None:
     assert not core._voice._replies, f"the broker still holds replies {list(core._voice._replies)}"
     assert not core._voice._responses, "the broker still waits for the end of a response"
     assert core._sequencer.wish is None, "a turn still waits for its answer"
+    assert core._sequencer.announcement is None, "an announcement still waits for the model"
     assert core._sequencer.slot.name == "FREE", core._sequencer.slot
     assert not simulation.playout.buffered_samples, "the client holds samples"
+
+
+def announcements_are_said_once(simulation: Simulation) -> None:
+    """(f) Each announcement is asked for once at most, in order; one that no cancel followed is heard whole."""
+    said = {number: dictated(response.instructions) for number, response in simulation.model.responses.items()}
+    texts = [text for _, text in sorted(said.items()) if text is not None]
+    order = [int(text.split()[-1].rstrip(".")) for text in texts]
+    assert order == sorted(set(order)), f"announcements came as {order}"
+    for name in simulation.vad.announced:
+        number = next((n for n, text in said.items() if text == f"This is announcement {name[1:]}."), None)
+        assert number is not None, f"announcement {name} was never said"
+        assert killer_of(simulation, number) is None, f"announcement {name} was cancelled by nobody"
+
+
+INVARIANTS: tuple[Callable[[Simulation], None], ...] = (
+    nothing_dead_is_heard,
+    nothing_living_is_lost,
+    memory_is_true,
+    history_is_true,
+    all_at_rest,
+    announcements_are_said_once,
+)

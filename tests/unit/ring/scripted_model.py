@@ -69,6 +69,7 @@ class Response:
     id: str
     number: int
     plan: Plan
+    instructions: str = ""
     items: list[Item] = field(default_factory=list)
     is_created: bool = False
     is_cancelled: bool = False
@@ -132,7 +133,8 @@ class ScriptedModel:
             return
         number = int(event["response"]["metadata"]["reply"])
         plan = self._plans[len(self.responses) % len(self._plans)]
-        response = Response(f"resp_{number}", number, plan, stragglers=plan.stragglers)
+        instructions = event["response"].get("instructions", "")
+        response = Response(f"resp_{number}", number, plan, instructions, stragglers=plan.stragglers)
         self.responses[number] = self.active = response
         self._go_on(response, self._steps(response))
 

@@ -9,12 +9,14 @@ from typing import Literal
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import session_pb2 as session
 from services.vad.events import Event
 from services.vad.verdicts import Kind, Verdicts
 
-Deed = Literal["turn", "cancel", "resume", "key", "typed", "duck", "release"]
+Deed = Literal["turn", "cancel", "resume", "key", "typed", "duck", "release", "announce", "announce over"]
 """turn: the person has finished a turn. cancel: they take the floor. resume: they go on with the turn that seemed to
-have ended. key: they take the floor and say nothing. typed: they type a turn. duck, release: somebody made a noise."""
+have ended. key: they take the floor and say nothing. typed: they type a turn. duck, release: somebody made a noise.
+announce: an operator has something said. announce over: they stop the assistant first."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class ScriptedVad:
         self._acts = deque(script)
         self._verdicts = Verdicts("s", lease=1)
         self._turns = 0
+        self.announced: list[str] = []
+        """The names of the announcements passed on since the last cancel: nothing but a fault can stop these."""
+        self._announcements = 0
 
     @property
     def is_done(self) -> bool:
@@ -59,6 +64,10 @@ class ScriptedVad:
                 resumed = max(self._turns, 1)
                 self._turns = resumed - 1
                 return [self._cancel(Kind.CAUSE_TURN_RESUMED), broker.TurnResumed(turn=resumed)]
+            case "announce":
+                return [self._announcement()]
+            case "announce over":
+                return [self._cancel(Kind.CAUSE_OPERATOR), self._announcement()]
             case "duck":
                 return [self._verdicts.duck(0, 0, audio.Playhead())]
             case "release":
@@ -73,5 +82,11 @@ class ScriptedVad:
         self._turns += 1
         return broker.Typed(turn=self._turns, text="tell me more")
 
+    def _announcement(self) -> session.Announcement:
+        self._announcements += 1
+        self.announced.append(f"a{self._announcements}")
+        return session.Announcement(id=self.announced[-1], text=f"This is announcement {self._announcements}.")
+
     def _cancel(self, cause: Kind.Cause.ValueType) -> Event:
+        self.announced.clear()
         return self._verdicts.cancel(cause, 0, 0, audio.Playhead())

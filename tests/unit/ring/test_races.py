@@ -229,6 +229,24 @@ def test_a_slow_writer_lets_a_cancel_overtake_audio() -> None:
         assert simulation.flushes[0].handed <= 24 * (900 + 4 + 60 + 20)
 
 
+@pytest.mark.parametrize("gap_ms", [0, 1, 20, 60, 300, 1_500, 2_600])
+def test_an_announcement_at_any_moment_of_a_reply(gap_ms: int) -> None:
+    """Asked for while a response is requested, generated, played or over: both are heard whole, the answer first."""
+    for way in ("vad→broker", "broker→model", "model→broker"):
+        simulation = ran([Act(0, "turn"), Act(gap_ms, "announce")], weather=Weather({way: steady(60)}))
+        assert [heard_of(simulation, reply) for reply in (1, 2)] == [48_000, 48_000]
+        assert simulation.model.responses[2].instructions
+
+
+@pytest.mark.parametrize("gap_ms", [0, 1, 20, 60, 300, 1_500, 2_600])
+def test_an_announcement_over_a_reply(gap_ms: int) -> None:
+    """An operator cuts the reply off and has something said at once: the model forgets the one and keeps the other."""
+    for way in ("vad→ingress", "vad→broker", "broker→egress", "model→broker"):
+        simulation = ran([Act(0, "turn"), Act(gap_ms, "announce over")], weather=Weather({way: steady(60)}))
+        assert heard_of(simulation, max(simulation.model.responses)) == 48_000
+        assert simulation.causes[1] == session_pb2.Interrupt.CAUSE_OPERATOR
+
+
 # Any script, any weather.
 
 delays = st.one_of(st.just((1,)), st.lists(st.sampled_from((0, 1, 5, 20, 60, 150)), min_size=1, max_size=5).map(tuple))

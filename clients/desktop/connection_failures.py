@@ -1,0 +1,56 @@
+"""How a connection fails, whatever it goes over, each in one line for the person."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from .failures import ClientError, ConversationBroken, ServerRefused
+
+
+class Cause(Enum):
+    """What kind of failure it is."""
+
+    UNREACHABLE = auto()
+    NOT_PARLEY = auto()
+    """Something answers, but it does not know conversations."""
+    REFUSED = auto()
+    """The server, or the connection, gave its own reason."""
+    UNREADABLE = auto()
+    """The server sent what this client can't make sense of."""
+
+
+class ConnectionFailed(Exception):
+    """The connection ended otherwise than by the server's last word. `why` is a few plain words."""
+
+    def __init__(self, cause: Cause, why: str) -> None:
+        super().__init__(why)
+        self.cause = cause
+        self.why = why
+
+
+def lost(server: str, opened: bool, failure: ConnectionFailed) -> ClientError:
+    """Return the failure as the person is told it."""
+    if failure.cause == Cause.UNREADABLE:
+        words = f"{server} sent what this client can't read ({failure.why}): update the client, or check --server."
+        return ConversationBroken(words) if opened else ServerRefused(words)
+    if opened:
+        return ConversationBroken(f"The connection to {server} was lost ({failure.why}).")
+    if failure.cause == Cause.UNREACHABLE:
+        return ServerRefused(
+            f"Cannot reach Parley at {server} ({failure.why}). Start it, or name another with --server."
+        )
+    if failure.cause == Cause.NOT_PARLEY:
+        return ServerRefused(f"{server} answers, but it is not Parley's ingress: check --server.")
+    return ServerRefused(f"{server} refused the conversation ({failure.why}).")
+
+
+def closed_early(server: str, opened: bool) -> ClientError:
+    """Return the failure for a stream that ended without Closed."""
+    if opened:
+        return ConversationBroken(f"{server} ended the conversation without a word.")
+    return ServerRefused(f"{server} hung up before the conversation began.")
+
+
+def unanswered(server: str, patience_s: float) -> ClientError:
+    """Return the failure for a server that never answered Open."""
+    return ServerRefused(f"{server} did not answer within {patience_s:.0f} s: is it a Parley server?")

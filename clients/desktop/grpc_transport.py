@@ -1,0 +1,68 @@
+"""A conversation's connection over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+
+from parley.v1.conversation_service_pb2 import ConverseRequest, ConverseResponse
+from parley.v1.conversation_service_pb2_grpc import ConversationServiceStub
+
+from .connection_failures import Cause, ConnectionFailed
+from .grpc_failures import failure_of
+
+if TYPE_CHECKING:  # a class that only the type stubs know
+    from parley.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
+
+LOOPBACK = ("127.", "localhost", "[::1]", "::1", "unix:")
+
+
+class GrpcTransport:
+    """One call of Converse."""
+
+    def __init__(self, call: grpc.aio.StreamStreamCall[ConverseRequest, ConverseResponse]) -> None:
+        self._call = call
+
+    async def send(self, request: ConverseRequest) -> None:
+        """Send a request."""
+        with _failures():
+            await self._call.write(request)
+
+    async def finish(self) -> None:
+        """Close this direction of the stream."""
+        with _failures():
+            await self._call.done_writing()
+
+    async def receive(self) -> ConverseResponse | None:
+        """Return the next response; None at the end of the stream."""
+        with _failures():
+            response = await self._call.read()
+        return response if isinstance(response, ConverseResponse) else None
+
+
+@asynccontextmanager
+async def grpc_transport(server: str) -> AsyncIterator[GrpcTransport]:
+    """Call host:port. gRPC connects behind the scenes: it is the first message that fails."""
+    options = [("grpc.enable_http_proxy", 0)] if server.startswith(LOOPBACK) else []
+    async with grpc.aio.insecure_channel(server, options=options) as channel:
+        stub: ConversationServiceAsyncStub = ConversationServiceStub(channel)
+        call = stub.Converse()
+        try:
+            yield GrpcTransport(call)
+        finally:
+            call.cancel()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(error.code(), error.details() or "") from None
+    except asyncio.InvalidStateError:
+        raise ConnectionFailed(Cause.REFUSED, "the call is over") from None

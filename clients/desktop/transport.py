@@ -1,0 +1,29 @@
+"""The seam between a conversation and what it goes over: gRPC to host:port, WebSocket to ws:// and wss://."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from parley.v1.conversation_service_pb2 import ConverseRequest, ConverseResponse
+
+from .grpc_transport import grpc_transport
+from .websocket_transport import SCHEMES, websocket_transport
+
+
+class Transport(Protocol):
+    """An open connection. One task sends, one receives. Every method may raise ConnectionFailed."""
+
+    async def send(self, request: ConverseRequest) -> None:
+        """Send a request; waits while the server does not read."""
+
+    async def finish(self) -> None:
+        """Say that nothing more will be sent."""
+
+    async def receive(self) -> ConverseResponse | None:
+        """Return the next response; None when the server has hung up."""
+
+
+def connect(server: str) -> AbstractAsyncContextManager[Transport]:
+    """Connect to a server for as long as the context lasts. Entering it raises ConnectionFailed."""
+    return websocket_transport(server) if server.startswith(SCHEMES) else grpc_transport(server)

@@ -1,0 +1,113 @@
+"""Caller: one client at a door, whatever the door: its conversation from Open to the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from parley.v1 import conversation_service_pb2 as wire
+from parley.v1 import stream_pb2
+from services.common.boundary import session_boundary
+from services.common.errors import ParleyError, PeerLost
+from services.common.link import Link, tell
+from services.ingress.call import Calls
+from services.ingress.session import Session
+
+log = logging.getLogger("parley.ingress")
+
+Write = Callable[[wire.ConverseResponse], Awaitable[None]]
+
+LAST_WORDS_S: Final = 1.0
+"""How long a client has to take the last words, when its own link can't send them any more."""
+
+
+class Caller:
+    """Holds one conversation for a door, which hands in what the client sends and a way to write to it.
+
+    However it ends, the client is told: Error where there was one, then Closed.
+    """
+
+    def __init__(self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write) -> None:
+        self.told: stream_pb2.Error | None = None
+        """The Error that the client was told."""
+        self._calls = calls
+        self._requests = requests
+        self._door_write = write
+        self._writing = False
+        self._session: Session | None = None
+        self._fault: ParleyError | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is, or was, a session."""
+        return self._session is not None
+
+    async def converse(self) -> None:
+        """Hold the conversation. Raises nothing: whatever goes wrong is told and logged."""
+        async with session_boundary(log, "a call", self._refuse):
+            await self._calls.answer(self._requests, self._link)
+            if self._session is not None:
+                self._session.to_client.clear_audio()
+                await self._say_last([message async for message in self._session.to_client])
+
+    async def _link(self, session: Session) -> None:
+        self._session = session
+        patience_s = self._calls.limits.client_silent_s
+        link = Link("client", self._messages(session), self._write, session.to_client, _beat, patience_s)
+        try:
+            await link.run(lambda request: self._take(session, request))
+        except ParleyError as error:
+            self._fault = self._fault or error
+        if self._fault is not None:
+            raise self._fault
+
+    async def _messages(self, session: Session) -> AsyncIterator[wire.ConverseRequest]:
+        try:
+            async for request in self._requests:
+                yield request
+        except PeerLost:
+            raise
+        except ParleyError as fault:  # found by the door itself: what came is no message at all
+            self._end(session, fault)
+            await asyncio.Event().wait()  # while the link's writer says the last words
+
+    def _take(self, session: Session, request: wire.ConverseRequest) -> None:
+        if self._fault is None:
+            try:
+                session.from_client(request)
+            except ParleyError as fault:
+                self._end(session, fault)
+
+    def _end(self, session: Session, fault: ParleyError) -> None:
+        """End by a fault of the client. Not by raising: the link's writer shall finish its sentence and say why."""
+        self._fault = fault
+        session.to_client.clear_audio()
+        session.close(fault)
+
+    async def _refuse(self, error: stream_pb2.Error) -> None:
+        closed = wire.Closed(reason=error.message)
+        await self._say_last([wire.ConverseResponse(error=error), wire.ConverseResponse(closed=closed)])
+
+    async def _write(self, response: wire.ConverseResponse) -> None:
+        if response.HasField("error"):
+            self.told = response.error
+        self._writing = True
+        await self._door_write(response)
+        self._writing = False
+
+    async def _say_last(self, messages: list[wire.ConverseResponse]) -> None:
+        """Say what no link can: there was none yet, or it gave the client up."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                for message in messages:
+                    if self._writing:
+                        return  # the client has not taken what was sent before, and there is one write at a time
+                    await tell(self._write, message)
+        except TimeoutError:
+            log.info("a client took no last words")
+
+
+def _beat(number: int) -> wire.ConverseResponse:
+    return wire.ConverseResponse(heartbeat=stream_pb2.Heartbeat(beat=number))

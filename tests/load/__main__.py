@@ -1,0 +1,144 @@
+"""What the ring costs: `make bench OUT=figures.json`, or `python -m tests.load`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pstats
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from local.child import StartFault
+from local.redis_server import NoRedisError
+from tests.load import report
+from tests.load.bench import Bench, Plan
+from tests.load.load_process import LoadError
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+PROFILED: Final = ("ingress", "vad", "broker", "egress")
+_PROFILE_ROWS: Final = 30
+
+ABOUT = """\
+Starts the ring on this machine before a cheap fake model, holds 1, 5, 10 and 20 spoken conversations with
+interruptions through its WebSocket door, and measures what the ring adds, what it costs, and how many
+conversations one core can hold. Prints a table and writes the figures as JSON."""
+
+MORE = """\
+docs/performance.md says exactly how each figure is measured. It takes about five minutes, and the machine should
+have nothing else to do: the last line of the table shows what other programs used.
+
+examples:
+  make bench OUT=figures.json
+  make bench OUT=figures.json DATA=folder               recorded people instead of a synthesiser
+  make bench OUT=quick.json ARGS=--quick                twenty seconds: does it work?
+  make bench OUT=p.json ARGS='--profile ingress'        where ingress spends its time, at 10 conversations
+
+exit codes: 0 all went well, 1 something was lost or went wrong (lines say what), 130 Ctrl-C"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        "python -m tests.load", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="where to write the figures")
+    parser.add_argument("--sessions", type=_counts, help="how many conversations at once (default 1,5,10,20)")
+    parser.add_argument("--seconds", type=_seconds, help="how long each is measured (default 30)")
+    parser.add_argument("--search-seconds", type=_seconds, default=15.0, help="the same, in the search (default 15)")
+    parser.add_argument("--no-search", dest="search", action="store_false", help="don't look for the limit of one core")
+    parser.add_argument("--data", type=Path, help="a folder with recordings and manifests (default: a synthesiser)")
+    parser.add_argument("--buffer-ms", type=int, default=60, help="what the clients want ahead (default 60)")
+    parser.add_argument("--quick", action="store_true", help="2 conversations for 6 s, no search")
+    parser.add_argument("--profile", choices=PROFILED, help="run this service under cProfile, at 10 conversations")
+    parser.add_argument("--logs", type=Path, help="keep what the services print in this folder")
+    options = parser.parse_args(arguments)
+    if not options.out.resolve().parent.is_dir():
+        parser.error(f"--out {options.out}: there is no folder {options.out.resolve().parent}")
+    return options
+
+
+def _counts(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and 0 < int(part) <= 1000 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} must be numbers from 1 to 1000, separated by commas")
+    return sorted({int(part) for part in parts})
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 1 to 3600")
+    return seconds
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """Return what the command line asks for."""
+    short = options.quick or options.profile
+    sessions = [2] if options.quick else [10] if options.profile else [1, 5, 10, 20]
+    return Plan(
+        sessions=options.sessions or sessions,
+        seconds=options.seconds or (6.0 if options.quick else 30.0),
+        search_s=options.search_seconds if options.search and not short else 0.0,
+        buffer_ms=options.buffer_ms,
+        data=options.data,
+        logs=options.logs,
+        profiled=options.profile or "",
+        profile=options.out.with_suffix(f".{options.profile}.prof") if options.profile else None,
+    )
+
+
+def tell(text: str) -> None:
+    """Say something to the person."""
+    print(text, flush=True)
+
+
+async def measure(options: argparse.Namespace) -> int:
+    """Measure, show, save; return the exit code."""
+    wanted = plan(options)
+    found = await Bench(wanted, tell).run()
+    report.save(found, options.out)
+    tell(f"\n{report.table(found)}\n\nWritten to {options.out}.")
+    if wanted.profile is not None and wanted.profile.exists():
+        tell(f"\nWhere {wanted.profiled} spent its time ({wanted.profile}):\n")
+        pstats.Stats(str(wanted.profile)).sort_stats("tottime").print_stats(_PROFILE_ROWS)
+    for problem in found["problems"]:
+        print(f"WARNING: {problem}", file=sys.stderr)
+    return EXIT_FAILED if found["problems"] else 0
+
+
+async def until_told_to_stop(options: argparse.Namespace) -> int:
+    """Run `measure`; SIGINT and SIGTERM end it in good order."""
+    work = asyncio.create_task(measure(options))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        tell("\nStopped; nothing was written.")
+        return EXIT_INTERRUPTED
+
+
+def main() -> int:
+    """Run; a fault is told in words, not in a traceback."""
+    options = parse()
+    if sys.platform != "linux":
+        print("make bench needs Linux: it reads costs from /proc and binds processes to cores.", file=sys.stderr)
+        return EXIT_FAILED
+    try:
+        return asyncio.run(until_told_to_stop(options))
+    except (StartFault, NoRedisError, LoadError) as fault:
+        print(f"\n{fault}", file=sys.stderr)
+    except OSError as fault:
+        print(f"\nA file could not be used: {fault}", file=sys.stderr)
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Which pages may call: a browser lets any page reach this machine's ports."""
+
+from __future__ import annotations
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+
+from services.common.settings import Environment
+from services.ingress.web_origin import Origins, path_of
+
+
+def request(*origins: str, path: str = "/v1/converse") -> Request:
+    """Return a request as a browser sends it from a page of such an origin."""
+    return Request(path, Headers([("Origin", origin) for origin in origins]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "origin", "may"),
+    [
+        ("", "http://localhost:8000", True),
+        ("", "http://127.0.0.1", True),
+        ("", "http://[::1]:3000", True),
+        ("", "https://evil.example", False),
+        ("", "https://localhost.evil.example", False),
+        ("", "null", False),
+        ("", "http://[", False),
+        ("https://a.example, https://b.example/", "https://b.example", True),
+        ("https://a.example", "https://c.example", False),
+        ("*", "https://c.example", True),
+        ("*", "null", True),
+    ],
+)
+def test_only_local_and_named_pages_may_call(setting: str, origin: str, may: bool) -> None:
+    """PARLEY_WS_ORIGINS names them; this machine's own pages need no naming."""
+    assert Origins.read(Environment({"PARLEY_WS_ORIGINS": setting})).may_call(request(origin)) is may
+
+
+def test_what_is_no_browser_may_call() -> None:
+    """A device sends no Origin; of two, both have to be allowed."""
+    assert Origins().may_call(request())
+    assert not Origins().may_call(request("http://localhost", "https://evil.example"))
+
+
+def test_the_query_is_no_part_of_the_path() -> None:
+    """A client may add one."""
+    assert path_of(request(path="/v1/converse?device=7")) == "/v1/converse"
