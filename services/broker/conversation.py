@@ -211,6 +211,8 @@ class Conversation:
 
     def tick(self, now_s: float) -> list[Action]:
         """Act on what has been waited for long enough; call it every 50 ms or so."""
+        if not (self._settling or self._doubt or self._ears.awaits_words or self._sequencer.is_busy):
+            return []  # nothing is waited for: most of the time
         for settling in [s for s in self._settling if s.is_due(now_s)]:
             self._settle(settling, settling.guess())
         if self._doubt is not None and now_s >= self._doubt.deadline_s:

@@ -8,9 +8,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import soxr
-
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
@@ -21,6 +18,7 @@ from services.broker.faults import COMMIT_EMPTY, code_of
 from services.broker.history import History, Place
 from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, samples_of
 from services.common.errors import ProtocolFault
+from services.common.resampler import Resampler
 
 MIN_COMMIT_MS: Final = 120
 """The model refuses to commit less than 100 ms."""
@@ -52,7 +50,7 @@ class Ears:
         """False after a turn whose transcript never came, until one does."""
         self._actions = actions
         self._history = history
-        self._resampler: soxr.ResampleStream | None = None
+        self._resampler: Resampler | None = None
         self._buffered = 0
         self._begun = False
         self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
@@ -63,13 +61,13 @@ class Ears:
         if len(pcm) % SAMPLE_BYTES:
             raise ProtocolFault("a turn's audio holds half a sample")
         if self._resampler is None:
-            self._resampler = soxr.ResampleStream(MIC_HZ, REPLY_HZ, 1, "int16", "HQ")
-        self._append(self._resampler.resample_chunk(np.frombuffer(pcm, "<i2")).tobytes())
+            self._resampler = Resampler(MIC_HZ, REPLY_HZ)
+        self._append(self._resampler.feed(pcm))
 
     def commit(self, turn: int, now_s: float) -> Part:
         """End a turn: flush what the resampler holds, fill up to what the model takes, and commit."""
         if self._resampler is not None:
-            self._append(self._resampler.resample_chunk(np.zeros(0, "<i2"), last=True).tobytes())
+            self._append(self._resampler.finish())
             self._resampler = None
         missing = samples_of(MIN_COMMIT_MS, REPLY_HZ) - self._buffered
         if missing > 0:
@@ -130,6 +128,11 @@ class Ears:
         self._begun = True
         for part in self._pending:
             part.since_s = now_s
+
+    @property
+    def awaits_words(self) -> bool:
+        """True while a transcript is awaited."""
+        return bool(self._pending)
 
     def expire(self, now_s: float) -> list[Part]:
         """Give up the transcripts that have been waited for long enough; return their parts."""

@@ -96,6 +96,11 @@ class Sequencer:
         wished = self._wish is not None or self.announcement is not None
         return wished and self.slot is Slot.FREE and not self._holds
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a response is under way, or could be asked for."""
+        return self.slot is not Slot.FREE or self.may_request
+
     def requested(self, request_id: str, now_s: float) -> None:
         """Note that the response was asked for that is wished for most."""
         if self.announcement is not None:

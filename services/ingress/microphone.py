@@ -8,9 +8,9 @@ from typing import Final
 from parley.v1 import audio_pb2 as audio
 from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, ms_of, pcm_samples
 from services.common.errors import FormatFault, LimitFault
+from services.common.resampler import Resampler
 from services.ingress.codec import decoder_for
 from services.ingress.formats import MIC_FORMAT, Format
-from services.ingress.resampler import Resampler
 
 MAX_FRAME_MS: Final = 200
 MAX_HOLE_S: Final = 10

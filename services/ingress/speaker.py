@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from parley.v1 import audio_pb2 as audio
 from services.common.audio import REPLY_HZ
+from services.common.resampler import Resampler
 from services.ingress.codec import encoder_for
 from services.ingress.formats import REPLY_FORMAT, Format
-from services.ingress.resampler import Resampler
 
 
 class Speaker:

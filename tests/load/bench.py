@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import time
@@ -24,6 +25,8 @@ _AROUND_S: Final = 6.0
 """What a step takes beside its window: opening, settling, hanging up, judging."""
 
 _PATIENCE_S: Final = 120.0
+_LAST_WORDS_S: Final = 1.5
+"""How long ingress may take to say how the last conversations went."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Bench:
             await self._hold(load, ring, *_WARM_UP)
             self._baseline = costs.memory_of(ring.pids)
             steps = await self._steps(load, ring)
+            await asyncio.sleep(_LAST_WORDS_S)
             counters = ring.counters()
             report = self._report(steps, ring_cores, load_core) | {"voice": load.voice, "ring_counters": counters}
             if plan.search_s:

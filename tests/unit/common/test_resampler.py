@@ -8,7 +8,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingress.resampler import PASSED, Resampler
+from services.common.resampler import PASSED, Resampler
 from tests.unit.ingress.frames import Samples, samples_of
 
 PAIRS = [
