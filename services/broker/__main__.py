@@ -9,7 +9,7 @@ from services.broker.server import BrokerServer
 from services.broker.settings import BrokerSettings
 from services.common import process
 from services.common.channels import Channels
-from services.common.rpc import bind, server
+from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 
@@ -20,7 +20,7 @@ async def main(stopping: asyncio.Event) -> None:
     store = Store(connect(settings.common.redis_url))
     channels = Channels()
     grpc_server = server()
-    rpc.add_BrokerServiceServicer_to_server(BrokerServer(settings.model, store, channels), grpc_server)
+    serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, BrokerServer(settings.model, store, channels))
     address = bind(grpc_server, settings.common.listen)
     await grpc_server.start()
     process.announce("broker", address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
@@ -12,12 +13,16 @@ from services.broker.actions import Actions
 from services.broker.event import Event, table, text
 from services.broker.faults import BUSY, code_of
 from services.broker.reply import Reply
-from services.broker.sequencer import Sequencer, Slot
+from services.broker.sequencer import REQUEST_TIMEOUT_S, Sequencer, Slot
 from services.broker.verbatim import verbatim
 from services.broker.voice import Stages, Voice
 from services.common import names
+from services.common.errors import ModelFault
 
 log = logging.getLogger("parley.broker")
+
+MAX_LOST: Final = 2
+"""Responses in a row of which nothing came, before the conversation ends."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,16 @@ class TurnEnd:
 class Answering:
     """One conversation's responses, one at a time."""
 
-    def __init__(self, actions: Actions, voice: Voice) -> None:
-        self.sequencer = Sequencer()
+    def __init__(self, actions: Actions, voice: Voice, answer_s: float = REQUEST_TIMEOUT_S) -> None:
+        self.sequencer = Sequencer(answer_s)
         self.last_turn = TurnEnd()
         self._actions = actions
         self._voice = voice
         self._requested: Reply | None = None
         self._asked_s = 0.0
         self._asked_stages: Stages = []
+        self._lost = 0
+        """Responses in a row of which nothing came."""
 
     def advance(self, now_s: float) -> None:
         """Ask for a response if one is wished for and can be had."""
@@ -85,11 +92,13 @@ class Answering:
             self._begin(table(event, "response"), now_s)
             return
         if kind == "response.done":
+            self._lost = 0
             self._end(table(event, "response"))
             return
         reply = self._voice.of_response(text(event, "response_id"))
         if reply is None:
             return
+        self._lost = 0
         self.sequencer.heard_of(text(event, "response_id"), now_s)
         match kind:
             case "response.output_item.added":
@@ -155,7 +164,11 @@ class Answering:
     # Time.
 
     def tick(self, now_s: float) -> None:
-        """Give up a response that was lost on the way, so that the next can be asked for."""
+        """Give up a response that was lost on the way, so that the next can be asked for.
+
+        Raises:
+            ModelFault: it was the second in a row; a person who is told "sorry" a third time would rather know.
+        """
         slot, response_id = self.sequencer.slot, self.sequencer.response_id
         if not self.sequencer.expire(now_s):
             return
@@ -164,6 +177,9 @@ class Answering:
             self._actions.model("response.cancel", response_id=response_id)
         if response_id:
             reply = self._voice.unbind(response_id)
+        self._lost += reply is not None and not reply.received
+        if self._lost >= MAX_LOST:
+            raise ModelFault(f"the model has left {MAX_LOST} requests in a row without an answer. Try again in a moment.")
         if reply is not None and not reply.is_dead:
             if not reply.received:
                 self._apologise(reply, {"message": "the model did not answer"})

@@ -20,6 +20,7 @@ from services.broker.answering import Answering, TurnEnd
 from services.broker.ears import Ears, Part
 from services.broker.event import Event, table, text
 from services.broker.history import History
+from services.broker.sequencer import REQUEST_TIMEOUT_S
 from services.broker.settling import Heard, Settling
 from services.broker.stop_words import BARE_STOP_MS, is_bare_stop
 from services.broker.voice import Voice
@@ -47,12 +48,12 @@ class Conversation:
     Until `begin` the model is not there yet: what the person says is prepared, and no response is asked for.
     """
 
-    def __init__(self, *, aligned: bool) -> None:
+    def __init__(self, *, aligned: bool, answer_s: float = REQUEST_TIMEOUT_S) -> None:
         self._actions = Actions()
         self._history = History(self._actions)
         self._ears = Ears(self._actions, self._history)
         self._voice = Voice(self._actions, self._history, aligned=aligned)
-        self._answering = Answering(self._actions, self._voice)
+        self._answering = Answering(self._actions, self._voice, answer_s)
         self._sequencer = self._answering.sequencer
         self._sequencer.hold()
         self._settling: list[Settling] = []
@@ -210,7 +211,11 @@ class Conversation:
     # Time.
 
     def tick(self, now_s: float) -> list[Action]:
-        """Act on what has been waited for long enough; call it every 50 ms or so."""
+        """Act on what has been waited for long enough; call it every 50 ms or so.
+
+        Raises:
+            ModelFault: the model answers no more.
+        """
         if not (self._settling or self._doubt or self._ears.awaits_words or self._sequencer.is_busy):
             return []  # nothing is waited for: most of the time
         for settling in [s for s in self._settling if s.is_due(now_s)]:

@@ -19,7 +19,6 @@ from services.common.errors import ModelFault
 
 log = logging.getLogger("parley.broker")
 
-CONNECT_S: Final = 8.0
 CONFIGURE_S: Final = 3.0
 """Some compatible servers never confirm a session.update: after this the conversation goes on, with a warning."""
 
@@ -89,14 +88,16 @@ async def model_session(settings: ModelSettings) -> AsyncIterator[RealtimeSocket
     Raises:
         ModelFault: it can't be reached, refuses the key, or never becomes ready; the message says what to do.
     """
+    clock = asyncio.get_running_loop().time
+    deadline_s = clock() + settings.connect_s
     async with await _dial(settings) as socket:
         session = RealtimeSocket(socket)
         try:
-            await session.expect("session.created", CONNECT_S)
+            await session.expect("session.created", deadline_s - clock())
         except TimeoutError:
             raise ModelFault(
-                f"the model at {settings.place} took the call but began no session within {CONNECT_S:g} s. Check that "
-                "PARLEY_MODEL_URL is a Realtime server's, and try again."
+                f"the model at {settings.place} took the call but began no session within {settings.connect_s:g} s. "
+                "Check that PARLEY_MODEL_URL is a Realtime server's, and try again."
             ) from None
         await session.send({"type": "session.update", "event_id": "parley_session", "session": settings.session()})
         try:
@@ -114,7 +115,7 @@ async def _dial(settings: ModelSettings) -> ClientConnection:
             additional_headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
             compression=None,  # base64 audio does not compress; deflate only costs CPU
             max_size=_MAX_FRAME,
-            open_timeout=CONNECT_S,
+            open_timeout=settings.connect_s,
             close_timeout=1.0,
             proxy=None if settings.is_local else True,
         )
@@ -122,13 +123,13 @@ async def _dial(settings: ModelSettings) -> ClientConnection:
         raise refusal(settings.place, error.response.status_code) from error
     except (OSError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy without python-socks
         raise ModelFault(
-            f"the model at {settings.place} can't be reached ({_why(error)}). Start it, or set PARLEY_MODEL_URL "
+            f"the model at {settings.place} can't be reached ({_why(error, settings.connect_s)}). Start it, or set PARLEY_MODEL_URL "
             "(or OPENAI_API_KEY for OpenAI)."
         ) from error
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, connect_s: float) -> str:
     """Say why in words that hold no URL: it may hold a key."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {CONNECT_S:g} s"
+        return f"no answer within {connect_s:g} s"
     return (error.strerror or str(error)) if isinstance(error, OSError) else type(error).__name__

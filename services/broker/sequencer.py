@@ -9,7 +9,7 @@ from typing import Final
 from parley.v1 import session_pb2 as session
 
 REQUEST_TIMEOUT_S: Final = 10.0
-"""A request that is neither taken nor refused for this long is lost."""
+"""A request that is neither taken nor refused for this long is lost: the default."""
 
 SILENCE_TIMEOUT_S: Final = 30.0
 """A response of which nothing comes for this long will not end by itself either."""
@@ -39,7 +39,8 @@ class Sequencer:
     cut to what was heard.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, request_timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        self._request_timeout_s = request_timeout_s
         self.slot = Slot.FREE
         self.response_id: str | None = None
         self._wish: int | None = None
@@ -153,4 +154,4 @@ class Sequencer:
         if self.slot is Slot.CANCELLED:
             return CANCEL_TIMEOUT_S
         unknown = self.slot is Slot.REQUESTED or self.response_id is None
-        return REQUEST_TIMEOUT_S if unknown else SILENCE_TIMEOUT_S
+        return self._request_timeout_s if unknown else SILENCE_TIMEOUT_S

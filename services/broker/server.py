@@ -59,11 +59,11 @@ class BrokerServer(rpc.BrokerServiceServicer):
     async def _respond(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], context: Context
     ) -> None:
-        thinking = Thinking(opened.session, Conversation(aligned=self._model.aligned))
+        thinking = Thinking(opened.session, Conversation(aligned=self._model.aligned, answer_s=self._model.answer_s))
         async with AsyncExitStack() as stack:
             superseded = Superseded("another stream took the session")
             stack.enter_context(self._sessions.claim(opened, lambda: thinking.close(superseded)))
-            speak = egress_rpc.EgressServiceStub(self._channels.to(opened.route.egress)).Speak()
+            speak = egress_rpc.EgressServiceStub(self._channels.trunk(opened.route.egress)).Speak()
             to_egress = stack.enter_context(dialled("egress", speak, thinking.to_egress, _egress_beat))
             thinking.to_egress.control(egress.SpeakRequest(open=opened))
             from_vad = Link("vad", requests, context.write, thinking.to_vad, _vad_beat)

@@ -16,6 +16,8 @@ INSTRUCTIONS: Final = (
     "You are a friendly voice assistant. Speak naturally and briefly, in the language of the person. "
     "When you are cut off, don't start over: listen, and answer what the person says now."
 )
+CONNECT_S: Final = 8.0
+ANSWER_S: Final = 10.0
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -31,6 +33,10 @@ class ModelSettings:
     transcription_model: str
     aligned: bool
     """True when the server sends each word of the transcript just as its audio begins (our engine does)."""
+    connect_s: float = CONNECT_S
+    """From the first packet to the model's word that the session has begun. Ingress waits 12 s for the whole ring."""
+    answer_s: float = ANSWER_S
+    """How long the model has to take up a request for a response, or refuse it; after that it is lost."""
 
     @classmethod
     def read(cls, env: Environment) -> ModelSettings:
@@ -39,7 +45,8 @@ class ModelSettings:
         With a key and no URL the model is OpenAI's; with neither it is our engine on this machine.
 
         Raises:
-            SettingsFault: the URL is not ws:// or wss://, or a key would travel unencrypted to another machine.
+            SettingsFault: the URL is not ws:// or wss://, a key would travel unencrypted to another machine, or a
+                number is none.
         """
         key = env.text("OPENAI_API_KEY").strip()
         url = env.text("PARLEY_MODEL_URL", OPENAI_URL if key else ENGINE_URL).strip()
@@ -59,6 +66,8 @@ class ModelSettings:
             instructions=env.text("PARLEY_INSTRUCTIONS", INSTRUCTIONS),
             transcription_model=env.text("PARLEY_TRANSCRIPTION_MODEL", "gpt-transcribe"),
             aligned=timing == "aligned",
+            connect_s=env.number("PARLEY_MODEL_CONNECT_S", CONNECT_S, 0.1, CONNECT_S),
+            answer_s=env.number("PARLEY_MODEL_ANSWER_S", ANSWER_S, 0.1, 60),
         )
 
     @property

@@ -1,17 +1,109 @@
-"""Channels: one gRPC connection from this process to each address, shared by all sessions."""
+"""Channels: one gRPC connection from this process to each address, and on it one trunk, shared by all sessions."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, cast
+
 import grpc
 
-from services.common.rpc import channel
+from parley.v1 import trunk_service_pb2 as wire
+from parley.v1 import trunk_service_pb2_grpc as rpc
+from services.common.rpc import channel, explain
+from services.common.trunk import Strand, Trunk
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class StrandCall(Generic[Out, In]):
+    """A dialled stream in a trunk, used as a gRPC call is: iterate, `write`, `done_writing`, `cancel`."""
+
+    def __init__(self, strand: Strand, serialise: Callable[[Out], bytes], parse: Callable[[bytes], In]) -> None:
+        self._strand = strand
+        self._serialise = serialise
+        self._parse = parse
+
+    def __aiter__(self) -> Self:
+        """Return itself: there is one sequence of messages."""
+        return self
+
+    async def __anext__(self) -> In:
+        """Return the next message. Raises StrandBroken."""
+        return self._parse(await self._strand.__anext__())
+
+    async def write(self, message: Out) -> None:
+        """Send a message. Raises StrandBroken."""
+        await self._strand.write(self._serialise(message))
+
+    async def done_writing(self) -> None:
+        """Send no more."""
+        self._strand.finish()
+
+    def cancel(self) -> None:
+        """Leave the stream, however it stands."""
+        if not self._strand.is_over:
+            self._strand.abandon("the other end has left")
+
+
+class TrunkChannel:
+    """Stands where generated code expects a channel: `VadServiceStub(trunk_channel).Listen()`.
+
+    The trunk is dialled with the first stream, and again with the first one after it broke.
+    """
+
+    def __init__(self, through: grpc.aio.Channel) -> None:
+        self._stub: rpc.TrunkServiceAsyncStub = rpc.TrunkServiceStub(through)
+        self._trunk: Trunk | None = None
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Out], bytes],
+        response_deserializer: Callable[[bytes], In],
+        **_: Any,
+    ) -> Callable[[], StrandCall[Out, In]]:
+        """Return what begins a stream of `method`."""
+        return lambda: StrandCall(self._live().open(method), request_serializer, response_deserializer)
+
+    def _live(self) -> Trunk:
+        if self._trunk is None or self._trunk.is_broken:
+            self._trunk = Trunk()
+            carrying = asyncio.create_task(self._carry(self._trunk))
+            self._carrying.add(carrying)
+            carrying.add_done_callback(self._carrying.discard)
+        return self._trunk
+
+    async def _carry(self, trunk: Trunk) -> None:
+        call = self._stub.Carry()
+        why = "its stream broke off"
+        try:
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(trunk.send(lambda load: call.write(wire.CarryRequest(parcels=load))))
+                async for response in call:
+                    trunk.feed(response.parcels)
+                sending.cancel()
+        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError) as errors:
+            why = next((explain(error) for error in errors.exceptions if isinstance(error, grpc.aio.AioRpcError)), why)
+        finally:
+            trunk.break_off(why)
+            call.cancel()
+
+    async def close(self) -> None:
+        """Leave the trunk."""
+        for carrying in list(self._carrying):
+            carrying.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
 
 
 class Channels:
-    """Hands out channels and closes them all at the end."""
+    """Hands out channels and trunks, and closes them all at the end."""
 
     def __init__(self) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._trunks: dict[str, TrunkChannel] = {}
 
     def to(self, address: str) -> grpc.aio.Channel:
         """Return the channel to host:port."""
@@ -19,7 +111,15 @@ class Channels:
             self._channels[address] = channel(address)
         return self._channels[address]
 
+    def trunk(self, address: str) -> grpc.aio.Channel:
+        """Return the trunk to host:port, for the stubs of methods that stream both ways."""
+        if address not in self._trunks:
+            self._trunks[address] = TrunkChannel(self.to(address))
+        return cast("grpc.aio.Channel", self._trunks[address])
+
     async def close(self) -> None:
-        """Close every channel."""
+        """Close every one."""
+        for trunk in self._trunks.values():
+            await trunk.close()
         for open_channel in self._channels.values():
             await open_channel.close()

@@ -12,6 +12,8 @@ import grpc
 from parley.v1 import stream_pb2 as wire
 from services.common.errors import LimitFault, ParleyError, PeerLost, RemoteFault
 from services.common.outbox import Outbox
+from services.common.rpc import explain
+from services.common.trunk import StrandBroken
 
 HEARTBEAT_S: Final = 1.0
 FROZEN_S: Final = 3.0
@@ -104,6 +106,8 @@ class Link(Generic[In, Out]):
                     return
         except grpc.aio.AioRpcError as error:
             raise PeerLost(self.stage, explain(error)) from error
+        except StrandBroken as error:
+            raise PeerLost(self.stage, str(error)) from error
         if not self._ended and not self.outbox.is_closed:
             raise PeerLost(self.stage, "its stream broke off without a last message")
 
@@ -114,6 +118,8 @@ class Link(Generic[In, Out]):
                     await self._write(message)
         except grpc.aio.AioRpcError as error:
             raise PeerLost(self.stage, explain(error)) from error
+        except StrandBroken as error:
+            raise PeerLost(self.stage, str(error)) from error
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             raise PeerLost(self.stage, "it takes no more messages") from error
 
@@ -149,13 +155,6 @@ def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
             leaves.append(error)
     ranked = sorted(leaves, key=lambda e: (not isinstance(e, RemoteFault), not isinstance(e, LimitFault)))
     return ranked[0]
-
-
-def explain(error: grpc.aio.AioRpcError) -> str:
-    """Put a gRPC status into words."""
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        return "it can't be reached"
-    return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"
 
 
 async def tell(write: Callable[[Out], Awaitable[None]], message: Out) -> None:

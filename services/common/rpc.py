@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import grpc
 
+from parley.v1 import trunk_service_pb2_grpc as trunk_rpc
 from services.common.errors import SettingsFault
+from services.common.trunk_server import TrunkServer
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 _MAX_RECEIVE: Final = "grpc.max_receive_message_length"
@@ -40,6 +43,17 @@ def server(max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Server:
     return grpc.aio.server(options=[*_SERVER, (_MAX_RECEIVE, max_message_bytes)])
 
 
+def serve(server: grpc.aio.Server, register: Callable[[Any, Any], None], servicer: object) -> None:
+    """Serve a stage of the ring: by streams of their own, and by trunk.
+
+    `register` is generated: `add_VadServiceServicer_to_server`.
+    """
+    register(servicer, server)
+    trunks = TrunkServer()
+    register(servicer, trunks)
+    trunk_rpc.add_TrunkServiceServicer_to_server(trunks, server)
+
+
 def bind(server: grpc.aio.Server, listen: str) -> str:
     """Bind `server` to host:port and return the address it got.
 
@@ -54,3 +68,10 @@ def bind(server: grpc.aio.Server, listen: str) -> str:
             f"cannot listen on {listen}: the port is taken or the host is not of this machine. Set PARLEY_LISTEN."
         ) from error
     return f"{host}:{port}"
+
+
+def explain(error: grpc.aio.AioRpcError) -> str:
+    """Put a gRPC status into words."""
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return "it can't be reached"
+    return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"

@@ -6,7 +6,7 @@ import asyncio
 
 from parley.v1 import egress_service_pb2_grpc as rpc
 from services.common import process
-from services.common.rpc import bind, server
+from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
@@ -23,7 +23,7 @@ async def main(stopping: asyncio.Event) -> None:
     topic = Subscriber(settings.redis_url, store)
     speakings = Speakings()
     grpc_server = server()
-    rpc.add_EgressServiceServicer_to_server(EgressServer(speakings, topic), grpc_server)
+    serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic))
     address = bind(grpc_server, settings.listen)
     async with asyncio.TaskGroup() as group:
         background = [group.create_task(topic.run()), group.create_task(speakings.run())]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from parley.v1 import conversation_service_pb2_grpc as rpc
-from parley.v1 import operator_service_pb2_grpc as operator_rpc
+from parley.v1 import operator_service_pb2_grpc as rpc
 from services.common import process
 from services.common.channels import Channels
 from services.common.rpc import bind, server
@@ -29,11 +28,11 @@ async def main(stopping: asyncio.Event) -> None:
     store = Store(connect(settings.common.redis_url))
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels()
-    grpc_server = server(limits.max_message_bytes)
+    grpc_server = server()
     address = bind(grpc_server, settings.common.listen)
     calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address)
-    rpc.add_ConversationServiceServicer_to_server(ConversationServer(calls), grpc_server)
-    operator_rpc.add_OperatorServiceServicer_to_server(
+    ConversationServer(calls).add_to(grpc_server)
+    rpc.add_OperatorServiceServicer_to_server(
         OperatorServer(calls, store, channels, operators.token), grpc_server
     )
     websocket_door = WebSocketDoor(calls, settings.origins)

@@ -15,8 +15,23 @@ class Attention:
         self._opened_s = now_s
         self._active_s = now_s
         self._keeping_up_s = now_s
+        self._silent_ms = 0
         self._sent = 0
         self._dropped = 0
+
+    def heard(self) -> None:
+        """Note that the client has sent something, if only a heartbeat."""
+        self._silent_ms = 0
+
+    def hear_nothing(self, ms: int) -> None:
+        """Note that `ms` have passed. Raises LimitFault when the client has sent nothing for too long."""
+        self._silent_ms += ms
+        if self._silent_ms > self._limits.client_silent_s * 1000:
+            raise LimitFault(
+                f"nothing came for {self._limits.client_silent_s:g} s; send a heartbeat each second while you send "
+                "nothing else, and open a new session.",
+                limit="client_silent",
+            )
 
     def active(self, now_s: float) -> None:
         """Note that the person or the assistant speaks, or something was typed."""

@@ -143,6 +143,11 @@ class Calls:
             self.counters["sessions"] += 1
             self._running[name] = session
             fault = await self._talk(session, open_, opened, client_link)
+        except asyncio.CancelledError:  # gRPC's way of saying that the client's connection broke
+            fault = PeerLost("client", "its connection broke")
+            self._count(fault)
+            log.info("session %s ended: %s", name, fault.message)
+            raise
         finally:
             self._running.pop(name, None)
             self.counters += session.statistics()
@@ -192,8 +197,8 @@ class Calls:
         self, session: Session, open_: stream_pb2.StreamOpen, lead_ms: int
     ) -> AsyncIterator[list[Coroutine[Any, Any, None]]]:
         """Dial vad and egress."""
-        listen = vad_rpc.VadServiceStub(self._channels.to(open_.route.vad)).Listen()
-        attach = egress_rpc.EgressServiceStub(self._channels.to(open_.route.egress)).Attach()
+        listen = vad_rpc.VadServiceStub(self._channels.trunk(open_.route.vad)).Listen()
+        attach = egress_rpc.EgressServiceStub(self._channels.trunk(open_.route.egress)).Attach()
         session.to_vad.control(vad.ListenRequest(open=open_))
         session.to_egress.control(egress.AttachRequest(open=egress.AttachOpen(open=open_, lead_ms=lead_ms)))
         beat = stream_pb2.Heartbeat

@@ -54,8 +54,7 @@ class Caller:
 
     async def _link(self, session: Session) -> None:
         self._session = session
-        patience_s = self._calls.limits.client_silent_s
-        link = Link("client", self._messages(session), self._write, session.to_client, _beat, patience_s)
+        link = Link("client", self._messages(session), self._write, session.to_client, _beat, silence_s=None)
         try:
             await link.run(lambda request: self._take(session, request))
         except ParleyError as error:
@@ -66,6 +65,7 @@ class Caller:
     async def _messages(self, session: Session) -> AsyncIterator[wire.ConverseRequest]:
         try:
             async for request in self._requests:
+                session.heard()
                 yield request
         except PeerLost:
             raise
@@ -83,7 +83,6 @@ class Caller:
     def _end(self, session: Session, fault: ParleyError) -> None:
         """End by a fault of the client. Not by raising: the link's writer shall finish its sentence and say why."""
         self._fault = fault
-        session.to_client.clear_audio()
         session.close(fault)
 
     async def _refuse(self, error: stream_pb2.Error) -> None:

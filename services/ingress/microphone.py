@@ -7,7 +7,7 @@ from typing import Final
 
 from parley.v1 import audio_pb2 as audio
 from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, ms_of, pcm_samples
-from services.common.errors import FormatFault, LimitFault
+from services.common.errors import FormatFault, LimitFault, ProtocolFault
 from services.common.resampler import Resampler
 from services.ingress.codec import decoder_for
 from services.ingress.formats import MIC_FORMAT, Format
@@ -37,6 +37,8 @@ class Microphone:
         self._to_skip = self._decoder.lookahead_samples
         self._resampler = None if self._decoded_hz == MIC_HZ else Resampler(self._decoded_hz, MIC_HZ)
         self._next = 0
+        self._latest = 0
+        """The client's own mic_offset of its last frame."""
         self._shift = 0
         self._bridged = False
         self._bridged_thousandths = 0
@@ -57,8 +59,10 @@ class Microphone:
         Raises:
             FormatFault: the frame is empty, too long, holds half a sample, or can't be decoded.
             LimitFault: the client's clock jumped by more than 10 s.
+            ProtocolFault: the client's clock went back.
         """
         samples = self._checked_length(frame.pcm)
+        self._check_order(frame.mic_offset)
         offset = frame.mic_offset + self._shift
         if offset < self._next and self._bridged:
             # The hole has been bridged by silence and the client goes on where it stood: its clock had stopped.
@@ -86,6 +90,14 @@ class Microphone:
         self.counters["mic_gap_ms"] += ms
         return gap
 
+    def _check_order(self, client_offset: int) -> None:
+        """Take note of a frame's place. A repeat or an overlap may pass; what goes back is another clock."""
+        if client_offset < self._latest:
+            raise ProtocolFault(
+                f"mic_offset went back from {self._latest} to {client_offset}; send each sample once, in order."
+            )
+        self._latest = client_offset
+
     def _checked_length(self, coded: bytes) -> int:
         samples = self._decoder.length(coded)
         if ms_of(samples, self._rate_hz) > self._max_frame_ms:
@@ -100,7 +112,8 @@ class Microphone:
         if missing > MAX_HOLE_S * self._rate_hz:
             raise LimitFault(
                 f"mic_offset jumped by {missing / self._rate_hz:.1f} s; it must count samples without holes "
-                f"of more than {MAX_HOLE_S} s."
+                f"of more than {MAX_HOLE_S} s.",
+                limit="mic_hole",
             )
         self.counters["mic_samples_missing"] += missing
         pcm = self._decoder.conceal(self._decoded_between(self._next, until))

@@ -19,9 +19,10 @@ from services.common.gate import Gate
 from services.common.outbox import Outbox
 from services.ingress.attention import Attention
 from services.ingress.formats import input_format, output_format
-from services.ingress.limits import Limits
+from services.ingress.limits import BURST_S, Limits
 from services.ingress.microphone import Microphone
 from services.ingress.pace import Pace
+from services.ingress.plausible import plausible_samples, plausible_words
 from services.ingress.retention import Retention
 from services.ingress.speaker import Speaker
 
@@ -29,8 +30,8 @@ DUCK_DB: Final = -20.0
 WIRE_SILENCE_MS: Final = 400
 """A microphone that sends nothing for this long is taken for silent."""
 
-_MAX_SAMPLES: Final = 1 << 53
-_TO_RING: Final = 500
+_LATE_TICK_MS: Final = 500
+"""More of one tick is our own sleep: the client must not be blamed for it."""
 _TO_CLIENT: Final = 200
 
 
@@ -45,9 +46,10 @@ class Session:
         self, opened: client.Open, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.to_client: Outbox[client.ConverseResponse] = Outbox(_TO_CLIENT, drop_oldest=True)
-        self.to_vad: Outbox[vad.ListenRequest] = Outbox(_TO_RING)
-        self.to_egress: Outbox[egress.AttachRequest] = Outbox(_TO_RING)
         limits = limits or Limits()
+        at_once = limits.max_messages_per_s * BURST_S  # a client that catches up must not look like a vad that sleeps
+        self.to_vad: Outbox[vad.ListenRequest] = Outbox(at_once, max_control=at_once)
+        self.to_egress: Outbox[egress.AttachRequest] = Outbox(at_once, max_control=at_once)
         self.microphone = Microphone(input_format(opened.input), limits.max_frame_ms)
         self.speaker = Speaker(output_format(opened.output))
         self.retention = Retention()
@@ -68,28 +70,31 @@ class Session:
 
     # From the client.
 
+    def heard(self) -> None:
+        """Note that the client has sent something, of whatever kind. Raises LimitFault when it sends too much."""
+        self._pace.message(self._clock())
+        self._attention.heard()
+
     def from_client(self, request: client.ConverseRequest) -> None:
         """Take a message of the client. Raises ProtocolFault, FormatFault or LimitFault for a bad one."""
-        now_s = self._clock()
-        self._pace.message(now_s)
         match request.WhichOneof("message"):
             case "audio":
                 self._quiet_ms = self._bridged_ms = 0
                 if (stamp := request.audio.playhead).reply:
-                    stamp.position = self.speaker.to_ring(_plausible(stamp.position))
+                    stamp.position = self.speaker.to_ring(plausible_samples(stamp.position))
                 for frame in self.microphone.feed(request.audio):
-                    self._pace.audio(ms_of(pcm_samples(frame.pcm), MIC_HZ), now_s)
+                    self._pace.audio(ms_of(pcm_samples(frame.pcm), MIC_HZ), self._clock())
                     self.retention.keep(frame)
                     self.to_vad.audio(vad.ListenRequest(audio=frame))
             case "playback":
                 report = request.playback
-                report.position = self.speaker.to_ring(_plausible(report.position))
-                report.mic_offset = self.microphone.to_ring(_plausible(report.mic_offset))
+                report.position = self.speaker.to_ring(plausible_samples(report.position))
+                report.mic_offset = self.microphone.to_ring(plausible_samples(report.mic_offset))
                 self.to_egress.control(egress.AttachRequest(playback=report))
             case "flushed":
                 silent = request.flushed
-                silent.position = self.speaker.to_ring(_plausible(silent.position))
-                silent.mic_offset = self.microphone.to_ring(_plausible(silent.mic_offset))
+                silent.position = self.speaker.to_ring(plausible_samples(silent.position))
+                silent.mic_offset = self.microphone.to_ring(plausible_samples(silent.mic_offset))
                 self.to_egress.control(egress.AttachRequest(flushed=silent))
             case "interrupt":
                 self.to_vad.control(vad.ListenRequest(interrupt=request.interrupt))
@@ -98,8 +103,8 @@ class Session:
             case "push_to_talk":
                 self.to_vad.audio(vad.ListenRequest(push_to_talk=request.push_to_talk))
             case "say":
-                self._attention.active(now_s)
-                self.to_vad.audio(vad.ListenRequest(say=request.say))
+                self.to_vad.audio(vad.ListenRequest(say=plausible_words(request.say)))
+                self._attention.active(self._clock())
             case "open":
                 raise ProtocolFault("open came twice: it is the first message of a conversation, and only that.")
             case "end":
@@ -111,8 +116,9 @@ class Session:
     def tick(self, ms: int) -> None:
         """Be told that `ms` have passed: a microphone silent on the wire becomes a gap.
 
-        Raises LimitFault when the client does not read, when nobody has spoken for too long, or time is up.
+        Raises LimitFault when the client neither sends nor reads, when nobody has spoken for too long, or time is up.
         """
+        self._attention.hear_nothing(min(ms, _LATE_TICK_MS))
         if self._someone_speaks:
             self._attention.active(self._clock())
         self._attention.check(len(self.to_client), self.to_client.statistics, self._clock())
@@ -226,6 +232,7 @@ class Session:
         reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
         end = stream_pb2.StreamEnd(reason=reason, detail=fault.message if fault else "")
         if fault is not None:
+            self.to_client.clear_audio()
             self.to_client.control(client.ConverseResponse(error=fault.to_wire()))
         words = "The conversation ended because of a fault." if fault else "The conversation is over."
         self.to_client.close(client.ConverseResponse(closed=client.Closed(reason=words)))
@@ -238,13 +245,6 @@ class Session:
         total["client_audio_dropped"] += self.to_client.statistics.dropped
         total["mic_samples_not_retained"] += self.retention.dropped_samples
         return +total
-
-
-def _plausible(samples: int) -> int:
-    """Return a client's count of samples. Raises ProtocolFault for one that no clock reaches."""
-    if samples > _MAX_SAMPLES:
-        raise ProtocolFault(f"a position or mic_offset of {samples} samples; count from the start of reply or session.")
-    return samples
 
 
 def _raise_unless_done(stage: str, end: stream_pb2.StreamEnd) -> None:

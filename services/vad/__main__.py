@@ -7,10 +7,11 @@ import asyncio
 from parley.v1 import vad_service_pb2_grpc as rpc
 from services.common import process
 from services.common.channels import Channels
-from services.common.rpc import bind, server
+from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import connect
 from services.common.topic import Publisher
+from services.vad.hearing import Hearing
 from services.vad.judge import Judge
 from services.vad.server import VadServer
 from services.vad.silero import SileroModel
@@ -27,7 +28,8 @@ async def main(stopping: asyncio.Event) -> None:
     judge = Judge(SmartTurn())
     channels = Channels()
     grpc_server = server()
-    rpc.add_VadServiceServicer_to_server(VadServer(SileroModel(), judge, topic, channels), grpc_server)
+    hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_later)
+    serve(grpc_server, rpc.add_VadServiceServicer_to_server, VadServer(hearing, judge, topic, channels))
     address = bind(grpc_server, settings.listen)
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(topic.run())

@@ -9,6 +9,7 @@ pause alone.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -32,9 +33,11 @@ class Judge:
         self._model = model
         self._max_in_flight = max_in_flight
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turn-judge")
-        self._in_flight: set[Future[float]] = set()
+        self._in_flight: set[Future[float | None]] = set()
         self.refused = 0
         """How many judgements were refused because too many were waiting."""
+        self.withdrawn = 0
+        """How many were not wanted any more when their turn came."""
 
     @property
     def in_flight(self) -> int:
@@ -42,20 +45,28 @@ class Judge:
         self._in_flight = {judgement for judgement in self._in_flight if not judgement.done()}
         return len(self._in_flight)
 
-    async def judge(self, pcm: bytes) -> float | None:
+    async def judge(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True) -> float | None:
         """Return p(complete) of a turn (16 kHz, s16le, its last 8 s count), or None when overloaded or closed.
 
-        Cancelling the caller withdraws a judgement that has not begun. Raises `ValueError` for half a sample.
+        `is_wanted` is asked, in the judge's thread, when the judgement's turn has come: what nobody waits for any more
+        (the person went on speaking) is not judged, and the answer is None. Cancelling the caller withdraws a
+        judgement that has not begun. Raises `ValueError` for half a sample.
         """
         if self.in_flight >= self._max_in_flight:
             self.refused += 1
             return None
         try:
-            judgement = self._thread.submit(self._model.probability, pcm)
+            judgement = self._thread.submit(self._ask, pcm, is_wanted)
         except RuntimeError:  # closed: the service is on its way out
             return None
         self._in_flight.add(judgement)
         return await asyncio.wrap_future(judgement)
+
+    def _ask(self, pcm: bytes, is_wanted: Callable[[], bool]) -> float | None:
+        if is_wanted():
+            return self._model.probability(pcm)
+        self.withdrawn += 1
+        return None
 
     def close(self) -> None:
         """Withdraw what waits (its callers see it cancelled) and let the thread end after what runs."""

@@ -1,7 +1,7 @@
 """The little of the ONNX file format that vad reads and changes: the tensors that a network carries by name.
 
-ONNX files are protobuf messages (onnx.proto of the ONNX project, version 1). Only four of its messages' fields are
-described here; protobuf keeps what it does not know, so a changed network is otherwise the one that was read.
+ONNX files are protobuf messages (onnx.proto of the ONNX project, version 1). Only the fields that matter
+here are described; protobuf keeps what it does not know, so a changed network is otherwise the one that was read.
 """
 
 from __future__ import annotations
@@ -27,9 +27,13 @@ _FIELDS: Final = {
         ("name", 8, _FIELD.TYPE_STRING, ""),
         ("raw_data", 9, _FIELD.TYPE_BYTES, ""),
     ],
-    "ValueInfoProto": [("name", 1, _FIELD.TYPE_STRING, "")],
+    "ValueInfoProto": [("type", 2, _FIELD.TYPE_MESSAGE, "TypeProto")],
+    "TypeProto": [("tensor_type", 1, _FIELD.TYPE_MESSAGE, "TensorType")],
+    "TensorType": [("shape", 2, _FIELD.TYPE_MESSAGE, "TensorShapeProto")],
+    "TensorShapeProto": [("dim", 1, _FIELD.TYPE_MESSAGE, "Dimension")],
+    "Dimension": [("dim_value", 1, _FIELD.TYPE_INT64, "")],
 }
-_REPEATED: Final = {"initializer", "input", "value_info", "dims"}
+_REPEATED: Final = {"initializer", "input", "value_info", "dims", "dim"}
 _TYPES: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
 """TensorProto.DataType: what is read here is float32 or int64."""
 
@@ -65,8 +69,12 @@ class OnnxGraph:
             if tensor.data_type == 7 and list(tensor.dims) in ([], [1]) and self._array(name, 7).item() == old:
                 self._put(name, np.full(list(tensor.dims), new, dtype=np.int64))
 
-    def forget_shapes(self) -> None:
-        """Drop the notes on intermediate shapes, which a change has made wrong; onnxruntime infers them anew."""
+    def reshape_input(self, *shape: int) -> None:
+        """Give the network's only input this shape. Notes on shapes further on are dropped: they are inferred anew."""
+        dimensions = self._model.graph.input[0].type.tensor_type.shape.dim
+        del dimensions[:]
+        for size in shape:
+            dimensions.add(dim_value=size)
         del self._model.graph.value_info[:]
 
     def to_bytes(self) -> bytes:

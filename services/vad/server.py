@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import TypeAlias
 
 import grpc
@@ -21,9 +22,9 @@ from services.common.errors import Superseded
 from services.common.link import Link, dialled, tell
 from services.common.ownership import Ownership, checked
 from services.common.topic import Publisher
+from services.vad.hearing import Ear, Hearing
 from services.vad.judge import Judge
 from services.vad.session import Listening
-from services.vad.silero import Silero, SileroModel
 from services.vad.turn_taking import TurnTaking
 
 log = logging.getLogger("parley.vad")
@@ -34,8 +35,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[wire.ListenRequest, wire.ListenRe
 class VadServer(rpc.VadServiceServicer):
     """Gives every session a decision core and a stream to its broker."""
 
-    def __init__(self, model: SileroModel, judge: Judge, topic: Publisher, channels: Channels) -> None:
-        self._model = model
+    def __init__(self, hearing: Hearing, judge: Judge, topic: Publisher, channels: Channels) -> None:
+        self._hearing = hearing
         self._judge = judge
         self._topic = topic
         self._channels = channels
@@ -52,15 +53,20 @@ class VadServer(rpc.VadServiceServicer):
         async with session_boundary(log, "Listen", refuse):
             first = await anext(requests, wire.ListenRequest())
             opened = checked(first.WhichOneof("message"), first.open)
-            await self._listen(opened, requests, context)
+            with closing(self._hearing.join()) as ear:
+                await self._listen(opened, ear, requests, context)
 
     async def _listen(
-        self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.ListenRequest], context: Context
+        self,
+        opened: stream_pb2.StreamOpen,
+        ear: Ear,
+        requests: AsyncIterator[wire.ListenRequest],
+        context: Context,
     ) -> None:
-        core = TurnTaking(opened.session, opened.lease, Silero(self._model))
-        respond = broker_rpc.BrokerServiceStub(self._channels.to(opened.route.broker)).Respond()
+        core = TurnTaking(opened.session, opened.lease, ear)
+        respond = broker_rpc.BrokerServiceStub(self._channels.trunk(opened.route.broker)).Respond()
         async with asyncio.TaskGroup() as judgements:
-            session = Listening(core, self._judge, self._topic.publish, judgements)
+            session = Listening(core, ear, self._judge, self._topic.publish, judgements)
             with (
                 self._sessions.claim(opened, lambda: session.close(Superseded("another stream took the session"))),
                 dialled("broker", respond, session.to_broker, _broker_beat) as to_broker,

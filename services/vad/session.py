@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2, stream_pb2
@@ -13,6 +14,7 @@ from parley.v1 import vad_service_pb2 as wire
 from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.outbox import Outbox
 from services.vad.events import Event, Judge
+from services.vad.hearing import Ear
 from services.vad.judge import Judge as TurnJudge
 from services.vad.turn_taking import TurnTaking
 
@@ -26,6 +28,7 @@ class Listening:
     def __init__(
         self,
         core: TurnTaking,
+        ear: Ear,
         judge: TurnJudge,
         publish: Callable[[session_pb2.Interrupt], None],
         group: asyncio.TaskGroup,
@@ -33,17 +36,21 @@ class Listening:
         self.to_ingress: Outbox[wire.ListenResponse] = Outbox(_OUTBOX_MESSAGES)
         self.to_broker: Outbox[broker.RespondRequest] = Outbox(_OUTBOX_MESSAGES)
         self._core = core
+        self._ear = ear
+        self._muted = False
         self._judge = judge
         self._publish = publish
         self._group = group
+        ear.give_to(self._take, self.close)
 
     def from_ingress(self, request: wire.ListenRequest) -> None:
         """Take a message of the Listen stream. Raises ProtocolFault for a bad one."""
-        match request.WhichOneof("message"):
-            case "audio":
-                if len(request.audio.pcm) % 2:
-                    raise ProtocolFault("a frame of audio holds half a sample")
-                self._carry(self._core.feed(request.audio))
+        kind = request.WhichOneof("message")
+        if kind == "audio":
+            self._hear(request.audio)
+            return
+        self._ear.flush()  # nothing overtakes the audio before it
+        match kind:
             case "gap":
                 self._carry(self._core.gap(request.gap))
             case "interrupt":
@@ -53,6 +60,7 @@ class Listening:
             case "announcement":
                 self._carry(self._core.announce(request.announcement))
             case "mute":
+                self._muted = request.mute.muted
                 self._carry(self._core.mute(request.mute.muted))
             case "push_to_talk":
                 self._carry(self._core.push_to_talk(request.push_to_talk.pressed))
@@ -63,6 +71,7 @@ class Listening:
 
     def from_broker(self, response: broker.RespondResponse) -> None:
         """Take a message of the Respond stream. Raises what the broker tells of."""
+        self._ear.flush()
         match response.WhichOneof("message"):
             case "ready":
                 self.to_ingress.control(wire.ListenResponse(ready=response.ready))
@@ -79,12 +88,24 @@ class Listening:
 
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into both outboxes."""
+        self._ear.close()
         reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
         end = stream_pb2.StreamEnd(reason=reason, detail=fault.message if fault else "")
         if fault is not None:
             self.to_ingress.control(wire.ListenResponse(error=fault.to_wire()))
         self.to_ingress.close(wire.ListenResponse(end=end))
         self.to_broker.close(broker.RespondRequest(end=end))
+
+    def _hear(self, frame: audio.AudioFrame) -> None:
+        if len(frame.pcm) % 2:
+            raise ProtocolFault("a frame of audio holds half a sample")
+        if self._muted:  # the core takes it for silence, so it must not be judged as it is
+            self._take(frame)
+        else:
+            self._ear.hear(frame)
+
+    def _take(self, frame: audio.AudioFrame) -> None:
+        self._carry(self._core.feed(frame))
 
     def _carry(self, events: list[Event]) -> None:
         for event in events:
@@ -108,8 +129,9 @@ class Listening:
             self.to_broker.audio(broker.RespondRequest(interrupt=interrupt))
 
     async def _ask(self, question: Judge) -> None:
-        complete = await self._judge.judge(question.pcm)
+        complete = await self._judge.judge(question.pcm, lambda: self._core.wants(question))
         try:
+            self._ear.flush()
             self._carry(self._core.judged(question.turn, question.pause, complete))
         except ParleyError as error:  # a peer that does not read
             self.close(error)

@@ -19,9 +19,6 @@ from services.vad.voice import WINDOW_SAMPLES, VoiceWindow, samples_of
 from services.vad.weights import damaged, read_graph
 
 _NAME: Final = "silero_vad_16k"
-_SETTLED_WINDOWS: Final = 16
-"""After so many windows of digital silence the network says 0.02 at most, whatever came before: it need not be asked
-again until there is sound. A muted microphone and a gap on the wire are such."""
 
 
 class SileroModel:
@@ -38,7 +35,7 @@ class SileroModel:
     def infer(self, windows: Floats, state: Floats) -> tuple[list[float], Floats]:
         """Judge one window of each of B conversations at once, at most `MAX_BATCH`.
 
-        `windows` is [B, 64 + 512] with samples in -1…1, `state` is [2, B, 128]. Returns the probabilities and the
+        `windows` is [B, 64 + 512] with samples in ±32768, `state` is [2, B, 128]. Returns the probabilities and the
         next state. A batch is what makes many conversations cheap: the call's overhead is paid once.
         """
         return self._network.infer(windows, state)
@@ -59,37 +56,37 @@ class Silero:
         self._window[:] = 0.0
         self._filled = 0
         self._next_sample = at_sample
-        self._zeros = 0
-        self._probability = 0.0
+
+    @property
+    def missing_samples(self) -> int:
+        """How many samples complete the next window."""
+        return WINDOW_SAMPLES - self._filled
 
     def feed(self, pcm: bytes) -> list[VoiceWindow]:
         """Hear some audio (16 kHz, s16le, any length) and return the windows it completed, oldest first.
 
         A frame of 20 ms completes a window of 32 ms or none. Raises `ValueError` for half a sample.
         """
-        return feed_together(self._model, [(self, pcm)])[0]
+        rest = samples_of(pcm)
+        found: list[VoiceWindow] = []
+        while len(rest) >= self.missing_samples:
+            rest = rest[self._take(rest) :]
+            found += _infer_together(self._model, [self])
+        self._take(rest)
+        return found
 
     def _take(self, samples: NDArray[np.int16]) -> int:
         """Move samples into the open window until it is full; return how many went in."""
         taken = min(WINDOW_SAMPLES - self._filled, len(samples))
         start = CONTEXT_SAMPLES + self._filled
-        np.multiply(samples[:taken], np.float32(1 / 32768), out=self._window[0, start : start + taken])
+        self._window[0, start : start + taken] = samples[:taken]
         self._filled += taken
         self._next_sample += taken
         return taken
 
-    def _is_full(self) -> bool:
-        return self._filled == WINDOW_SAMPLES
-
-    def _is_settled(self) -> bool:
-        """Say whether the full window is one more of a long digital silence."""
-        self._zeros = 0 if self._window.any() else self._zeros + 1
-        return self._zeros > _SETTLED_WINDOWS
-
     def _close(self, probability: float, state: Floats) -> VoiceWindow:
         """Keep what the next window needs of this one."""
         self._state = state
-        self._probability = probability
         self._window[0, :CONTEXT_SAMPLES] = self._window[0, -CONTEXT_SAMPLES:]
         self._filled = 0
         return VoiceWindow(self._next_sample, probability)
@@ -100,26 +97,25 @@ def feed_together(model: SileroModel, heard: Sequence[tuple[Silero, bytes]]) -> 
 
     Returns a list per conversation, in the order given. A conversation may stand in `heard` only once.
     """
-    rest = [samples_of(pcm) for _, pcm in heard]
     found: list[list[VoiceWindow]] = [[] for _ in heard]
-    while True:
-        for index, (silero, _) in enumerate(heard):
-            rest[index] = rest[index][silero._take(rest[index]) :]
-        full = [index for index, (silero, _) in enumerate(heard) if silero._is_full()]
-        if not full:
-            return found
-        for index, window in zip(full, _infer_together(model, [heard[index][0] for index in full]), strict=True):
-            found[index].append(window)
+    rest = [(number, silero, samples_of(pcm)) for number, (silero, pcm) in enumerate(heard)]
+    while rest:
+        full = []
+        for number, silero, samples in rest:
+            taken = silero._take(samples)
+            if silero.missing_samples == 0:
+                full.append((number, silero, samples[taken:]))
+        for (number, _, _), window in zip(full, _infer_together(model, [entry[1] for entry in full]), strict=True):
+            found[number].append(window)
+        rest = full
+    return found
 
 
 def _infer_together(model: SileroModel, full: list[Silero]) -> list[VoiceWindow]:
     """Close the full window of each conversation; return them in the same order."""
-    asked = [silero for silero in full if not silero._is_settled()]
-    answers = {id(silero): (silero._probability, silero._state) for silero in full}
-    for start in range(0, len(asked), MAX_BATCH):
-        part = asked[start : start + MAX_BATCH]
-        answers |= {id(silero): answer for silero, answer in zip(part, _ask(model, part), strict=True)}
-    return [silero._close(*answers[id(silero)]) for silero in full]
+    batches = [full[start : start + MAX_BATCH] for start in range(0, len(full), MAX_BATCH)]
+    answers = [answer for batch in batches for answer in _ask(model, batch)]
+    return [silero._close(*answer) for silero, answer in zip(full, answers, strict=True)]
 
 
 def _ask(model: SileroModel, batch: list[Silero]) -> list[tuple[float, Floats]]:

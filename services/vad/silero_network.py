@@ -36,7 +36,7 @@ class SileroNetwork:
 
     def __init__(self, graph: OnnxGraph) -> None:
         """Arrange the weights of the published 16 kHz network. Raises `GraphError` if they are not there."""
-        self._hann = np.hanning(_FFT + 1)[:-1].astype(np.float32)
+        self._hann = (np.hanning(_FFT + 1)[:-1] / 32768).astype(np.float32)  # brings the samples to ±1 as well
         # A convolution of width 3 is a product with [3 * in, out]. The last two see one and two steps only: the
         # weights that would meet the padding are left out.
         self._wide, self._wide_bias = _convolution(graph, 0, slice(0, 3))
@@ -51,7 +51,7 @@ class SileroNetwork:
     def infer(self, windows: Floats, state: Floats) -> tuple[list[float], Floats]:
         """Judge one window of each of B conversations, at most `MAX_BATCH`.
 
-        `windows` is [B, 64 + 512] with samples in -1…1, `state` is [2, B, 128], zeros at first. Returns the
+        `windows` is [B, 64 + 512] with samples in ±32768, `state` is [2, B, 128], zeros at first. Returns the
         probabilities of speech, 0…1, and the next state.
         """
         batch = len(windows)

@@ -87,6 +87,11 @@ class TurnTaking:
             frame.playhead.CopyFrom(self._assistant.playhead)  # a muted microphone says nothing of the speaker
         return self.feed(frame)
 
+    def wants(self, question: Judge) -> bool:
+        """Say whether the answer to a Judge still counts: the person has not gone on, the turn is not over."""
+        turn = self._turn
+        return turn is not None and (turn.number, turn.pause.number) == (question.turn, question.pause)
+
     def judged(self, turn: int, pause: int, complete: float | None) -> list[Event]:
         """Take the end-of-turn model's answer to a Judge."""
         if self._turn is not None and self._turn.number == turn:

@@ -21,7 +21,7 @@ from parley.v1 import stream_pb2 as wire
 from services.broker.server import BrokerServer
 from services.broker.settings import ModelSettings
 from services.common.channels import Channels
-from services.common.rpc import bind, channel, server
+from services.common.rpc import bind, channel, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from tests.fakes.realtime import FakeRealtime
@@ -194,13 +194,13 @@ class BrokerRing:
             stack.push_async_callback(self.store.close)
             channels = Channels()
             egress_server, self._egress_address = server(), ""
-            egress_rpc.add_EgressServiceServicer_to_server(self.egress, egress_server)
+            serve(egress_server, egress_rpc.add_EgressServiceServicer_to_server, self.egress)
             self._egress_address = bind(egress_server, "127.0.0.1:0")
             await egress_server.start()
             stack.push_async_callback(egress_server.stop, 0)
             broker_server = server()
             brokering = BrokerServer(self.settings, self.store, channels)
-            broker_rpc.add_BrokerServiceServicer_to_server(brokering, broker_server)
+            serve(broker_server, broker_rpc.add_BrokerServiceServicer_to_server, brokering)
             address = bind(broker_server, "127.0.0.1:0")
             await broker_server.start()
             stack.push_async_callback(channels.close)

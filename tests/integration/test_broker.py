@@ -15,7 +15,6 @@ from local.redis_server import free_port
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
-from services.broker import realtime
 from services.broker.realtime import model_session
 from services.common.errors import ModelFault
 from tests.fakes.position_code import track_pcm
@@ -181,14 +180,13 @@ async def test_a_model_that_is_down_for_a_moment() -> None:
         assert "503" in error.message
 
 
-async def test_a_model_that_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_model_that_never_begins() -> None:
     """It takes the call and says nothing: the wait has an end, and the words say where to look."""
-    monkeypatch.setattr(realtime, "CONNECT_S", 0.3)
 
     async def mute(socket: ServerConnection) -> None:
         await socket.wait_closed()
 
-    async with strange_model(mute) as url, BrokerRing(model(url)) as ring:
+    async with strange_model(mute) as url, BrokerRing(model(url, PARLEY_MODEL_CONNECT_S="0.3")) as ring:
         error = await refused(ring, await ring.dial())
         assert error.code == wire.Error.CODE_MODEL
         assert "began no session" in error.message

@@ -57,6 +57,16 @@ def runs(pid: int) -> bool:
     return bool(state.stdout.strip()) and not state.stdout.strip().startswith("Z")
 
 
+WITH_DOORS = """
+import os, time
+print("door side", os.environ.get("SIDE", "127.0.0.1:5678"), flush=True)
+print("door back 127.0.0.1:9", flush=True)
+print("ready dummy 127.0.0.1:1234", flush=True)
+print("door side 127.0.0.1:666", flush=True)
+time.sleep(600)
+"""
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(PROMPT_S):
@@ -207,3 +217,18 @@ async def test_no_orphan_is_left_when_the_supervisor_itself_is_killed(tether: st
     process.kill()
     await process.wait()
     await until(lambda: not any(map(runs, pids)))
+
+
+async def test_a_program_comes_back_at_its_further_doors() -> None:
+    """What it tells of before it is ready it is told when it is started again; what it prints later is no door."""
+    program = Program(
+        "dummy", (sys.executable, "-c", WITH_DOORS), READY, env={"PATH": os.defpath}, doors={"side": "SIDE"}
+    )
+    async with Supervisor() as supervisor:
+        await supervisor.start(program)
+        assert supervisor.door("dummy", "side") == "127.0.0.1:5678"
+        with pytest.raises(KeyError):
+            supervisor.door("dummy", "front")
+        supervisor.kill("dummy")
+        await supervisor.wait_ready("dummy")
+        assert supervisor.logs("dummy").count("door side 127.0.0.1:5678") == 2

@@ -110,6 +110,8 @@ async def measure(options: argparse.Namespace) -> int:
         pstats.Stats(str(wanted.profile)).sort_stats("tottime").print_stats(_PROFILE_ROWS)
     for problem in found["problems"]:
         print(f"WARNING: {problem}", file=sys.stderr)
+    if found["problems"] and options.logs is None:
+        print("With --logs FOLDER what the services print is kept.", file=sys.stderr)
     return EXIT_FAILED if found["problems"] else 0
 
 

@@ -90,7 +90,8 @@ class Bench:
             if "counts" in found:
                 steps[count] = found
         if not steps:
-            raise LoadError("\n".join(["nothing could be measured:", *self._problems]))
+            more = "With --logs FOLDER what the services print is kept."
+            raise LoadError("\n".join(["nothing could be measured:", *self._problems, more]))
         return steps
 
     async def _step(self, load: LoadProcess, ring: MeasuredRing, count: int) -> Figures:
@@ -157,6 +158,8 @@ class Bench:
         share = max(shares, default=0.0)
         if share >= MOST_LOAD_SHARE:
             self._problems.append(f"the load cost {share:.0%} of what it measured; it may cost {MOST_LOAD_SHARE:.0%}")
+        if load_core in ring_cores:
+            self._problems.append("this machine has one core: ring and load were in each other's way")
         return {
             "sessions": {str(count): found for count, found in steps.items()},
             "conversations_per_core": None,

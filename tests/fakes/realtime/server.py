@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -59,6 +60,8 @@ class FakeRealtime:
         self.transcript_delay_ms = transcript_delay_ms
         self.refuse_connections = False
         """While set, new connections get a 503."""
+        self.begin_no_session = False
+        """While set, new connections are taken, and then hear nothing."""
         self._replies = replies
         self._transcripts = transcripts
         self._transcribe = transcribe
@@ -66,13 +69,19 @@ class FakeRealtime:
         self._api_key = api_key
         self._port = port
         self._server: Server | None = None
+        self._before: list[Server] = []
         self._ids: Counter[str] = Counter()
         self._track_numbers = itertools.count(1)
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Start to listen."""
-        self._server = await serve(
+        self._server = await self._listen()
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def _listen(self) -> Server:
+        return await serve(
             self._converse,
             "127.0.0.1",
             self._port,
@@ -81,16 +90,28 @@ class FakeRealtime:
             max_size=_MAX_MESSAGE_BYTES,
             close_timeout=1,
         )
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection and stop."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+        for server in [*self._before, *([self._server] if self._server else [])]:
+            for connection in server.connections:
+                await connection.close(1001)
+            server.close()
+            await server.wait_closed()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Take no connections for a while, as if the server did not run; those that stand go on."""
+        assert self._server is not None
+        standing = self._server
+        standing.close(close_connections=False)
+        try:
+            yield
+        finally:
+            self._server = await self._listen()
+            self._before.append(standing)
 
     @property
     def url(self) -> str:
@@ -193,6 +214,9 @@ class FakeRealtime:
         if request is not None and "OpenAI-Beta" in request.headers:
             self.violations.append("a client asked for the beta protocol")
             await websocket.close(4000, "invalid_request_error.beta_api_shape_disabled")
+            return
+        if self.begin_no_session:
+            await websocket.wait_closed()
             return
         query = parse_qs(urlsplit(request.path).query) if request is not None else {}
         model = query.get("model", ["gpt-realtime-2.1"])[0]

@@ -14,6 +14,7 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Action, RaiseFloor, ToModel
 from services.broker.conversation import Conversation
+from services.broker.sequencer import REQUEST_TIMEOUT_S
 from tests.fakes.realtime.wire import client_faults
 
 MS = 24
@@ -25,8 +26,10 @@ Cause = session.Interrupt
 class Scene:
     """Speak to the core by these methods, then look at the lists of what it wanted done."""
 
-    def __init__(self, *, aligned: bool = False, begun: bool = True) -> None:
-        self.core = Conversation(aligned=aligned)
+    def __init__(
+        self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
+        self.core = Conversation(aligned=aligned, answer_s=answer_s)
         self.now_s = 100.0
         self.sent: list[dict[str, Any]] = []
         self.to_egress: list[egress.SpeakRequest] = []

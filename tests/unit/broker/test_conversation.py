@@ -187,6 +187,27 @@ def test_a_request_that_is_lost_is_given_up_and_explained() -> None:
     assert "did not answer" in scene.captions[-1].text
 
 
+def test_two_requests_lost_in_a_row_end_the_conversation() -> None:
+    """A response between them is a sign of life; without one the model is gone, though its connection stands."""
+    scene = asked()
+    scene.wait(REQUEST_TIMEOUT_S + 0.1)
+    scene.turn(2)
+    scene.answer(2)
+    scene.turn(3)
+    scene.wait(REQUEST_TIMEOUT_S + 0.1)
+    scene.turn(4)
+    with pytest.raises(ModelFault, match="left 2 requests in a row without an answer"):
+        scene.wait(REQUEST_TIMEOUT_S + 0.1)
+
+
+def test_a_request_may_be_given_less_time() -> None:
+    """As PARLEY_MODEL_ANSWER_S says."""
+    scene = Scene(answer_s=1.0)
+    scene.turn(1)
+    scene.wait(1.1)
+    assert scene.silent == [1]
+
+
 def test_a_response_that_falls_silent_is_given_up() -> None:
     """Its audio so far is played to its end, it is cancelled, and the next turn is asked."""
     scene = asked()

@@ -79,6 +79,15 @@ def test_the_transcript_timing_can_be_set() -> None:
         read(PARLEY_TRANSCRIPT_TIMING="never")
 
 
+def test_the_models_patience_can_be_set() -> None:
+    """Within what ingress waits for; a word for a number is refused by name."""
+    assert (read().connect_s, read().answer_s) == (8, 10)
+    assert read(PARLEY_MODEL_CONNECT_S="0.5", PARLEY_MODEL_ANSWER_S="2").answer_s == 2
+    for value in ("9", "soon"):
+        with pytest.raises(SettingsFault, match="PARLEY_MODEL_CONNECT_S"):
+            read(PARLEY_MODEL_CONNECT_S=value)
+
+
 def test_the_session_object_is_what_the_official_types_take() -> None:
     """Manual turns, 24 kHz both ways, transcription on."""
     session = read(PARLEY_VOICE="cedar").session()

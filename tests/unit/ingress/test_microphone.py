@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.v1 import audio_pb2 as audio
-from services.common.errors import FormatFault, LimitFault
+from services.common.errors import FormatFault, LimitFault, ProtocolFault
 from services.ingress.formats import PCM16, Format
 from services.ingress.formats import RATES_HZ as TAKEN_HZ
 from services.ingress.microphone import Microphone
@@ -57,6 +57,26 @@ def test_what_comes_twice_is_dropped_and_counted() -> None:
     frames += microphone.feed(frame(320, counted(320, 320)))
     assert np.array_equal(joined(frames), counted(0, 640))
     assert microphone.counters["mic_samples_repeated"] == 320
+
+
+def test_a_clock_that_goes_back_is_refused() -> None:
+    """A repeat and an overlap may pass; a frame from before the last one is another clock, or no order at all."""
+    microphone = Microphone()
+    for offset in (0, 320, 320, 480):
+        microphone.feed(frame(offset, counted(offset, 320)))
+    with pytest.raises(ProtocolFault, match=r"went back from 480 to 320; send each sample once, in order"):
+        microphone.feed(frame(320, counted(320, 320)))
+
+
+def test_a_clock_that_stood_still_in_silence_goes_on() -> None:
+    """The ring's clock has gone on meanwhile; the client's own goes back on no frame."""
+    microphone = Microphone()
+    microphone.feed(frame(0, counted(0, 320)))
+    microphone.bridge(1000)
+    (after,) = microphone.feed(frame(320, counted(320, 320)))
+    assert after.mic_offset == 320 + 16_000
+    with pytest.raises(ProtocolFault, match="went back from 320 to 0"):
+        microphone.feed(frame(0, counted(0, 320)))
 
 
 def test_a_jump_of_the_clock_is_refused() -> None:

@@ -259,7 +259,7 @@ async def test_without_redis_only_the_sessions_here_can_be_reached() -> None:
 async def test_a_vad_that_does_not_read_is_told_of() -> None:
     """A full lane refuses the operator; the session itself is left to its own limits."""
     door = Door()
-    for _ in range(500):
+    for _ in range(2_000):
         await door.ask(say())
     status, _ = await door.refusal(say())
     assert status is Status.UNAVAILABLE

@@ -221,6 +221,8 @@ async def test_a_microphone_silent_on_the_wire_becomes_gaps() -> None:
     [
         (client.ConverseRequest(open=client.Open()), "open came twice"),
         (client.ConverseRequest(), "empty or unknown"),
+        (client.ConverseRequest(say=client.Say(text=" ")), "say takes 1 to 4000 characters of text; these are 0"),
+        (client.ConverseRequest(say=client.Say(text="x" * 4_001)), "these are 4001"),
         (client.ConverseRequest(audio=audio.AudioFrame(pcm=b"1")), "whole 16-bit samples"),
         (client.ConverseRequest(playback=audio.Playback(position=1 << 60)), "from the start"),
         (client.ConverseRequest(flushed=audio.Flushed(mic_offset=(1 << 64) - 1)), "from the start"),
@@ -269,11 +271,11 @@ async def test_state_and_reports_go_to_the_client() -> None:
 
 @pytest.mark.parametrize("fault", [None, PeerLost("vad", "it froze")])
 async def test_everybody_hears_of_the_end(fault: ParleyError | None) -> None:
-    """The client reads an error first when there was one; every stream gets its last message."""
+    """The client hears the rest, or at once the error when there was one; every stream gets its last message."""
     to = session()
     play(to, 1)
     to.close(fault)
-    expected = ["audio", "closed"] if fault is None else ["error", "audio", "closed"]
+    expected = ["audio", "closed"] if fault is None else ["error", "closed"]
     assert await kinds(to.to_client) == expected
     for outbox in (to.to_vad, to.to_egress):
         (last,) = await drained(outbox)
@@ -297,11 +299,36 @@ async def test_a_client_that_reads_slowly_loses_old_audio() -> None:
     assert to.statistics()["client_audio_dropped"] == 50
     messages = await drained(to.to_client)
     assert messages[0].audio.position == 50 * 480
-    to = session(limits=Limits(max_ahead_ms=60_000))
-    for index in range(500):
-        to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
+    to = session()
+    for index in range(1000):
+        to.from_client(client.ConverseRequest(audio=frame(index * 160, counted(index * 160, 160))))
+    to.from_client(client.ConverseRequest(mute=client.Mute()))
+    assert len(to.to_vad) == 1001, "ten seconds that a client catches up with, 10 ms at a time, are no fault of vad's"
+
+
+def test_a_vad_that_does_not_read_ends_the_session() -> None:
+    """Before memory does: what a client may send in ten seconds is what may wait."""
+    to = session(limits=Limits(max_ahead_ms=60_000, max_messages_per_s=60))
+    for index in range(600):
+        to.from_vad(vad.ListenResponse())
+        to.to_vad.audio(vad.ListenRequest(audio=frame(index * 320, counted(0, 320))))
     with pytest.raises(LimitFault, match="does not read"):
-        to.from_client(client.ConverseRequest(audio=frame(500 * 320, counted(0, 320))))
+        to.to_vad.audio(vad.ListenRequest())
+
+
+def test_a_client_that_says_nothing_is_let_go() -> None:
+    """A heartbeat is enough to be kept; a long sleep of our own counts as half a second."""
+    to = session(limits=Limits(client_silent_s=2))
+    for _ in range(3):
+        to.tick(60_000)
+    for _ in range(15):
+        to.heard()
+        to.tick(1_000)
+    for _ in range(3):
+        to.tick(500)
+    with pytest.raises(LimitFault, match=r"nothing came for 2 s; send a heartbeat") as caught:
+        to.tick(500)
+    assert caught.value.limit == "client_silent"
 
 
 async def test_a_client_that_hangs_up_is_told_goodbye() -> None:
@@ -341,16 +368,21 @@ async def test_a_conversation_under_way_is_not_idle() -> None:
 
 
 async def test_a_flood_is_refused() -> None:
-    """Audio a hundred times too fast, and reports without end."""
+    """Audio a hundred times too fast, and reports or heartbeats without end."""
+    beating = session()
 
     def flood(opened: Session, request: Callable[[int], client.ConverseRequest]) -> None:
         for index in range(10_000):
+            opened.heard()
             opened.from_client(request(index))
 
     with pytest.raises(LimitFault, match="ahead of its time"):
         flood(session(), lambda index: client.ConverseRequest(audio=frame(index * 320, counted(0, 320))))
     with pytest.raises(LimitFault, match="messages a second"):
         flood(session(Limits(max_messages_per_s=60)), lambda index: client.ConverseRequest(playback=audio.Playback()))
+    with pytest.raises(LimitFault, match="messages a second"):
+        for _ in range(10_000):
+            beating.heard()
 
 
 async def test_a_stamp_is_turned_into_the_ring_s_positions() -> None:

@@ -22,6 +22,7 @@ from services.broker.session import Thinking
 from services.common.outbox import Outbox
 from services.egress.session import Speaking
 from services.ingress.session import Session as Ingress
+from services.vad.hearing import Hearing
 from services.vad.session import Listening
 from tests.unit.ring.hearing import Ear, FlushSeen, HeardLog
 from tests.unit.ring.scripted_model import Plan, ScriptedModel
@@ -30,6 +31,7 @@ from tests.unit.ring.wires import Copies, Delay, Stream, Timeline, Topic, steady
 
 if TYPE_CHECKING:
     from services.vad.judge import Judge
+    from services.vad.silero import SileroModel
     from services.vad.turn_taking import TurnTaking
 
 STREAMS: Final = (
@@ -103,7 +105,11 @@ class Simulation:
         self.model = ScriptedModel(self.timeline, plans)
         self.vad = ScriptedVad(script)
         self._listening = Listening(
-            cast("TurnTaking", self.vad), cast("Judge", None), self._publish, asyncio.TaskGroup()
+            cast("TurnTaking", self.vad),
+            Hearing(cast("SileroModel", None), lambda *_: None).join(),
+            cast("Judge", None),
+            self._publish,
+            asyncio.TaskGroup(),
         )
         self._topics = [
             Topic("topic→ingress", self.timeline, self.ingress.from_topic, self._copies("topic→ingress")),

@@ -86,6 +86,21 @@ async def test_a_cancelled_caller_withdraws_what_has_not_begun() -> None:
     judge.close()
 
 
+async def test_what_nobody_waits_for_any_more_is_not_judged() -> None:
+    """A pause that ended while its judgement waited costs nothing; its caller hears None."""
+    model = SlowModel()
+    judge = Judge(model)
+    wanted = True
+    running = asyncio.create_task(judge.judge(b"ab"))
+    waiting = asyncio.create_task(judge.judge(b"cdef", lambda: wanted))
+    await asyncio.to_thread(model.begun.wait, 30)
+    wanted = False
+    model.go.set()
+    assert (await running, await waiting) == (0.02, None)
+    assert (model.asked, judge.withdrawn) == ([b"ab"], 1)
+    judge.close()
+
+
 async def test_bad_audio_is_the_callers_error_and_the_judge_lives_on() -> None:
     """An exception of the model reaches the caller that caused it, and nobody else."""
     model = SlowModel()

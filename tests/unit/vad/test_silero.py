@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
 from services.vad.silero import Silero, SileroModel, feed_together
+from services.vad.silero_network import MAX_BATCH
 from services.vad.voice import VoiceWindow
-from services.vad.weights import WeightsError
+from services.vad.weights import WeightsError, weights
 from tests.unit.vad.signals import frames, hiss, hum, pcm, silence, vowel
 
 SYLLABLES = (vowel(0.18, 130), vowel(0.12, 150, (300, 2300)), vowel(0.2, 120, (500, 1000)))
@@ -73,6 +76,29 @@ def test_conversations_fed_together_hear_what_they_would_alone(model: SileroMode
     for single, batched in zip(alone, together, strict=True):
         assert [window.end_sample for window in batched] == [window.end_sample for window in single]
         assert probabilities(batched) == pytest.approx(probabilities(single), abs=1e-4)
+
+
+def test_the_network_is_the_published_one(model: SileroModel) -> None:
+    """Written out in numpy, it gives what onnxruntime gives of the published file, in batches of every kind."""
+    graph = onnxruntime.InferenceSession(str(weights("silero_vad_16k")), providers=["CPUExecutionProvider"])
+    sound = np.frombuffer(TALK, "<i2").astype(np.float32)
+    for batch in (1, 2, 7):
+        state = expected_state = np.zeros((2, batch, 128), dtype=np.float32)
+        for start in range(0, 12_000, 512):
+            windows = np.stack([sound[start + 700 * row :][:576] for row in range(batch)])
+            found, state = model.infer(windows, state)
+            feeds = {"input": windows / np.float32(32768), "state": expected_state, "sr": np.array(16_000)}
+            expected, expected_state = graph.run(None, feeds)
+            assert found == pytest.approx(expected[:, 0].tolist(), abs=1e-4)
+            np.testing.assert_allclose(state, expected_state, atol=1e-3)
+
+
+def test_more_conversations_than_a_batch_holds(model: SileroModel) -> None:
+    """Beyond the largest batch the rest is judged in another."""
+    conversations = [Silero(model) for _ in range(MAX_BATCH + 3)]
+    found = feed_together(model, [(silero, TALK[:2048]) for silero in conversations])
+    assert [len(windows) for windows in found] == [2] * (MAX_BATCH + 3)
+    assert len({round(windows[1].probability, 4) for windows in found}) == 1
 
 
 def test_half_a_sample_is_refused(model: SileroModel) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from services.vad.mel import log_mel, mel_bank, standardise
-from services.vad.smart_turn import WINDOW_SAMPLES, SmartTurn, features
+from services.vad.onnx_graph import GraphError
+from services.vad.smart_turn import LEVEL_SAMPLES, POSITIONS, SmartTurn, features, shorten
 from services.vad.voice import samples_of
-from services.vad.weights import WeightsError
+from services.vad.weights import WeightsError, read_graph
 from tests.unit.vad.signals import pcm, silence, time_axis, vowel
 
 SWEEP = pcm(0.4 * np.sin(2 * np.pi * (100 + 1200 * time_axis(3.0)) * time_axis(3.0)))
@@ -24,17 +25,20 @@ def model() -> SmartTurn:
 
 
 def test_features_agree_with_the_reference() -> None:
-    """A 3 s sweep gives the values that the WhisperFeatureExtractor recipe gives (frozen from a reference run)."""
+    """A 3 s sweep gives the values that the WhisperFeatureExtractor recipe gives (frozen from a reference run).
+
+    The reference has 800 frames, of which the last 512 are taken.
+    """
     found = features(samples_of(SWEEP))
     reference = {
         (0, 0): -0.07151951,
-        (5, 502): 1.4333402,
-        (10, 510): 1.4153292,
-        (20, 560): -0.22014233,
-        (30, 499): -0.092156716,
-        (79, 799): 0.7654442,
+        (5, 214): 1.4333402,
+        (10, 222): 1.4153292,
+        (20, 272): -0.22014233,
+        (30, 211): -0.092156716,
+        (79, 511): 0.7654442,
     }
-    assert found.shape == (80, 800)
+    assert found.shape == (80, 512)
     assert found.dtype == np.float32
     for place, value in reference.items():
         assert found[place] == pytest.approx(value, abs=2e-5), place
@@ -54,9 +58,9 @@ def test_loudness_does_not_matter() -> None:
 
 
 def test_only_the_last_eight_seconds_count() -> None:
-    """What was said before the window does not change the features."""
+    """What was said before does not change the features; 5 s are seen, 8 s set the level."""
     recent = samples_of(pcm(vowel(8.0)))
-    assert len(recent) == WINDOW_SAMPLES
+    assert len(recent) == LEVEL_SAMPLES
     earlier = np.concatenate([samples_of(SWEEP), recent])
     np.testing.assert_array_equal(features(earlier), features(recent))
 
@@ -65,7 +69,7 @@ def test_only_the_last_eight_seconds_count() -> None:
 def test_padding_is_computed_once_and_to_the_same_values(seconds: float) -> None:
     """Skipping the frames of the padding is a saving, not an approximation."""
     samples = samples_of(pcm(vowel(8.0)))[: round(seconds * 16_000)].astype(np.float32) / np.float32(32768)
-    missing = WINDOW_SAMPLES - len(samples)
+    missing = LEVEL_SAMPLES - len(samples)
     waveform = standardise(np.pad(samples, (missing, 0)))
     np.testing.assert_allclose(log_mel(waveform, missing), log_mel(waveform), atol=1e-4)
 
@@ -83,6 +87,20 @@ def test_mel_triangles_overlap_and_have_unit_area() -> None:
 def test_any_length_of_turn_gets_a_probability(model: SmartTurn, turn: bytes) -> None:
     """Nothing, silence, a short turn and one longer than the window are all judged."""
     assert 0.0 <= model.probability(turn) <= 1.0
+
+
+def test_the_network_is_cut_to_its_last_positions() -> None:
+    """What is left of the position embedding is its end, where the end of the turn lies; nothing else has 400 rows."""
+    whole, cut = read_graph("smart_turn_v3.2"), read_graph("smart_turn_v3.2")
+    shorten(cut)
+    name = "inner.encoder.embed_positions.weight"
+    np.testing.assert_array_equal(cut.floats(name), whole.floats(name)[-POSITIONS:])
+
+
+def test_another_network_is_not_cut() -> None:
+    """A file without the expected tensor is refused by name."""
+    with pytest.raises(GraphError, match="embed_positions"):
+        shorten(read_graph("silero_vad_16k"))
 
 
 def test_half_a_sample_is_refused(model: SmartTurn) -> None:

@@ -1,0 +1,90 @@
+"""The dialled end of trunks: serves a process's own services to streams that come by trunk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+
+from parley.v1 import trunk_service_pb2 as wire
+from parley.v1 import trunk_service_pb2_grpc as rpc
+from services.common.boundary import contained_work
+from services.common.trunk import Strand, StrandBroken, Trunk
+
+log = logging.getLogger("parley.trunk")
+
+Context: TypeAlias = "grpc.aio.ServicerContext[wire.CarryRequest, wire.CarryResponse]"
+
+
+class Handler(Protocol):
+    """A method as generated code registers it."""
+
+    stream_stream: Callable[[AsyncIterator[Any], Any], Awaitable[None]]
+    request_deserializer: Callable[[bytes], Any]
+    response_serializer: Callable[[Any], bytes]
+
+
+class StrandContext:
+    """What a servicer's method may do with a call that came by trunk."""
+
+    def __init__(self, strand: Strand, serialise: Callable[[Any], bytes]) -> None:
+        self._strand = strand
+        self._serialise = serialise
+
+    async def write(self, message: Any) -> None:
+        """Send a message. Raises InvalidStateError, as a gRPC call does, when it takes no more."""
+        try:
+            await self._strand.write(self._serialise(message))
+        except StrandBroken as error:
+            raise asyncio.InvalidStateError(str(error)) from error
+
+
+class TrunkServer(rpc.TrunkServiceServicer):
+    """Stands where generated code expects a server: `add_VadServiceServicer_to_server(servicer, trunk_server)`."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, Handler] = {}
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        """Ignore them: generated code registers every method by its name, too."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Handler]) -> None:
+        """Serve a service whose every method streams both ways."""
+        self._methods |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
+
+    async def Carry(  # type: ignore[override]  # noqa: N802 - gRPC's name
+        self, requests: AsyncIterator[wire.CarryRequest], context: Context
+    ) -> None:
+        """Carry streams until the dialling side goes; each then ends as if its own connection had broken."""
+        async with asyncio.TaskGroup() as group:
+            trunk = Trunk(lambda strand, method: self._begin(group, strand, method))
+            sending = group.create_task(trunk.send(lambda load: context.write(wire.CarryResponse(parcels=load))))
+            sending.add_done_callback(lambda _: trunk.break_off("the connection broke"))
+            try:
+                async for request in requests:
+                    trunk.feed(request.parcels)
+            finally:
+                trunk.break_off("the connection broke")
+                sending.cancel()
+
+    def _begin(self, group: asyncio.TaskGroup, strand: Strand, method: str) -> None:
+        handler = self._methods.get(method)
+        if handler is None:
+            strand.abandon(f"{method} is not served here")
+        else:
+            group.create_task(contained_work(log, method, _serve(handler, strand)))
+
+
+async def _serve(handler: Handler, strand: Strand) -> None:
+    try:
+        await handler.stream_stream(_messages(strand, handler), StrandContext(strand, handler.response_serializer))
+    finally:
+        strand.finish()
+
+
+async def _messages(strand: Strand, handler: Handler) -> AsyncIterator[Any]:
+    async for message in strand:
+        yield handler.request_deserializer(message)
