@@ -28,7 +28,7 @@ async def main(stopping: asyncio.Event) -> None:
     judge = Judge(SmartTurn())
     channels = Channels()
     grpc_server = server()
-    hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_later)
+    hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_soon)
     serve(grpc_server, rpc.add_VadServiceServicer_to_server, VadServer(hearing, judge, topic, channels))
     address = bind(grpc_server, settings.listen)
     async with asyncio.TaskGroup() as group:

@@ -1,9 +1,10 @@
 """Hearing: the windows of many sessions are judged together.
 
 A window judged alone costs two to three times its share of a batch of eight. So a frame that completes a window waits
-for the windows of other sessions, a few milliseconds at most; one that completes none goes on at once. Within a session
-the order is kept: whatever comes after a waiting frame waits behind it, or asks for it first (`Ear.flush`). The batch
-grows with the load by itself; when nearly alone, nobody waits longer than the event loop's present turn.
+for those that came in the same turn of the event loop: a trunk brings the frames of several sessions in one load, and
+under load more come at once, so the batch grows by itself and nobody waits for company. A frame that completes no
+window goes on at once. Within a session the order is kept: whatever comes after a waiting frame waits behind it, or
+asks for it first (`Ear.flush`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from parley.v1 import audio_pb2 as audio
 from services.common.audio import pcm_samples
@@ -22,41 +23,28 @@ from services.vad.voice import BYTES_PER_SAMPLE, VoiceWindow
 
 log = logging.getLogger("parley.vad")
 
-FEW_SESSIONS: Final = 2
-"""Up to so many sessions nobody waits: the second would seldom come in time."""
-MAX_WAIT_S: Final = 0.008
-"""A window waits no longer than this for company: little against the 32 ms that it lasts."""
-
-Later: TypeAlias = Callable[[float, Callable[[], None]], Any]
-"""Calls a function after some seconds; an event loop's `call_later`."""
+Soon: TypeAlias = Callable[[Callable[[], None]], Any]
+"""Calls a function in the next turn; an event loop's `call_soon`."""
 
 
 class Hearing:
     """Collects what waits to be judged. One per process; all calls from one event loop."""
 
-    def __init__(self, model: SileroModel, later: Later) -> None:
+    def __init__(self, model: SileroModel, soon: Soon) -> None:
         self._model = model
-        self._later = later
+        self._soon = soon
         self._is_due = False
         self._waiting: dict[Ear, None] = {}
-        self._sessions = 0
         self.batches = 0
         self.windows = 0
         """How many windows were judged in how many batches."""
 
-    @property
-    def wait_s(self) -> float:
-        """How long a window may wait: a millisecond for every session that may join it."""
-        return 0.0 if self._sessions <= FEW_SESSIONS else min(self._sessions / 1000, MAX_WAIT_S)
-
     def join(self) -> Ear:
         """Return the ear of one more session; close it at the end."""
-        self._sessions += 1
         return Ear(self, Silero(self._model))
 
     def leave(self, ear: Ear) -> None:
         """An ear hears no more."""
-        self._sessions -= 1
         self._waiting.pop(ear, None)
 
     def wait(self, ear: Ear) -> None:
@@ -64,7 +52,7 @@ class Hearing:
         self._waiting[ear] = None
         if not self._is_due:
             self._is_due = True
-            self._later(self.wait_s, self._run)
+            self._soon(self._run)
 
     def judge(self, ears: list[Ear]) -> None:
         """Judge all that waits at these ears, in one batch. Their frames can be given on then."""
