@@ -177,9 +177,12 @@ class Answering:
             self._actions.model("response.cancel", response_id=response_id)
         if response_id:
             reply = self._voice.unbind(response_id)
-        self._lost += reply is not None and not reply.received
+        # Also a response in the way that is not ours and never ends: but not one that we have cut off ourselves.
+        self._lost += slot is not Slot.CANCELLED and not (reply is not None and reply.received)
         if self._lost >= MAX_LOST:
-            raise ModelFault(f"the model has left {MAX_LOST} requests in a row without an answer. Try again in a moment.")
+            raise ModelFault(
+                f"the model has left {MAX_LOST} requests in a row without an answer. Try again in a moment."
+            )
         if reply is not None and not reply.is_dead:
             if not reply.received:
                 self._apologise(reply, {"message": "the model did not answer"})

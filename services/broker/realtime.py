@@ -123,8 +123,8 @@ async def _dial(settings: ModelSettings) -> ClientConnection:
         raise refusal(settings.place, error.response.status_code) from error
     except (OSError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy without python-socks
         raise ModelFault(
-            f"the model at {settings.place} can't be reached ({_why(error, settings.connect_s)}). Start it, or set PARLEY_MODEL_URL "
-            "(or OPENAI_API_KEY for OpenAI)."
+            f"the model at {settings.place} can't be reached ({_why(error, settings.connect_s)}). Start it, or set "
+            "PARLEY_MODEL_URL (or OPENAI_API_KEY for OpenAI)."
         ) from error
 
 

@@ -120,7 +120,7 @@ class Link(Generic[In, Out]):
             raise PeerLost(self.stage, explain(error)) from error
         except StrandBroken as error:
             raise PeerLost(self.stage, str(error)) from error
-        except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+        except (asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError) as error:
             raise PeerLost(self.stage, "it takes no more messages") from error
 
     async def _pulse(self) -> None:
@@ -161,7 +161,7 @@ async def tell(write: Callable[[Out], Awaitable[None]], message: Out) -> None:
     """Send a last word to a peer that may have gone already."""
     try:
         await write(message)
-    except (PeerLost, grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+    except (PeerLost, grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError):
         return
 
 

@@ -32,9 +32,7 @@ async def main(stopping: asyncio.Event) -> None:
     address = bind(grpc_server, settings.common.listen)
     calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address)
     ConversationServer(calls).add_to(grpc_server)
-    rpc.add_OperatorServiceServicer_to_server(
-        OperatorServer(calls, store, channels, operators.token), grpc_server
-    )
+    rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
     websocket_door = WebSocketDoor(calls, settings.origins)
     async with asyncio.TaskGroup() as group:
         background = [group.create_task(topic.run()), group.create_task(calls.run())]

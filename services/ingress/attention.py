@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.common.errors import LimitFault
 from services.common.outbox import OutboxStatistics
 from services.ingress.limits import Limits
+
+_LATE_TICK_MS: Final = 500
+"""More than this at once is our own sleep: the client must not be blamed for it."""
 
 
 class Attention:
@@ -25,7 +30,7 @@ class Attention:
 
     def hear_nothing(self, ms: int) -> None:
         """Note that `ms` have passed. Raises LimitFault when the client has sent nothing for too long."""
-        self._silent_ms += ms
+        self._silent_ms += min(ms, _LATE_TICK_MS)
         if self._silent_ms > self._limits.client_silent_s * 1000:
             raise LimitFault(
                 f"nothing came for {self._limits.client_silent_s:g} s; send a heartbeat each second while you send "

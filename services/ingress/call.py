@@ -7,8 +7,8 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from parley.v1 import conversation_service_pb2 as client
@@ -20,12 +20,9 @@ from parley.v1 import vad_service_pb2_grpc as vad_rpc
 from services.common.bundle import run_together
 from services.common.channels import Channels
 from services.common.errors import (
-    FullFault,
     LimitFault,
     ParleyError,
     PeerLost,
-    ProtocolFault,
-    ResumeFault,
     StoreLost,
 )
 from services.common.lead import agreed_lead_ms
@@ -33,6 +30,8 @@ from services.common.link import dialled
 from services.common.ownership import PROTOCOL
 from services.common.store import Store
 from services.common.topic import Subscriber
+from services.ingress.admission import Admission
+from services.ingress.formats import input_format, output_format
 from services.ingress.leases import Leases
 from services.ingress.limits import Limits
 from services.ingress.route import Routes
@@ -73,7 +72,8 @@ class Calls:
         self._owner = uuid.uuid4().hex
         self._leases = Leases(store, self._owner)
         self._running: dict[str, Session] = {}
-        self._admissions = 0
+        self._admission = Admission(self.limits)
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -97,38 +97,13 @@ class Calls:
             ProtocolFault, VersionFault, FormatFault, ResumeFault, LimitFault, FullFault, StoreLost: no session began.
         """
         try:
-            opened = checked_open(await self._first(requests))
-            with self._admitted():
+            opened = await self._admission.open(requests)
+            with self._admission.room():
                 await self._run(opened, client_link)
         except ParleyError as fault:
-            self._count(fault)
+            if not isinstance(fault, PeerLost):  # who goes before Open is a port scanner, a health check, or nobody
+                self._count(fault)
             raise
-
-    async def _first(self, requests: AsyncIterator[client.ConverseRequest]) -> client.Open:
-        try:
-            async with asyncio.timeout(self.limits.handshake_s):
-                first = await anext(requests, client.ConverseRequest())
-        except TimeoutError:
-            raise LimitFault(
-                f"no open came within {self.limits.handshake_s:g} s of the connection; send it first.",
-                limit="handshake",
-            ) from None
-        kind = first.WhichOneof("message")
-        if kind != "open":
-            raise ProtocolFault(f"the first message of a conversation must be open, not {kind or 'empty'}.")
-        return first.open
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._admissions >= self.limits.max_sessions:
-            raise FullFault(
-                f"this server holds its {self.limits.max_sessions} sessions; try again in a moment, or another server."
-            )
-        self._admissions += 1
-        try:
-            yield
-        finally:
-            self._admissions -= 1
 
     def _count(self, fault: ParleyError) -> None:
         self.counters[f"fault_{stream_pb2.Error.Code.Name(fault.to_wire().code).removeprefix('CODE_').lower()}"] += 1
@@ -143,6 +118,8 @@ class Calls:
             self.counters["sessions"] += 1
             self._running[name] = session
             fault = await self._talk(session, open_, opened, client_link)
+            if fault is not None:
+                self._count(fault)
         except asyncio.CancelledError:  # gRPC's way of saying that the client's connection broke
             fault = PeerLost("client", "its connection broke")
             self._count(fault)
@@ -151,14 +128,25 @@ class Calls:
         finally:
             self._running.pop(name, None)
             self.counters += session.statistics()
-            await self._forget(name)
-        if fault is not None:
-            self._count(fault)
+            # Whole, even if the client goes meanwhile and its call with it.
+            forgetting = asyncio.create_task(self._forget(name))
+            self._forgetting.add(forgetting)
+            forgetting.add_done_callback(self._forgetting.discard)
+            await asyncio.shield(forgetting)
         statistics = ", ".join(f"{key} {value}" for key, value in sorted(session.statistics().items()))
         log.info("session %s ended: %s; %s", name, fault.message if fault else "well", statistics or "nothing lost")
 
     async def _begin(self, name: str, session: Session, opened: client.Open) -> stream_pb2.StreamOpen:
         """Take the lease and write the record. Raises StoreLost."""
+        try:
+            return await self._write_down(name, session, opened)
+        except StoreLost as error:
+            log.warning(
+                "no session can begin: %s", error.message
+            )  # where Redis stands is none of the client's business
+            raise StoreLost("no session can begin: Redis can't be reached. Try again in a moment.") from error
+
+    async def _write_down(self, name: str, session: Session, opened: client.Open) -> stream_pb2.StreamOpen:
         session.lease = await self._store.take_lease(name, self._owner)
         open_ = stream_pb2.StreamOpen(
             protocol=PROTOCOL,
@@ -224,6 +212,8 @@ class Calls:
             limits=self.limits.to_wire(),
             lead_ms=agreed_lead_ms(opened.client_buffer_ms),
             protocol=common_version(opened),
+            input=input_format(opened.input).to_wire(),
+            output=output_format(opened.output).to_wire(),
         )
         session.to_client.control(client.ConverseResponse(opened=answer))
         await asyncio.Event().wait()
@@ -233,16 +223,6 @@ class Calls:
             await self._store.forget(name, keep_history=True)
         except StoreLost as error:
             log.warning("session %s: its lease stays behind until it expires: %s", name, error.message)
-
-
-def checked_open(opened: client.Open) -> client.Open:
-    """Return the client's Open after checking it. Raises VersionFault, ResumeFault or LimitFault."""
-    common_version(opened)
-    if opened.resume:
-        raise ResumeFault("that session can't be resumed here; open a new one without `resume`.")
-    if len(opened.agent) > 64:
-        raise LimitFault("the agent's name is longer than 64 characters.", limit="agent_name")
-    return opened
 
 
 async def _tick(session: Session) -> None:

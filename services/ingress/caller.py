@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from parley.v1 import conversation_service_pb2 as wire
@@ -13,6 +14,7 @@ from services.common.boundary import session_boundary
 from services.common.errors import ParleyError, PeerLost
 from services.common.link import Link, tell
 from services.ingress.call import Calls
+from services.ingress.inbox import Inbox
 from services.ingress.session import Session
 
 log = logging.getLogger("parley.ingress")
@@ -32,6 +34,8 @@ class Caller:
     def __init__(self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write) -> None:
         self.told: stream_pb2.Error | None = None
         """The Error that the client was told."""
+        self.untold: stream_pb2.Error | None = None
+        """The Error that it did not take: it does not read."""
         self._calls = calls
         self._requests = requests
         self._door_write = write
@@ -64,6 +68,8 @@ class Caller:
 
     async def _messages(self, session: Session) -> AsyncIterator[wire.ConverseRequest]:
         try:
+            if isinstance(self._requests, Inbox):
+                self._requests.hand_on(partial(self._hear, session))
             async for request in self._requests:
                 session.heard()
                 yield request
@@ -72,6 +78,14 @@ class Caller:
         except ParleyError as fault:  # found by the door itself: what came is no message at all
             self._end(session, fault)
             await asyncio.Event().wait()  # while the link's writer says the last words
+
+    def _hear(self, session: Session, request: wire.ConverseRequest) -> bool:
+        """Take a message where it arrives, without a task between. The last is left to the link, which waits for it."""
+        if request.HasField("end"):
+            return False
+        session.heard()
+        session.from_client(request)
+        return True
 
     def _take(self, session: Session, request: wire.ConverseRequest) -> None:
         if self._fault is None:
@@ -102,10 +116,14 @@ class Caller:
             async with asyncio.timeout(LAST_WORDS_S):
                 for message in messages:
                     if self._writing:
-                        return  # the client has not taken what was sent before, and there is one write at a time
+                        break  # the client has not taken what was sent before, and there is one write at a time
                     await tell(self._write, message)
+                else:
+                    return
         except TimeoutError:
-            log.info("a client took no last words")
+            pass
+        log.info("a client took no last words")
+        self.untold = next((message.error for message in messages if message.HasField("error")), None)
 
 
 def _beat(number: int) -> wire.ConverseResponse:

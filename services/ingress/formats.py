@@ -30,6 +30,10 @@ class Format:
     encoding: audio.AudioFormat.Encoding.ValueType
     rate_hz: int
 
+    def to_wire(self) -> audio.AudioFormat:
+        """Return it as a client is told."""
+        return audio.AudioFormat(encoding=self.encoding, rate_hz=self.rate_hz)
+
 
 MIC_FORMAT: Final = Format(PCM16, MIC_HZ)
 """The ring's own on the way in: taken as it is."""

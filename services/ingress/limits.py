@@ -37,6 +37,11 @@ class Limits:
     max_session_s: float = 0.0
     """The longest session."""
 
+    @property
+    def max_at_once(self) -> int:
+        """How many messages may come in no time; so many may wait for a stage, or it would be taken for asleep."""
+        return self.max_messages_per_s * BURST_S
+
     @classmethod
     def read(cls, env: Environment) -> Limits:
         """Read PARLEY_MAX_SESSIONS and its like. Raises SettingsFault for what is no number, or out of bounds."""

@@ -21,7 +21,7 @@ class Pace:
 
     def message(self, now_s: float) -> None:
         """Count a message of any kind. Raises LimitFault when they come too fast."""
-        if self._messages.pour(1, now_s) > self._limits.max_messages_per_s * BURST_S:
+        if self._messages.pour(1, now_s) > self._limits.max_at_once:
             raise LimitFault(
                 f"more than {self._limits.max_messages_per_s} messages a second came over {BURST_S} s; "
                 "send 20 ms of audio in each, and a playback report every 200 ms.",

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from parley.v1 import conversation_service_pb2 as wire
+from parley.v1 import stream_pb2
 from services.common.errors import LimitFault, ProtocolFault
 from services.ingress.call import Calls
 from services.ingress.caller import Caller
@@ -42,10 +43,14 @@ class ConversationServer:
         """Hold one conversation."""
         caller = Caller(self._calls, requests, context.write)
         await caller.converse()
-        if caller.told is not None:
+        if caller.told is not None and caller.untold is None:
             # A client that is sending when the stream closes may lose what it has not read: its own library's INTERNAL
             # takes the place of our words. One that has read them goes, and this ends.
             await asyncio.sleep(LINGER_S)
+        if caller.untold is not None:  # the status at least overtakes what it has not read
+            limit = caller.untold.code == stream_pb2.Error.CODE_LIMIT
+            context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED if limit else grpc.StatusCode.UNAVAILABLE)
+            context.set_details(caller.untold.message)
 
     def _decode(self, message: bytes) -> wire.ConverseRequest:
         """Return a request. Raises LimitFault or ProtocolFault, where the request was to be read."""

@@ -19,7 +19,7 @@ from services.common.gate import Gate
 from services.common.outbox import Outbox
 from services.ingress.attention import Attention
 from services.ingress.formats import input_format, output_format
-from services.ingress.limits import BURST_S, Limits
+from services.ingress.limits import Limits
 from services.ingress.microphone import Microphone
 from services.ingress.pace import Pace
 from services.ingress.plausible import plausible_samples, plausible_words
@@ -30,8 +30,6 @@ DUCK_DB: Final = -20.0
 WIRE_SILENCE_MS: Final = 400
 """A microphone that sends nothing for this long is taken for silent."""
 
-_LATE_TICK_MS: Final = 500
-"""More of one tick is our own sleep: the client must not be blamed for it."""
 _TO_CLIENT: Final = 200
 
 
@@ -47,9 +45,8 @@ class Session:
     ) -> None:
         self.to_client: Outbox[client.ConverseResponse] = Outbox(_TO_CLIENT, drop_oldest=True)
         limits = limits or Limits()
-        at_once = limits.max_messages_per_s * BURST_S  # a client that catches up must not look like a vad that sleeps
-        self.to_vad: Outbox[vad.ListenRequest] = Outbox(at_once, max_control=at_once)
-        self.to_egress: Outbox[egress.AttachRequest] = Outbox(at_once, max_control=at_once)
+        self.to_vad: Outbox[vad.ListenRequest] = Outbox(limits.max_at_once, max_control=limits.max_at_once)
+        self.to_egress: Outbox[egress.AttachRequest] = Outbox(limits.max_at_once, max_control=limits.max_at_once)
         self.microphone = Microphone(input_format(opened.input), limits.max_frame_ms)
         self.speaker = Speaker(output_format(opened.output))
         self.retention = Retention()
@@ -118,7 +115,7 @@ class Session:
 
         Raises LimitFault when the client neither sends nor reads, when nobody has spoken for too long, or time is up.
         """
-        self._attention.hear_nothing(min(ms, _LATE_TICK_MS))
+        self._attention.hear_nothing(ms)
         if self._someone_speaks:
             self._attention.active(self._clock())
         self._attention.check(len(self.to_client), self.to_client.statistics, self._clock())

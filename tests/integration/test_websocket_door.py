@@ -91,6 +91,8 @@ async def test_a_conversation_by_hand(scene: Scene) -> None:
     async with scene.script.opening, hand(scene, OPEN) as client:
         opened = await client.until("opened")
         assert (opened["protocol"], opened["limits"]["maxMessageBytes"]) == (1, 65536)
+        formats = [{"encoding": "ENCODING_PCM16", "rateHz": rate_hz} for rate_hz in (16_000, 24_000)]
+        assert [opened["input"], opened["output"]] == formats
         await client.send(struct.pack("<BBHIQQ", 1, 0, 0, 0, 0, 0) + bytes(640), '{"say":{"text":"hello"}}')
         ended = await client.until("replyEnded")
         await client.send('{"end":{"reason":"enough"}}')

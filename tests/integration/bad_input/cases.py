@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
-from tests.integration.bad_input.raw_caller import DOORS, RawCaller
+from tests.integration.bad_input.acts import (
+    Act,
+    Format,
+    at_once,
+    beat_without_end,
+    first,
+    hangs_up_on_nobody,
+    in_mid_reply,
+    microphone,
+    never_reads,
+    nothing,
+    opening,
+    silent_sound,
+    sized,
+    then,
+    too_fast,
+    vanishes_at_once,
+)
+from tests.integration.bad_input.raw_caller import DOORS
 
-Act = Callable[[RawCaller], Awaitable[object]]
 Code = stream_pb2.Error
-Format = audio.AudioFormat
 
-FRAME = bytes(640)
 LIMITS = {
     "PARLEY_HANDSHAKE_S": "2",
-    "PARLEY_CLIENT_SILENT_S": "2",
+    "PARLEY_CLIENT_SILENT_S": "3",
     "PARLEY_SLOW_READER_S": "2",
     "PARLEY_MAX_IDLE_S": "4",
     "PARLEY_MAX_AHEAD_MS": "3000",
@@ -35,7 +49,7 @@ class Case:
     code: Code.Code.ValueType
     """What it is told; CODE_UNSPECIFIED: it can't be told anything."""
     words: str = ""
-    """Part of the error's message: what to do."""
+    """Part of the error's message: what to do. "a|b": either."""
     limit: str = ""
     """The limit that is passed, as counted."""
     ending: Mapping[str, str] = field(default_factory=dict)
@@ -57,115 +71,16 @@ class Case:
         return (fault, f"limit_{self.limit}") if self.limit else (fault,)
 
 
-def microphone(mic_offset: int = 0, pcm: bytes = FRAME) -> wire.ConverseRequest:
-    """Return a frame of the microphone."""
-    return wire.ConverseRequest(audio=audio.AudioFrame(mic_offset=mic_offset, pcm=pcm))
-
-
-def opening(**fields: object) -> Act:
-    """Open with these fields."""
-
-    async def act(caller: RawCaller) -> None:
-        await caller.send(wire.ConverseRequest(open=wire.Open(**fields)))  # type: ignore[arg-type]
-
-    return act
-
-
-def first(request: wire.ConverseRequest) -> Act:
-    """Send this before anything else."""
-    return lambda caller: caller.send(request)
-
-
-def then(*requests: wire.ConverseRequest) -> Act:
-    """Open, and then send these."""
-
-    async def act(caller: RawCaller) -> None:
-        await caller.opens()
-        for request in requests:
-            await caller.send(request)
-
-    return act
-
-
-def in_mid_reply(grpc: bytes, websocket: bytes | str) -> Act:
-    """Send this, as it is, while a reply is being heard."""
-
-    async def act(caller: RawCaller) -> None:
-        await caller.opens()
-        await caller.send(wire.ConverseRequest(say=wire.Say(text="tell me something")))
-        await caller.until("audio")
-        await caller.send_raw(grpc if caller.door == "grpc" else websocket)
-
-    return act
-
-
-def at_once(grpc: bytes, websocket: bytes | str) -> Act:
-    """Send this, as it is, before anything else."""
-    return lambda caller: caller.send_raw(grpc if caller.door == "grpc" else websocket)
-
-
-async def too_fast(caller: RawCaller) -> None:
-    """Send ten seconds of sound at once."""
-    await caller.opens()
-    for index in range(500):
-        await caller.send(microphone(index * 320))
-
-
-async def beat_without_end(caller: RawCaller) -> None:
-    """Send heartbeats as fast as they go."""
-    await caller.opens()
-    for _ in range(2_200):
-        await caller.send(wire.ConverseRequest(heartbeat=stream_pb2.Heartbeat()))
-
-
-async def nothing(caller: RawCaller) -> None:
-    """Connect; that is all."""
-
-
-async def silent_sound(caller: RawCaller) -> None:
-    """Send silence, in time and for ever."""
-    await caller.opens()
-    offset = 0
-    while not caller.ending:
-        await caller.send(microphone(offset, bytes(6400)))
-        offset += 3200
-        await asyncio.sleep(0.2)
-
-
-async def hangs_up_on_nobody(caller: RawCaller) -> None:
-    """Break the connection in the middle of a reply."""
-    await in_mid_reply(b"\x52\x00", '{"heartbeat":{}}')(caller)
-    await caller.vanish()
-
-
-async def vanishes_at_once(caller: RawCaller) -> None:
-    """Break the connection before open."""
-    await caller.vanish()
-
-
-async def never_reads(caller: RawCaller) -> None:
-    """Have a long reply sent at the highest rate, and go on beating, but read nothing."""
-    await caller.opens(output=Format(rate_hz=48_000))
-    caller.stop_reading()
-    await caller.send(wire.ConverseRequest(say=wire.Say(text="tell me something")))
-    for _ in range(28):
-        await caller.send(wire.ConverseRequest(heartbeat=stream_pb2.Heartbeat()))
-        await asyncio.sleep(0.25)
-
-
-def _sized(samples: float) -> wire.ConverseRequest:
-    return microphone(pcm=bytes(int(samples * 2)))
-
-
 GONE = Code.CODE_UNSPECIFIED
 _UNKNOWN = b"\xa2\x06\x00"
 """Field 100, empty."""
 _BIG = bytes(10 << 20)
+_SEE = "see protos/|docs/protocol.md lists the messages"
 _TOO_BIG = {"websocket": "1009"}
 
 CASES = [
-    Case("unknown message", in_mid_reply(_UNKNOWN, '{"opne":{}}'), Code.CODE_PROTOCOL, "message"),
-    Case("unknown message first", at_once(_UNKNOWN, '{"opne":{}}'), Code.CODE_PROTOCOL, "message"),
+    Case("unknown message", in_mid_reply(_UNKNOWN, '{"opne":{}}'), Code.CODE_PROTOCOL, _SEE),
+    Case("unknown message first", at_once(_UNKNOWN, '{"opne":{}}'), Code.CODE_PROTOCOL, "must be open|" + _SEE),
     Case("empty message", in_mid_reply(b"", "{}"), Code.CODE_PROTOCOL, "see protos/"),
     Case("wrong version", opening(protocol=99, oldest_protocol=98), Code.CODE_VERSION, "update the server"),
     Case("no version", opening(), Code.CODE_VERSION, "this server speaks version 1"),
@@ -177,9 +92,9 @@ CASES = [
         Code.CODE_FORMAT,
         "use one of 8000",
     ),
-    Case("frame too long", then(_sized(3_520)), Code.CODE_FORMAT, "send up to 200 ms at a time"),
-    Case("frame of half a sample", then(_sized(320.5)), Code.CODE_FORMAT, "whole 16-bit samples"),
-    Case("empty frame", then(_sized(0)), Code.CODE_FORMAT, "16-bit samples"),
+    Case("frame too long", then(sized(3_520)), Code.CODE_FORMAT, "send up to 200 ms at a time"),
+    Case("frame of half a sample", then(sized(320.5)), Code.CODE_FORMAT, "whole 16-bit samples"),
+    Case("empty frame", then(sized(0)), Code.CODE_FORMAT, "16-bit samples"),
     Case("100x too fast", too_fast, Code.CODE_LIMIT, "20 ms every 20 ms", "audio_rate"),
     Case("heartbeats without end", beat_without_end, Code.CODE_LIMIT, "send 20 ms of audio in each", "message_rate"),
     Case(
@@ -196,9 +111,14 @@ CASES = [
         "text where binary should be",
         in_mid_reply(b"hello there", '{"audio":{"pcm":"AAAA"}}'),
         Code.CODE_PROTOCOL,
-        "ro",
+        "is no ConverseRequest in protobuf; see|send it as a binary frame",
     ),
-    Case("bytes where text should be", at_once(b"\xff" * 40, b"\xff" * 40), Code.CODE_PROTOCOL, "a"),
+    Case(
+        "bytes where text should be",
+        at_once(b"\xff" * 40, b"\xff" * 40),
+        Code.CODE_PROTOCOL,
+        "in protobuf; see|sends kind 1 only",
+    ),
     Case(
         "message of 70 kB",
         in_mid_reply(bytes(70_000), bytes(70_000)),
@@ -253,7 +173,7 @@ CASES = [
         "never reads",
         never_reads,
         GONE,
-        ending={"grpc": "OK", "websocket": "1006"},
+        ending={"grpc": "RESOURCE_EXHAUSTED", "websocket": "1006"},
         counters=("fault_limit", "limit_slow_reader"),
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from clients.desktop import websocket_frames
 from local.ring import Ring
 from parley.v1 import conversation_service_pb2 as wire
 
+Such = Callable[[wire.ConverseResponse], bool]
 DOORS = ("grpc", "websocket")
 CONVERSE = "/parley.v1.ConversationService/Converse"
 _READS_BYTES = 4_096
@@ -54,11 +55,11 @@ class RawCaller(ABC):
     async def _read(self) -> wire.ConverseResponse | None:
         """Return the next response; None at the end, with `ending` set."""
 
-    async def until(self, kind: str) -> None:
-        """Read until a response of this kind has come; AssertionError when the end comes first."""
+    async def until(self, kind: str, such: Such = lambda response: True) -> None:
+        """Read until such a response has come; AssertionError when the end comes first."""
         async with self._news:
-            await self._news.wait_for(lambda: self.ending or self.has_heard(kind))
-        assert self.has_heard(kind), f"no {kind}, but the end ({self.ending}) after {self.kinds()[-5:]}"
+            await self._news.wait_for(lambda: self.ending or self.has_heard(kind, such))
+        assert self.has_heard(kind, such), f"no {kind}, but the end ({self.ending}) after {self.kinds()[-5:]}"
 
     async def hear(self) -> None:
         """Read to the end."""
@@ -79,9 +80,9 @@ class RawCaller(ABC):
         """The session's name; empty if none began."""
         return next((r.opened.session for r in self.responses if r.HasField("opened")), "")
 
-    def has_heard(self, kind: str) -> bool:
-        """Say whether a response of this kind has come."""
-        return any(response.WhichOneof("message") == kind for response in self.responses)
+    def has_heard(self, kind: str, such: Such = lambda response: True) -> bool:
+        """Say whether such a response has come."""
+        return any(response.WhichOneof("message") == kind and such(response) for response in self.responses)
 
     def kinds(self) -> list[str | None]:
         """Return what kinds of responses came, but for sound and signs of life."""
@@ -214,7 +215,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def raw_caller(door: str, ring: Ring) -> AsyncIterator[RawCaller]:
     """Connect at a door ("grpc" or "websocket") of the ring's (first) ingress."""
     if door == "grpc":
-        options = [("grpc.max_send_message_length", -1)]
+        # Small windows: what a caller does not read shows soon, instead of filling its library's buffers.
+        windows = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", _READS_BYTES)]
+        options = [("grpc.max_send_message_length", -1), *windows]
         async with Relay(ring.ingress) as relay, grpc.aio.insecure_channel(relay.address, options=options) as channel:
             yield GrpcCaller(channel, relay)
         return

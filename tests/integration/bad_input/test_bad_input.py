@@ -1,4 +1,4 @@
-"""Bad input at both doors, side by side, while two people listen: each is told one clear error, and nobody else notices."""
+"""Bad input at both doors, side by side, while two people listen: one clear error for each, and nobody else notices."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from parley.v1 import stream_pb2
 from tests.integration.bad_input.cases import CASES, Case
 from tests.integration.bad_input.raw_caller import RawCaller
-from tests.integration.bad_input.stage import Stage, Standing
+from tests.integration.bad_input.stage import Stage, Standing, assert_told
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
 
@@ -62,15 +61,6 @@ async def test_bad_input_is_told_and_ended(outcomes: Outcomes, case: Case, door:
     await outcomes.stage.assert_forgotten(caller)
 
 
-def assert_told(caller: RawCaller, code: stream_pb2.Error.Code.ValueType, words: str) -> None:
-    """It heard exactly one Error, and then Closed; or nothing, where nothing can be told."""
-    errors = [response.error for response in caller.responses if response.HasField("error")]
-    assert [error.code for error in errors] == [code] * bool(code), errors
-    if code:
-        assert words in errors[0].message
-        assert caller.kinds()[-2:] == ["error", "closed"]
-
-
 async def test_everything_is_counted_once(outcomes: Outcomes) -> None:
     """Each fault and each limit, by its name."""
     callers = await outcomes.all()
@@ -86,13 +76,13 @@ async def test_everything_is_counted_once(outcomes: Outcomes) -> None:
     assert await outcomes.stage.settles(are_counted), f"counted but not meant {raised - wanted}, not {wanted - raised}"
 
 
-async def test_nobody_else_noticed(outcomes: Outcomes) -> None:
-    """Who listens beside them hears every sample once, in order, and of no fault."""
-    await outcomes.all()
-    outcomes.stage.assert_nobody_noticed()
-
-
 async def test_nothing_is_left(outcomes: Outcomes) -> None:
     """No session, no lease, no connection to the model, no socket; and no service met anything it had no word for."""
     await outcomes.all()
     await outcomes.stage.assert_nothing_is_left()
+
+
+async def test_nobody_else_noticed(outcomes: Outcomes) -> None:
+    """Who listens beside them hears every sample once, in order, and of no fault."""
+    await outcomes.all()
+    await outcomes.stage.assert_nobody_noticed()

@@ -26,9 +26,7 @@ Cause = session.Interrupt
 class Scene:
     """Speak to the core by these methods, then look at the lists of what it wanted done."""
 
-    def __init__(
-        self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S
-    ) -> None:
+    def __init__(self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S) -> None:
         self.core = Conversation(aligned=aligned, answer_s=answer_s)
         self.now_s = 100.0
         self.sent: list[dict[str, Any]] = []

@@ -114,12 +114,14 @@ async def test_who_is_refused_is_told() -> None:
 
 
 async def test_who_takes_no_last_words_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for ever for somebody who doesn't read."""
+    """Nobody waits for ever for somebody who doesn't read; the door learns what was not told, for its own last word."""
     monkeypatch.setattr(caller_module, "LAST_WORDS_S", 0.01)
     client = Client(Ring(ProtocolFault("not you")), OPEN)
     client.may_read.clear()
     await client.caller.converse()
     assert client.told == []
+    assert client.caller.untold is not None
+    assert client.caller.untold.message == "not you"
 
 
 async def test_who_has_gone_is_no_fault_of_ours() -> None:

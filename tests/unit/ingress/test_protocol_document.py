@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
-from services.ingress import websocket
+from services.ingress import upgrade, websocket
 from services.ingress.audio_header import decode_microphone, encode_reply
 from services.ingress.limits import Limits
 from services.ingress.version import NEWEST, OLDEST
@@ -122,7 +122,7 @@ def test_every_limit_is_told() -> None:
 def test_versions_and_addresses_are_the_doors_own() -> None:
     """What the document says of the server is what the server says."""
     assert f"at present {OLDEST} to {NEWEST}" in section("Versions")
-    for word in (websocket.PATH, websocket.HEALTH_PATH, websocket.SUBPROTOCOL):
+    for word in (websocket.PATH, websocket.HEALTH_PATH, upgrade.SUBPROTOCOL):
         assert word in section("The two doors")
     opened = next(json.loads(text)["opened"] for text in said("<") if "opened" in text)
     assert opened["protocol"] == NEWEST

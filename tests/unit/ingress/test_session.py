@@ -380,9 +380,10 @@ async def test_a_flood_is_refused() -> None:
         flood(session(), lambda index: client.ConverseRequest(audio=frame(index * 320, counted(0, 320))))
     with pytest.raises(LimitFault, match="messages a second"):
         flood(session(Limits(max_messages_per_s=60)), lambda index: client.ConverseRequest(playback=audio.Playback()))
+    for _ in range(2_000):
+        beating.heard()
     with pytest.raises(LimitFault, match="messages a second"):
-        for _ in range(10_000):
-            beating.heard()
+        beating.heard()
 
 
 async def test_a_stamp_is_turned_into_the_ring_s_positions() -> None:
