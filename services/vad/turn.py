@@ -55,6 +55,19 @@ class Turn:
         """Return the message that begins it."""
         return broker.SpeechStarted(turn=self.number, onset_offset=self.onset, traceparent=self.traceparent)
 
+    def ended(self, now: int, last_speech: int, speech_samples: int, complete: float | None) -> broker.TurnEnded:
+        """Return the message that ends it at sample `now`."""
+        end = min(max(last_speech, self.onset), now)
+        self.speech_samples += speech_samples
+        return broker.TurnEnded(
+            turn=self.number,
+            end_offset=end,
+            confidence=0.0 if complete is None else complete,
+            waited_ms=(now - end) / SAMPLES_PER_MS,
+            interruption=self.interruption,
+            speech_ms=speech_samples // SAMPLES_PER_MS,
+        )
+
     def audio(self, memory: MicMemory, *, all_of_it: bool) -> list[broker.TurnAudio]:
         """Return its audio that has not been given yet, in pieces; the last one only when whole or `all_of_it`."""
         chunk = CHUNK_MS * SAMPLES_PER_MS

@@ -241,18 +241,8 @@ class TurnTaking:
 
     def _end_turn(self, turn: Turn, complete: float | None) -> None:
         self._out += turn.audio(self._memory, all_of_it=True)
-        end = min(max(self._detector.last_speech, turn.onset), self._memory.end)
-        self._out.append(
-            broker.TurnEnded(
-                turn=turn.number,
-                end_offset=end,
-                confidence=0.0 if complete is None else complete,
-                waited_ms=(self._memory.end - end) / SAMPLES_PER_MS,
-                interruption=turn.interruption,
-                speech_ms=self._detector.speech_samples // SAMPLES_PER_MS,
-            )
-        )
-        turn.speech_samples += self._detector.speech_samples
+        speech = self._detector
+        self._out.append(turn.ended(self._memory.end, speech.last_speech, speech.speech_samples, complete))
         self._last_turn, self._turn = turn, None
         self._detector.rest()
         self._await_reply(turn.number)
