@@ -83,8 +83,9 @@ class Caller:
         """Take a message where it arrives, without a task between. The last is left to the link, which waits for it."""
         if request.HasField("end"):
             return False
-        session.heard()
-        session.from_client(request)
+        if self._fault is None:
+            session.heard()
+            session.from_client(request)
         return True
 
     def _take(self, session: Session, request: wire.ConverseRequest) -> None:
