@@ -42,16 +42,17 @@ unit: dev-setup ## Run the unit tests: fast, no network, virtual time
 	$(PYTEST) tests/unit $(ARGS)
 
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
-	$(PYTEST) tests/integration $(ARGS)
+	@echo 'Two lots run side by side; their reports come one after the other.'
+	@scripts/side_by_side.sh "$(ARGS)" \
+	  'tests/integration --ignore tests/integration/bad_input --ignore tests/integration/test_bench.py' \
+	  'tests/integration/test_bench.py tests/integration/bad_input'
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
-	@echo 'The races over slow wires run beside the conversations; their report comes after them.'
-	@report=$$(mktemp); $(PYTEST) tests/e2e/test_races.py $(ARGS) >$$report 2>&1 & races=$$!; \
-	$(PYTEST) tests/e2e --ignore tests/e2e/test_races.py $(ARGS); conversations=$$?; \
-	wait $$races; races=$$?; cat $$report; rm -f $$report; [ $$conversations -eq 0 ] && [ $$races -eq 0 ]
-
-bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
-	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+	@echo 'Three lots run side by side (conversations; formats and operators; races); their reports come one after the other.'
+	@scripts/side_by_side.sh "$(ARGS)" \
+	  'tests/e2e/test_conversation.py' \
+	  'tests/e2e --ignore tests/e2e/test_conversation.py --ignore tests/e2e/test_races.py' \
+	  'tests/e2e/test_races.py'
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

@@ -13,7 +13,7 @@ from typing import Final
 
 from parley.v1 import trunk_service_pb2 as wire
 
-GATHER_S: Final = 0.004
+GATHER_S: Final = 0.005
 """The least time between two loads. The first message after a pause goes at once."""
 
 MAX_LOAD_BYTES: Final = 1 << 18

@@ -9,12 +9,17 @@ pause alone.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 MAX_IN_FLIGHT = 8
 """One running and seven waiting: about a quarter of a second of work at 30 ms each."""
+
+NICENESS = 10
+"""How far its thread steps back. At 30 conversations on a core, p99 from decision to flush: 26 ms without, 11–21 with it."""
 
 
 class TurnModel(Protocol):
@@ -32,7 +37,7 @@ class Judge:
         """Start idle; the thread begins with the first judgement."""
         self._model = model
         self._max_in_flight = max_in_flight
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turn-judge")
+        self._thread = ThreadPoolExecutor(1, "turn-judge", initializer=_step_back)
         self._in_flight: set[Future[float | None]] = set()
         self.refused = 0
         """How many judgements were refused because too many were waiting."""
@@ -71,3 +76,9 @@ class Judge:
     def close(self) -> None:
         """Withdraw what waits (its callers see it cancelled) and let the thread end after what runs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Let everything else go first: a judgement has a quarter of a second, a frame has milliseconds."""
+    if sys.platform == "linux":  # where a thread has a priority of its own; elsewhere it would be the process's
+        os.nice(NICENESS)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as wire
-from services.ingress.formats import MULAW, OPUS, PCM16, Format
 from services.common.resampler import Resampler
+from services.ingress.formats import MULAW, OPUS, PCM16, Format
 
 MIC_HZ: Final = 16_000
 SPEAKER_HZ: Final = 24_000
