@@ -54,6 +54,10 @@ e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	  'tests/e2e --ignore tests/e2e/test_conversation.py --ignore tests/e2e/test_races.py' \
 	  'tests/e2e/test_races.py'
 
+bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
+	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .

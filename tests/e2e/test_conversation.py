@@ -63,9 +63,10 @@ async def test_a_turn(scene: Scene, door: str) -> None:
     assert history == [(USER, "what time is it", False), (ASSISTANT, Reply().text, False)]
 
 
-async def test_three_turns(scene: Scene) -> None:
+@at_both_doors
+async def test_three_turns(scene: Scene, door: str) -> None:
     """Three turns in one session: each answered, in order, and all of it remembered."""
-    async with scene.person([Reply(seconds=1.5)], ["one", "two", "three"]) as actor:
+    async with scene.person([Reply(seconds=1.5)], ["one", "two", "three"], door=door) as actor:
         for turn in (1, 2, 3):
             await ask(actor)
             await actor.person.sees(events.ReplyPlayed, reply=turn)
@@ -114,9 +115,12 @@ async def test_four_barge_ins_in_a_row(scene: Scene, door: str) -> None:
     assert len(actor.person.of(events.Flush)) == 4
 
 
-async def test_a_barge_in_while_the_answer_is_still_being_thought(scene: Scene) -> None:
+@at_both_doors
+async def test_a_barge_in_while_the_answer_is_still_being_thought(scene: Scene, door: str) -> None:
     """Speech before the answer is audible resumes the turn: the first answer dies unheard, both parts are asked."""
-    async with scene.person([Reply(seconds=5, think_ms=4000), Reply(seconds=1)], ["a story", "about a fox"]) as actor:
+    async with scene.person(
+        [Reply(seconds=5, think_ms=4000), Reply(seconds=1)], ["a story", "about a fox"], door=door
+    ) as actor:
         await ask(actor)
         await actor.person.sees(events.State, activity=events.Activity.THINKING)
         await ask(actor, "about a little fox and a very old bear please")
@@ -148,9 +152,10 @@ async def test_dismissed_sounds(scene: Scene, door: str) -> None:
     assert len(actor.connection.commits) == 1
 
 
-async def test_a_person_who_pauses_and_goes_on(scene: Scene) -> None:
+@at_both_doors
+async def test_a_person_who_pauses_and_goes_on(scene: Scene, door: str) -> None:
     """A pause in mid-sentence does not end the turn: one turn is committed, with all of it."""
-    async with scene.person([Reply(seconds=1)]) as actor:
+    async with scene.person([Reply(seconds=1)], door=door) as actor:
         start, rest = (speech.say(t, "en-us+f3") for t in ("I would like to order a", "pizza with mushrooms, please."))
         actor.person.says(speech.silence(300), start, speech.silence(450), rest)
         await actor.person.sees(events.ReplyPlayed)
@@ -161,9 +166,10 @@ async def test_a_person_who_pauses_and_goes_on(scene: Scene) -> None:
     actor.assert_whole(actor.responses[0])
 
 
-async def test_a_bare_stop(scene: Scene) -> None:
+@at_both_doors
+async def test_a_bare_stop(scene: Scene, door: str) -> None:
     """A bare "stop" ends the reply and enters history, and is not answered; what is said next is."""
-    async with scene.person([Reply(seconds=10), Reply(seconds=1)], ["a story", "Stop!", "go on"]) as actor:
+    async with scene.person([Reply(seconds=10), Reply(seconds=1)], ["a story", "Stop!", "go on"], door=door) as actor:
         await ask(actor)
         await actor.person.hears(1, 1500)
         await ask(actor, "stop!")
@@ -195,11 +201,12 @@ async def test_a_key_and_a_typed_turn(scene: Scene, door: str) -> None:
 
 
 async def test_sessions_that_never_hear_each_other(scene: Scene) -> None:
-    """Four at once, two of them barging in: each model hears its own person, each person their own model."""
+    """Four at once, two at each door, two barging in: each model hears its own person, each person their own model."""
     texts = [QUESTION, PHRASE, "What time is it?", "No, I would rather hear about the weather tomorrow."]
 
-    async def converse(text: str, barges_in: bool) -> Actor:
-        async with scene.person([Reply(seconds=4 if barges_in else 2), Reply(seconds=1)]) as actor:
+    async def converse(text: str, barges_in: bool, door: str) -> Actor:
+        replies = [Reply(seconds=4 if barges_in else 2), Reply(seconds=1)]
+        async with scene.person(replies, door=door) as actor:
             await ask(actor, text)
             if barges_in:
                 await actor.person.hears(1, 1000)
@@ -209,7 +216,10 @@ async def test_sessions_that_never_hear_each_other(scene: Scene) -> None:
         return actor
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(converse(text, index % 2 == 1)) for index, text in enumerate(texts)]
+        tasks = [
+            group.create_task(converse(text, index % 2 == 1, "grpc" if index < 2 else "websocket"))
+            for index, text in enumerate(texts)
+        ]
     actors = [task.result() for task in tasks]
     for actor in actors:
         assert {run.track for run in actor.heard()} == {r.track for r in actor.responses if r.sent_samples}

@@ -111,19 +111,24 @@ class FormatPerson(Person):
         self._conversation = FormatConversation(server, self.device, case)
 
 
+@pytest.mark.parametrize("door", ["grpc", "websocket"])
 @pytest.mark.parametrize("names", [list(CASES)[::2], list(CASES)[1::2]], ids=["five", "five more"])
-async def test_every_format(scene: Scene, names: list[str]) -> None:
+async def test_every_format(scene: Scene, names: list[str], door: str) -> None:
     """Five at once, each: a turn, a barge-in, an answer."""
     async with asyncio.TaskGroup() as group:
-        tasks = {name: group.create_task(converse(scene, CASES[name])) for name in names}
+        tasks = {name: group.create_task(converse(scene, CASES[name], door)) for name in names}
     wrong = {name: found for name, task in tasks.items() if (found := faults(task.result()))}
     assert not wrong
 
 
-async def converse(scene: Scene, case: Case) -> Actor:
+async def converse(scene: Scene, case: Case, door: str) -> Actor:
     """Hold one conversation: a question, a phrase over its answer, and the answer to that."""
     replies = [Reply(seconds=10, sound=story()), Reply(seconds=1.5, sound=story())]
-    async with scene.person(replies, who=lambda server, latency: FormatPerson(server, latency, case)) as actor:
+
+    def at_such_a_client(server: str, latency_ms: float) -> Person:
+        return FormatPerson(server, latency_ms, case)
+
+    async with scene.person(replies, who=at_such_a_client, door=door) as actor:
         await ask(actor)
         await actor.person.hears(1, 2_500)
         await ask(actor, PHRASE)
