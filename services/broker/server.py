@@ -66,7 +66,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
             speak = egress_rpc.EgressServiceStub(self._channels.trunk(opened.route.egress)).Speak()
             to_egress = stack.enter_context(dialled("egress", speak, thinking.to_egress, _egress_beat))
             thinking.to_egress.control(egress.SpeakRequest(open=opened))
-            from_vad = Link("vad", requests, context.write, thinking.to_vad, _vad_beat)
+            from_vad = Link("vad", requests, context.write, thinking.to_vad, _vad_beat, give_up=thinking.close)
             links = [
                 from_vad.run(thinking.from_vad),
                 to_egress.run(thinking.from_egress),

@@ -107,7 +107,9 @@ class Thinking:
             log.warning("session %s: %s", self.session, error.message)
 
     def close(self, fault: ParleyError | None) -> None:
-        """Put the last message into every outbox."""
+        """Put the last message into every outbox; again it does nothing."""
+        if self.to_vad.is_closed:
+            return
         self._carry_out(self._core.close(self._clock()))
         end = stream_pb2.StreamEnd(reason=_reason(fault), detail=fault.message if fault else "")
         if fault is not None:

@@ -40,7 +40,8 @@ class Link(Generic[In, Out]):
     """One end of a stream. `handle` is a plain function: the reader can't wait, so it can't hold control up.
 
     `run` returns when the stream has ended well: the peer said `end`, or we closed the outbox and it was sent.
-    The dialling side gives `finish` (the call's done_writing).
+    The dialling side gives `finish` (the call's done_writing). `give_up` puts the last words into the outbox and closes
+    it: with it, a peer whose message is refused by `handle` is told why before the link ends.
     `silence_s` None switches the watch for a frozen peer off (a client need not send heartbeats while it sends audio).
     """
 
@@ -53,6 +54,7 @@ class Link(Generic[In, Out]):
         beat: Callable[[int], Out] | None,
         silence_s: float | None = FROZEN_S,
         finish: Callable[[], Awaitable[None]] | None = None,
+        give_up: Callable[[ParleyError], None] | None = None,
     ) -> None:
         self.stage = stage
         self.outbox = outbox
@@ -60,6 +62,8 @@ class Link(Generic[In, Out]):
         self._write = write
         self._beat = beat
         self._finish = finish
+        self._give_up = give_up
+        self._refused: ParleyError | None = None
         self._silence_ticks = None if silence_s is None else int(silence_s / _TICK_S)
         self._quiet_ticks = 0
         self._ended = False
@@ -84,13 +88,14 @@ class Link(Generic[In, Out]):
                     # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
                     await self._finish()
                     await asyncio.wait(tasks[:1], timeout=_CLOSING_S)
-                if self._ended and self.outbox.is_closed and not tasks[1].done():
-                    # The peer has said its last word and waits for ours.
+                if (self._ended or self._refused) and self.outbox.is_closed and not tasks[1].done():
+                    # The peer has said its last word, or one too many, and waits for ours.
                     await asyncio.wait(tasks[1:], timeout=_CLOSING_S)
                 for task in [*tasks, pulse]:
                     task.cancel()
         except* ParleyError as errors:
             fault = first_of(errors)
+        fault = self._refused or fault
         if fault is not None:  # raised out here: what is raised inside except* may come out wrapped in a group
             raise fault
 
@@ -99,8 +104,8 @@ class Link(Generic[In, Out]):
             async for message in self._messages:
                 self._quiet_ticks = 0
                 kind = message.WhichOneof("message")
-                if kind != "heartbeat":
-                    handle(message)
+                if kind != "heartbeat" and not self._takes(handle, message):
+                    return
                 if kind == "end":
                     self._ended = True
                     return
@@ -110,6 +115,18 @@ class Link(Generic[In, Out]):
             raise PeerLost(self.stage, str(error)) from error
         if not self._ended and not self.outbox.is_closed:
             raise PeerLost(self.stage, "its stream broke off without a last message")
+
+    def _takes(self, handle: Callable[[In], None], message: In) -> bool:
+        """Handle a message; False when it was refused and the peer is to be told why."""
+        try:
+            handle(message)
+        except ParleyError as fault:
+            if self._give_up is None:
+                raise
+            self._refused = fault
+            self._give_up(fault)
+            return False
+        return True
 
     async def _send(self) -> None:
         try:

@@ -72,7 +72,9 @@ class VadServer(rpc.VadServiceServicer):
                 dialled("broker", respond, session.to_broker, _broker_beat) as to_broker,
             ):
                 session.to_broker.control(broker.RespondRequest(open=opened))
-                from_ingress = Link("ingress", requests, context.write, session.to_ingress, _ingress_beat)
+                from_ingress = Link(
+                    "ingress", requests, context.write, session.to_ingress, _ingress_beat, give_up=session.close
+                )
                 links = [from_ingress.run(session.from_ingress), to_broker.run(session.from_broker)]
                 fault = await run_together(links, [], session.close)
         log.info("session %s ended: %s", opened.session, fault.message if fault else "well")

@@ -121,6 +121,16 @@ async def test_the_last_words_of_a_session_are_kept() -> None:
         assert (await ring.history(2))[1].text.startswith("one two")
 
 
+async def test_a_vad_that_sends_what_is_no_audio_is_told_why() -> None:
+    """Half a sample in a turn: the broker's own words come back, and then the end, not a stream that breaks off."""
+    async with ring_with(FakeRealtime([])) as ring:
+        vad = await ring.dial()
+        await vad.ready()
+        await vad.say(audio=broker.TurnAudio(turn=1, pcm=b"\0" * 321))
+        error = await refused(ring, vad)
+        assert (error.code, "half a sample" in error.message) == (wire.Error.CODE_PROTOCOL, True)
+
+
 async def test_the_person_speaks_before_the_model_is_there() -> None:
     """A model that takes half a second to begin: the turn spoken meanwhile is whole, and answered."""
 

@@ -195,6 +195,29 @@ async def test_what_the_handler_raises_ends_the_link() -> None:
         await link.run(refuse)
 
 
+async def test_a_peer_that_is_refused_is_told_why() -> None:
+    """The last words are sent before the fault ends the link, and nothing after the refused message is handled."""
+    heard: list[int] = []
+
+    def refuse(request: Request) -> None:
+        heard.append(request.reply_ended.reply)
+        raise ProtocolFault("half a sample")
+
+    def give_up(fault: ParleyError) -> None:
+        peer.outbox.control(Response(error=fault.to_wire()))
+        peer.outbox.close(Response(end=END.end))
+
+    peer = Peer()
+    peer.task.cancel()
+    link = Link("broker", peer._messages(), peer._write, peer.outbox, None, give_up=give_up)
+    peer.says.put_nowait(ended(1))
+    peer.says.put_nowait(ended(2))
+    with pytest.raises(ProtocolFault, match="half a sample"):
+        await link.run(refuse)
+    assert heard == [1]
+    assert peer.kinds() == ["error", "end"]
+
+
 async def test_it_says_that_it_lives(ticks: Ticks) -> None:
     """A heartbeat each second, numbered."""
     peer = Peer(silence_s=None)
