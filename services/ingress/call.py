@@ -141,9 +141,8 @@ class Calls:
         try:
             return await self._write_down(name, session, opened)
         except StoreLost as error:
-            log.warning(
-                "no session can begin: %s", error.message
-            )  # where Redis stands is none of the client's business
+            # Where Redis stands is for the log, not for the client.
+            log.warning("no session can begin: %s", error.message)
             raise StoreLost("no session can begin: Redis can't be reached. Try again in a moment.") from error
 
     async def _write_down(self, name: str, session: Session, opened: client.Open) -> stream_pb2.StreamOpen:
