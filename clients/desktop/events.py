@@ -128,6 +128,14 @@ class Draining(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something to know, "echo_unstamped" say; the conversation goes on."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed(Event):
     """The conversation is over; no event of the server follows."""
 

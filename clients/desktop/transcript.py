@@ -42,6 +42,8 @@ class Transcript:
                 self._show(f"[{STATES[activity]}]")
             case events.Draining(seconds=seconds):
                 self._write(f"(The server is going away in {seconds} s.)")
+            case events.Notice(code=code, message=message):
+                self._write(f"(The server says: {' '.join(message.split()) or code})")
 
     def _finish(self, caption: events.Caption) -> None:
         self._line.pop(caption.who, None)

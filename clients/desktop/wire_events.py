@@ -32,6 +32,8 @@ def event_of(response: wire.ConverseResponse, at: Moment) -> Event | None:
             return events.ServerError(at, error_code_of(error.code), error.message, error.retryable)
         case "draining":
             return events.Draining(at, response.draining.seconds)
+        case "notice":
+            return events.Notice(at, notice_code_of(response.notice.code), response.notice.message)
         case "closed":
             return events.Closed(at, response.closed.reason)
         case _:
@@ -49,6 +51,12 @@ def error_code_of(code: stream_pb2.Error.Code.ValueType) -> str:
     """Return a code as a word: "full", "model", "internal"…"""
     known = code in stream_pb2.Error.Code.values()
     return stream_pb2.Error.Code.Name(code).removeprefix("CODE_").lower() if known else f"code {code}"
+
+
+def notice_code_of(code: wire.Notice.Code.ValueType) -> str:
+    """Return a code as a word: "echo_unstamped", "echo_misaligned"…"""
+    known = code in wire.Notice.Code.values()
+    return wire.Notice.Code.Name(code).removeprefix("CODE_").lower() if known else f"code {code}"
 
 
 def _opened(opened: wire.Opened, at: Moment) -> Event:

@@ -16,6 +16,7 @@ from services.broker.reply import Reply
 from services.broker.sequencer import REQUEST_TIMEOUT_S, Sequencer, Slot
 from services.broker.verbatim import verbatim
 from services.broker.voice import Stages, Voice
+from services.broker.withheld import Withheld
 from services.common import names
 from services.common.errors import ModelFault
 
@@ -43,6 +44,7 @@ class Answering:
         self._actions = actions
         self._voice = voice
         self._requested: Reply | None = None
+        self._withheld: Withheld | None = None
         self._asked_s = 0.0
         self._asked_stages: Stages = []
         self._lost = 0
@@ -70,6 +72,46 @@ class Answering:
             client.TurnReport.Stage(name=names.BROKER_COMMIT, ms=(now_s - ended.at_s) * 1000),
         ]
 
+    # Before a turn is sure to be over.
+
+    def prepare(self, turn: int, now_s: float) -> None:
+        """Ask for a response to a turn that may go on; nobody learns of it until `release`. The sequencer is idle."""
+        self.sequencer.want(turn)
+        self.advance(now_s)
+        if self._requested is not None:
+            self._withheld = Withheld(self._requested)
+
+    @property
+    def is_prepared(self) -> bool:
+        """True while a response is withheld that can be released."""
+        return self._withheld is not None and self._withheld.is_usable
+
+    def release(self, now_s: float) -> None:
+        """The turn is over: take in what has come of its response, as if it came now."""
+        withheld, self._withheld = self._withheld, None
+        if withheld is None:
+            return
+        reply = withheld.reply
+        self._asked_s, self._asked_stages = now_s, self._stages_of_turn(reply.turn, now_s)
+        if reply.response_id is not None:
+            self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
+        for kind, event in withheld.events:
+            self.take(kind, event, now_s)
+
+    def abandon(self, now_s: float) -> None:
+        """The turn goes on: let the model forget the response, what has come of it and what still comes."""
+        withheld, self._withheld = self._withheld, None
+        if withheld is None:
+            return
+        self._voice.discard(withheld.reply)
+        if withheld.reply.response_id is not None and not withheld.is_over:
+            self.cancel(now_s)
+        for kind, event in withheld.events:
+            self.take(kind, event, now_s)
+
+    def _withholds(self, reply: Reply | None) -> bool:
+        return self._withheld is not None and self._withheld.reply is reply
+
     def cancel(self, now_s: float) -> None:
         """Stop the response that is being generated, if there is one."""
         response_id = self.sequencer.response_id
@@ -90,6 +132,10 @@ class Answering:
         """Take a `response.…` event."""
         if kind == "response.created":
             self._begin(table(event, "response"), now_s)
+            return
+        if self._withheld is not None and self._withheld.takes(kind, event):
+            self._lost = 0
+            self.sequencer.heard_of(self._withheld.reply.response_id or "", now_s)
             return
         if kind == "response.done":
             self._lost = 0
@@ -122,7 +168,7 @@ class Answering:
         self.sequencer.created(response_id, now_s)
         if reply.is_dead:
             self.cancel(now_s)
-        else:
+        elif not self._withholds(reply):
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
 
     def _end(self, response: Event) -> None:
@@ -152,6 +198,8 @@ class Answering:
         if reply is None or reply.is_dead:
             return True
         self._voice.discard(reply)
+        if self._withholds(reply):
+            return True  # the turn is asked again when it is over
         if not busy:
             self._apologise(reply, error)
             self._actions.silent(reply.turn)
@@ -177,6 +225,9 @@ class Answering:
             self._actions.model("response.cancel", response_id=response_id)
         if response_id:
             reply = self._voice.unbind(response_id)
+        if reply is not None and self._withholds(reply):
+            self._voice.discard(reply)
+            return
         # Also a response in the way that is not ours and never ends: but not one that we have cut off ourselves.
         self._lost += slot is not Slot.CANCELLED and not (reply is not None and reply.received)
         if self._lost >= MAX_LOST:

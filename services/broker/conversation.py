@@ -22,6 +22,7 @@ from services.broker.event import Event, table, text
 from services.broker.history import History
 from services.broker.sequencer import REQUEST_TIMEOUT_S
 from services.broker.settling import Heard, Settling
+from services.broker.speculation import Speculation, Tally
 from services.broker.stop_words import BARE_STOP_MS, is_bare_stop
 from services.broker.voice import Voice
 from services.common.recent import Recent
@@ -48,12 +49,13 @@ class Conversation:
     Until `begin` the model is not there yet: what the person says is prepared, and no response is asked for.
     """
 
-    def __init__(self, *, aligned: bool, answer_s: float = REQUEST_TIMEOUT_S) -> None:
+    def __init__(self, *, aligned: bool, answer_s: float = REQUEST_TIMEOUT_S, speculate: bool = True) -> None:
         self._actions = Actions()
         self._history = History(self._actions)
-        self._ears = Ears(self._actions, self._history)
+        self._ears = Ears(self._actions, self._history, keeps=speculate)
         self._voice = Voice(self._actions, self._history, aligned=aligned)
         self._answering = Answering(self._actions, self._voice, answer_s)
+        self._speculation = Speculation(self._ears, self._answering, enabled=speculate)
         self._sequencer = self._answering.sequencer
         self._sequencer.hold()
         self._settling: list[Settling] = []
@@ -61,7 +63,6 @@ class Conversation:
         """The last answer to a Flush. It may overtake the cancel that it answers: that one comes another way round."""
         self._announced = Recent()
         self._doubt: Doubt | None = None
-        self._tentative: broker.TurnEnded | None = None
         self._seq = 0
 
     def begin(self, now_s: float) -> list[Action]:
@@ -77,17 +78,23 @@ class Conversation:
         match request.WhichOneof("message"):
             case "audio":
                 self._ears.hear(request.audio.pcm)
+            case "turn_ended" if request.turn_ended.tentative:
+                self._speculation.begin(request.turn_ended, now_s, is_free=self._doubt is None)
             case "turn_ended":
+                self._speculation.drop(now_s)
                 self._end_turn(request.turn_ended, now_s)
-            case "turn_confirmed" if self._tentative and self._tentative.turn == request.turn_confirmed.turn:
-                self._tentative.tentative = False
-                self._end_turn(self._tentative, now_s)
+            case "turn_confirmed":
+                if (ended := self._speculation.confirmed(request.turn_confirmed)) is not None:
+                    self._end_turn(ended, now_s)
             case "turn_resumed":
-                self._tentative = self._doubt = None
-                self._sequencer.drop()
+                if not self._speculation.drop(now_s):  # it had really ended
+                    self._doubt = None
+                    self._sequencer.drop()
             case "speech_dismissed":
                 self._ears.forget()
+                self._speculation.drop(now_s)
             case "typed":
+                self._speculation.take_back(now_s)
                 self._ears.type(request.typed.turn, request.typed.text)
                 self._want(TurnEnd(request.typed.turn, now_s))
             case "announcement":
@@ -105,16 +112,17 @@ class Conversation:
             self._actions.silent(0)
 
     def _end_turn(self, ended: broker.TurnEnded, now_s: float) -> None:
-        if ended.tentative:
-            self._tentative = ended
-            return
-        self._tentative = None
         resumed = ended.turn == self._answering.last_turn.turn
-        part = self._ears.commit(ended.turn, now_s)
         end = TurnEnd(ended.turn, now_s, ended.waited_ms)
+        if self._speculation.release(end, now_s):
+            return
+        part = self._ears.commit(ended.turn, now_s)
         if ended.interruption and ended.speech_ms <= BARE_STOP_MS and self._ears.transcribes:
             self._answering.last_turn = end
             self._doubt = Doubt(part, now_s + TRANSCRIPT_WAIT_S, resumed)
+        elif ended.interruption and ended.stop_word and not resumed:  # without words the ear's is the last one
+            self._answering.last_turn = end
+            self._actions.silent(end.turn)
         else:
             self._want(end)
 
@@ -133,6 +141,7 @@ class Conversation:
         acknowledged = broker.InterruptAcknowledged(seq=interrupt.seq, floor=floor)
         self._actions.add(broker.RespondResponse(interrupt_acknowledged=acknowledged))
         self._actions.add(RaiseFloor(interrupt.seq, floor))
+        self._speculation.take_back(now_s)
         self._sequencer.drop_all()
         self._doubt = None
         dead = self._voice.kill(floor)
@@ -177,7 +186,7 @@ class Conversation:
         """
         kind = text(event, "type")
         if kind == "error":
-            self._take_error(table(event, "error"))
+            self._take_error(table(event, "error"), now_s)
         elif kind.startswith("response."):
             self._answering.take(kind, event, now_s)
         elif (part := self._ears.from_model(event)) is not None:
@@ -195,12 +204,15 @@ class Conversation:
         else:
             self._sequencer.want(part.turn)
 
-    def _take_error(self, error: Event) -> None:
+    def _take_error(self, error: Event, now_s: float) -> None:
         if (fault := faults.ending(error)) is not None:
             raise fault
         if self._answering.refused(error):
             return
         if (part := self._ears.refused(error)) is not None:
+            if part.is_held:
+                self._speculation.refused(part, now_s)
+                return
             if self._doubt is not None and self._doubt.part is part:
                 self._doubt = None
             self._answering.retract(part.turn)
@@ -228,6 +240,7 @@ class Conversation:
 
     def close(self, now_s: float) -> list[Action]:
         """The session ends: what was heard so far enters history; the model needn't know any more."""
+        self._speculation.drop(now_s)
         for settling in list(self._settling):
             self._settle(settling, settling.guess())
         for reply in self._voice.kill(self._voice.minted):
@@ -235,6 +248,12 @@ class Conversation:
         self._history.close()
         return [action for action in self._actions.taken() if isinstance(action, session.HistoryItem)]
 
+    @property
+    def tally(self) -> Tally:
+        """What became of the responses that were asked for early."""
+        return self._speculation.tally
+
     def _advance(self, now_s: float) -> list[Action]:
+        self._speculation.check(now_s)
         self._answering.advance(now_s)
         return self._actions.taken()

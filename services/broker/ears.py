@@ -26,11 +26,14 @@ MIN_COMMIT_MS: Final = 120
 TRANSCRIPT_LOST_S: Final = 15.0
 """A turn whose words aren't known by then enters history without them."""
 
+KEPT_PIECE_BYTES: Final = MIC_HZ * SAMPLE_BYTES
+"""A turn that goes on after all is given to the model again in pieces of a second."""
+
 _MAX_UNCOMMITTED: Final = 64
 """Some servers never confirm a commit; more than this can't be under way."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Part:
     """One committed piece of a turn: a resumed turn has several."""
 
@@ -40,18 +43,27 @@ class Part:
     since_s: float
     item_id: str = ""
     transcript: str | None = None
+    is_held: bool = False
+    """Its turn may go on: nothing of it is told."""
+    is_void: bool = False
+    """Its turn went on: the model is to forget the item."""
+    words: str = ""
+    """What was understood of it while it was held."""
 
 
 class Ears:
     """Appends speech to the model's input buffer, commits it, and follows the transcript of what was committed."""
 
-    def __init__(self, actions: Actions, history: History) -> None:
+    def __init__(self, actions: Actions, history: History, *, keeps: bool = False) -> None:
+        """`keeps`: hold on to the audio of a turn until it is over, so that it can be taken back."""
         self.transcribes = True
         """False after a turn whose transcript never came, until one does."""
         self._actions = actions
         self._history = history
         self._resampler: Resampler | None = None
         self._buffered = 0
+        self._keeps = keeps
+        self._kept = bytearray()
         self._begun = False
         self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
         self._pending: list[Part] = []
@@ -60,12 +72,15 @@ class Ears:
         """Append speech at 16 kHz. Raises ProtocolFault for half a sample."""
         if len(pcm) % SAMPLE_BYTES:
             raise ProtocolFault("a turn's audio holds half a sample")
-        if self._resampler is None:
-            self._resampler = Resampler(MIC_HZ, REPLY_HZ)
-        self._append(self._resampler.feed(pcm))
+        if self._keeps:
+            self._kept += pcm
+        self._feed(pcm)
 
-    def commit(self, turn: int, now_s: float) -> Part:
-        """End a turn: flush what the resampler holds, fill up to what the model takes, and commit."""
+    def commit(self, turn: int, now_s: float, *, held: bool = False) -> Part:
+        """End a turn: flush what the resampler holds, fill up to what the model takes, and commit.
+
+        What is `held` is told to nobody until `confirm`, and can be undone by `take_back`.
+        """
         if self._resampler is not None:
             self._append(self._resampler.finish())
             self._resampler = None
@@ -74,14 +89,40 @@ class Ears:
             self._append(bytes(missing * SAMPLE_BYTES))
         self._buffered = 0
         commit_id = self._actions.model("input_audio_buffer.commit")
-        part = Part(turn, commit_id, self._history.reserve(), now_s if self._begun else math.inf)
+        since_s = now_s if self._begun else math.inf
+        part = Part(turn, commit_id, self._history.reserve(), since_s, is_held=held)
+        if not held:
+            self._kept.clear()
         self._uncommitted.append(part)
         self._pending.append(part)
         return part
 
+    def confirm(self, part: Part) -> None:
+        """The turn of a held part is over: tell what is known of it. Sound since then belongs to no turn."""
+        self.forget()
+        part.is_held = False
+        if part.transcript is not None:
+            self._say(part.turn, part.place, part.transcript, part.item_id)
+        elif part.words:
+            self._caption(part.turn, part.words, final=False)
+
+    def take_back(self, part: Part) -> None:
+        """The turn of a held part goes on: undo its commit, as if the model had only listened so far."""
+        part.is_void = True
+        self._history.fill(part.place)
+        if part in self._pending:
+            self._pending.remove(part)
+        if part.item_id:
+            self._actions.model("conversation.item.delete", item_id=part.item_id)
+        kept = bytes(self._kept)
+        self.forget()
+        for start in range(0, len(kept), KEPT_PIECE_BYTES):
+            self.hear(kept[start : start + KEPT_PIECE_BYTES])
+
     def forget(self) -> None:
         """Drop what was heard since the last commit: it was no speech."""
         self._resampler = None
+        self._kept.clear()
         if self._buffered:
             self._buffered = 0
             self._actions.model("input_audio_buffer.clear")
@@ -97,13 +138,16 @@ class Ears:
         """Take an event about the person's words; return the part whose transcript is complete by it."""
         kind, item_id = text(event, "type"), text(event, "item_id")
         if kind == "input_audio_buffer.committed" and self._uncommitted:
-            self._uncommitted.popleft().item_id = item_id
+            self._committed(self._uncommitted.popleft(), item_id)
             return None
         part = next((part for part in self._pending if item_id and part.item_id == item_id), None)
         if part is None:
             return None
         if kind == "conversation.item.input_audio_transcription.delta":
-            self._caption(part.turn, text(event, "delta"), final=False)
+            if part.is_held:
+                part.words += text(event, "delta")
+            else:
+                self._caption(part.turn, text(event, "delta"), final=False)
         elif kind == "conversation.item.input_audio_transcription.completed":
             return self._understand(part, text(event, "transcript").strip(), transcribes=True)
         elif kind == "conversation.item.input_audio_transcription.failed":
@@ -116,11 +160,16 @@ class Ears:
         part = next((part for part in self._uncommitted if part.commit_id == event_id), None)
         if part is None and code_of(error) == COMMIT_EMPTY and not event_id and self._uncommitted:
             part = self._uncommitted[0]
-        if part is not None:
-            self._uncommitted.remove(part)
+        if part is None:
+            return None
+        self._uncommitted.remove(part)
+        if part in self._pending:
             self._pending.remove(part)
-            part.transcript = ""
+        part.transcript = ""
+        if not part.is_held:
             self._history.fill(part.place, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))
+        elif not part.is_void:  # who knows what the model kept of it; it will be given all of it again
+            self._actions.model("input_audio_buffer.clear")
         return part
 
     def begin(self, now_s: float) -> None:
@@ -134,6 +183,11 @@ class Ears:
         """True while a transcript is awaited."""
         return bool(self._pending)
 
+    @property
+    def awaits_commit(self) -> bool:
+        """True while the model owes its word on a commit."""
+        return bool(self._uncommitted)
+
     def expire(self, now_s: float) -> list[Part]:
         """Give up the transcripts that have been waited for long enough; return their parts."""
         late = [part for part in self._pending if now_s - part.since_s > TRANSCRIPT_LOST_S]
@@ -143,8 +197,19 @@ class Ears:
         self.transcribes = transcribes
         part.transcript = transcript
         self._pending.remove(part)
-        self._say(part.turn, part.place, transcript, part.item_id)
+        if not part.is_held:
+            self._say(part.turn, part.place, transcript, part.item_id)
         return part
+
+    def _committed(self, part: Part, item_id: str) -> None:
+        part.item_id = item_id
+        if part.is_void and item_id:
+            self._actions.model("conversation.item.delete", item_id=item_id)
+
+    def _feed(self, pcm: bytes) -> None:
+        if self._resampler is None:
+            self._resampler = Resampler(MIC_HZ, REPLY_HZ)
+        self._append(self._resampler.feed(pcm))
 
     def _append(self, pcm: bytes) -> None:
         if pcm:

@@ -98,6 +98,11 @@ class Sequencer:
         return wished and self.slot is Slot.FREE and not self._holds
 
     @property
+    def is_idle(self) -> bool:
+        """True when nothing is under way, wished for or held back."""
+        return self.slot is Slot.FREE and self._wish is None and not self._announcements and not self._holds
+
+    @property
     def is_busy(self) -> bool:
         """True while a response is under way, or could be asked for."""
         return self.slot is not Slot.FREE or self.may_request

@@ -59,7 +59,9 @@ class BrokerServer(rpc.BrokerServiceServicer):
     async def _respond(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], context: Context
     ) -> None:
-        thinking = Thinking(opened.session, Conversation(aligned=self._model.aligned, answer_s=self._model.answer_s))
+        model = self._model
+        core = Conversation(aligned=model.aligned, answer_s=model.answer_s, speculate=model.speculate)
+        thinking = Thinking(opened.session, core)
         async with AsyncExitStack() as stack:
             superseded = Superseded("another stream took the session")
             stack.enter_context(self._sessions.claim(opened, lambda: thinking.close(superseded)))
@@ -79,7 +81,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
             keeping = await stack.enter_async_context(_running(thinking.keep_notes(self._store)))
             fault = await run_together(links, background, thinking.close)
             await thinking.notes_kept(keeping)
-        log.info("session %s ended: %s", opened.session, fault.message if fault else "well")
+        log.info("session %s ended: %s; %s", opened.session, fault.message if fault else "well", core.tally)
 
 
 async def _converse(thinking: Thinking, model: ModelSettings) -> None:

@@ -37,6 +37,8 @@ class ModelSettings:
     """From the first packet to the model's word that the session has begun. Ingress waits 12 s for the whole ring."""
     answer_s: float = ANSWER_S
     """How long the model has to take up a request for a response, or refuse it; after that it is lost."""
+    speculate: bool = True
+    """Ask the model for its answer when a turn has probably ended; where the person goes on, it was asked in vain."""
 
     @classmethod
     def read(cls, env: Environment) -> ModelSettings:
@@ -58,6 +60,9 @@ class ModelSettings:
         timing = env.text("PARLEY_TRANSCRIPT_TIMING", "ahead" if parts.scheme == "wss" else "aligned")
         if timing not in ("aligned", "ahead"):
             raise SettingsFault(f"PARLEY_TRANSCRIPT_TIMING={timing!r} must be 'aligned' or 'ahead'.")
+        speculate = env.text("PARLEY_SPECULATE", "on")
+        if speculate not in ("on", "off"):
+            raise SettingsFault(f"PARLEY_SPECULATE={speculate!r} must be 'on' or 'off'.")
         return cls(
             url=url,
             model=env.text("PARLEY_MODEL", "gpt-realtime-2.1"),
@@ -68,6 +73,7 @@ class ModelSettings:
             aligned=timing == "aligned",
             connect_s=env.number("PARLEY_MODEL_CONNECT_S", CONNECT_S, 0.1, CONNECT_S),
             answer_s=env.number("PARLEY_MODEL_ANSWER_S", ANSWER_S, 0.1, 60),
+            speculate=speculate == "on",
         )
 
     @property

@@ -61,7 +61,7 @@ class Voice:
 
     def item_added(self, reply: Reply, item: Event) -> None:
         """Take an item of a response; one of a dead reply is forgotten at once."""
-        if text(item, "type") == "message" and text(item, "id"):
+        if text(item, "id") and (text(item, "type") == "message" or reply.is_dead):
             self._lives(reply, text(item, "id"))
 
     def audio(self, reply: Reply, event: Event, stages: Stages) -> None:

@@ -56,6 +56,10 @@ class FormatFault(ProtocolFault):
     code = wire.Error.CODE_FORMAT
 
 
+class AgentFault(ProtocolFault):
+    """The client asks for an agent that there is not."""
+
+
 class ResumeFault(ParleyError):
     """The session to be resumed is unknown."""
 

@@ -112,7 +112,7 @@ class Calls:
 
     async def _run(self, opened: client.Open, client_link: ClientLink) -> None:
         session = Session(opened, self.limits)
-        name = uuid.uuid4().hex
+        session.name = name = uuid.uuid4().hex
         try:
             open_ = await self._begin(name, session, opened)
             self.counters["sessions"] += 1

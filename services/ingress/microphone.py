@@ -135,12 +135,12 @@ class Microphone:
             pcm = self._resampler.feed(pcm)
         if not pcm:
             return []
-        frame = audio.AudioFrame(mic_offset=self._out, pcm=pcm, playhead=_earlier(playhead, late))
+        frame = audio.AudioFrame(mic_offset=self._out, pcm=pcm, playhead=earlier(playhead, late))
         self._out += pcm_samples(pcm)
         return [frame]
 
 
-def _earlier(playhead: audio.Playhead, mic_samples: int) -> audio.Playhead:
+def earlier(playhead: audio.Playhead, mic_samples: int) -> audio.Playhead:
     """Return the playhead of so many samples before: the frame begins with sound that was held back."""
     if mic_samples <= 0:
         return playhead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteF
 from services.common.gate import Gate
 from services.common.outbox import Outbox
 from services.ingress.attention import Attention
+from services.ingress.echo.canceller import EchoCanceller
+from services.ingress.echo.notice import notice_of
+from services.ingress.echo.watch import Trouble
 from services.ingress.formats import input_format, output_format
 from services.ingress.limits import Limits
 from services.ingress.microphone import Microphone
@@ -25,6 +29,8 @@ from services.ingress.pace import Pace
 from services.ingress.plausible import plausible_samples, plausible_words
 from services.ingress.retention import Retention
 from services.ingress.speaker import Speaker
+
+log = logging.getLogger("parley.ingress")
 
 DUCK_DB: Final = -20.0
 WIRE_SILENCE_MS: Final = 400
@@ -53,12 +59,15 @@ class Session:
         self.counters: Counter[str] = Counter()
         self.ready: set[str] = set()
         self.ring_ready = asyncio.Event()
+        self.name = ""
         self.lease = 0
         """The lease it is held by; what an earlier owner's ring still says on the topic is ignored."""
         self._clock = clock
         self._pace = Pace(limits, clock())
         self._attention = Attention(limits, clock())
         self._someone_speaks = False
+        server_cancels = opened.echo == client.Open.ECHO_SERVER
+        self._echo = EchoCanceller(self._say_trouble) if server_cancels else None
         self._gate = Gate()
         self._last_verdict = 0
         self._highest_reply = 0
@@ -81,8 +90,7 @@ class Session:
                     stamp.position = self.speaker.to_ring(plausible_samples(stamp.position))
                 for frame in self.microphone.feed(request.audio):
                     self._pace.audio(ms_of(pcm_samples(frame.pcm), MIC_HZ), self._clock())
-                    self.retention.keep(frame)
-                    self.to_vad.audio(vad.ListenRequest(audio=frame))
+                    self._give(self._echo.feed(frame) if self._echo else [frame])
             case "playback":
                 report = request.playback
                 report.position = self.speaker.to_ring(plausible_samples(report.position))
@@ -110,6 +118,16 @@ class Session:
             case None:
                 raise ProtocolFault("an empty or unknown message; see protos/parley/v1/conversation_service.proto.")
 
+    def _give(self, frames: list[audio.AudioFrame]) -> None:
+        for frame in frames:
+            self.retention.keep(frame)
+            self.to_vad.audio(vad.ListenRequest(audio=frame))
+
+    def _say_trouble(self, trouble: Trouble, words: str) -> None:
+        self.counters[trouble] += 1
+        log.warning("session %s: %s", self.name or "(opening)", words)
+        self.to_client.control(notice_of(trouble, words))
+
     def tick(self, ms: int) -> None:
         """Be told that `ms` have passed: a microphone silent on the wire becomes a gap.
 
@@ -121,6 +139,8 @@ class Session:
         self._attention.check(len(self.to_client), self.to_client.statistics, self._clock())
         self._quiet_ms += ms
         if self._quiet_ms >= WIRE_SILENCE_MS:
+            if self._echo:
+                self._give(self._echo.flush())
             gap = self.microphone.bridge(self._quiet_ms - self._bridged_ms)
             self._bridged_ms = self._quiet_ms
             self.to_vad.audio(vad.ListenRequest(gap=gap))
@@ -186,7 +206,11 @@ class Session:
             case session_pb2.Interrupt.KIND_DUCK if interrupt.seq > self._last_verdict:
                 duck = client.Duck(seq=interrupt.seq, gain_db=DUCK_DB)
                 self.to_client.control(client.ConverseResponse(duck=duck))
+                if self._echo:
+                    self._echo.duck(DUCK_DB)
             case session_pb2.Interrupt.KIND_RELEASE if interrupt.seq > self._last_verdict:
+                if self._echo:
+                    self._echo.release()
                 self.to_client.control(client.ConverseResponse(release=client.Release(seq=interrupt.seq)))
         self._last_verdict = max(self._last_verdict, interrupt.seq)
 
@@ -196,6 +220,8 @@ class Session:
         self.counters["replies_flushed"] += 1
         self.to_client.clear_audio()
         self.speaker.forget()
+        if self._echo:
+            self._echo.release()
         floor = max(self._highest_reply, interrupt.floor)
         self.to_client.control(client.ConverseResponse(flush=client.Flush(seq=interrupt.seq, floor=floor)))
 
@@ -204,12 +230,16 @@ class Session:
             self.counters["dead_samples_stopped"] += len(piece.pcm) // 2
             return
         self._highest_reply = max(self._highest_reply, piece.reply)
+        if self._echo:
+            self._echo.play(piece)
         for converted in self.speaker.feed(piece):
             self.to_client.audio(client.ConverseResponse(audio=converted))
 
     def _end_reply(self, ended: audio.ReplyEnded) -> None:
         if not self._gate.passes(ended.reply):
             return
+        if self._echo:
+            self._echo.end(ended.reply)
         for message in self.speaker.end(ended):
             if isinstance(message, audio.ReplyAudio):
                 self.to_client.audio(client.ConverseResponse(audio=message))
@@ -241,6 +271,8 @@ class Session:
         total = self.counters + self.microphone.counters
         total["client_audio_dropped"] += self.to_client.statistics.dropped
         total["mic_samples_not_retained"] += self.retention.dropped_samples
+        if self._echo:
+            total["echo_reference_dropped"] += self._echo.reference.dropped_samples
         return +total
 
 

@@ -11,8 +11,10 @@ from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import connect
 from services.common.topic import Publisher
+from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
 from services.vad.judge import Judge
+from services.vad.profile import read_profiles
 from services.vad.server import VadServer
 from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
@@ -22,14 +24,17 @@ DEFAULT_PORT = 7701
 
 async def main(stopping: asyncio.Event) -> None:
     """Decide until asked to stop."""
-    settings = CommonSettings.read(Environment.here(), DEFAULT_PORT)
+    environment = Environment.here()
+    settings = CommonSettings.read(environment, DEFAULT_PORT)
+    agents = read_profiles(environment)
     redis = connect(settings.redis_url)
     topic = Publisher(redis)
     judge = Judge(SmartTurn())
     channels = Channels()
     grpc_server = server()
     hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_soon)
-    serve(grpc_server, rpc.add_VadServiceServicer_to_server, VadServer(hearing, judge, topic, channels))
+    vad = VadServer(hearing, judge, ContentModel(), agents, topic, channels)
+    serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad)
     address = bind(grpc_server, settings.listen)
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(topic.run())

@@ -47,6 +47,7 @@ Event: TypeAlias = (
     broker.SpeechStarted
     | broker.TurnAudio
     | broker.TurnEnded
+    | broker.TurnConfirmed
     | broker.TurnResumed
     | broker.SpeechDismissed
     | broker.Typed
@@ -73,7 +74,11 @@ class TurnTakingSettings:
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     endpointing: EndpointingSettings = field(default_factory=EndpointingSettings)
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
+    tentative_from: float = 0.6
+    """p(complete) from which a turn ends tentatively, so that the model may begin. Above 1: never."""
     dismissed_ms: int = 160
     """A turn with less speech than this was none."""
     thinking_ms: int = 20_000
     """If nothing becomes audible for this long, the floor is open again."""
+    answers_stop: bool = False
+    """Whether a turn that is nothing but a "stop" is answered like any other."""

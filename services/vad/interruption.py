@@ -1,22 +1,29 @@
 """The interruption rule: while the assistant is audible, does the person want the floor?
 
-Two steps, so that it feels instant and is still right. A speech-like onset *ducks* the reply, which is cheap to
-undo. Then the sound itself decides: speech that goes on, or a short word that begins with a sharp hiss like "stop",
-*cancels* the reply; a hum, a single syllable, a cough or noise *releases* it. Nothing here knows a clock, a socket or
-a word: time is the microphone's sample count, and the evidence is voice activity and articulation.
+Two steps, so that it feels instant and is still right. A speech-like onset *ducks* the reply, which is cheap to undo.
+Then what is being said decides, every 64 ms: an interrupting word or a phrase *cancels* the reply; a backchannel, a
+single word, a cough or noise *releases* it. The longer the sound, the less it takes: at first only what is beyond doubt
+cancels, and speech that goes on and on needs nothing but not to be a hum. Nothing here knows a clock or a socket: time
+is the microphone's sample count, and the evidence is voice activity, loudness and content.
 
-Why these cues: among short sounds, duration alone cannot tell "stop" (about half a second, of which the first fifth is
-hiss that voice activity does not count) from "yeah"; the hiss can. Phrases need time only, but a drawn-out "yeah"
-takes as long: what tells it is that it dies away while a phrase goes on.
+Why content: among short sounds duration tells nothing ("stop" lasts as long as "yeah"), and no rule on how a sound was
+made told more than one word from the rest. docs/turn-taking.md has the figures.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final, Protocol
 
-from services.vad.articulation import Articulation
-from services.vad.voice import SAMPLES_PER_MS, WINDOW_SAMPLES, VoiceWindow
+import numpy as np
+from numpy.typing import NDArray
+
+from services.vad.content.head import Moment
+from services.vad.content.listener import HEARD_SAMPLES, Opinion
+from services.vad.loudness import Loudness
+from services.vad.voice import SAMPLES_PER_MS, WINDOW_SAMPLES, VoiceWindow, samples_of
 
 
 class Decision(Enum):
@@ -36,61 +43,123 @@ class Why(Enum):
     ONSET = "onset"
     """DUCK: a speech-like onset."""
     WORD = "word"
-    """CANCEL: a short word that began with a sharp hiss, as "stop" does."""
+    """CANCEL: an interrupting word."""
     PHRASE = "phrase"
     """CANCEL: speech that goes on."""
     BACKCHANNEL = "backchannel"
-    """RELEASE: voiced, and over before it became a phrase; or a hum of any length."""
+    """RELEASE: a listening sound, or a single word that asks for nothing."""
     NOISE = "noise"
-    """RELEASE: speech-like for a moment, but without a voice."""
-    SHORT = "short"
-    """RELEASE: over right after the onset."""
+    """RELEASE: no speech: a cough, a laugh, noise."""
+    TIMEOUT = "timeout"
+    """RELEASE: it went on without becoming clear. Should it become clear yet, it cancels."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One step of a decision. An onset gets one DUCK and after it one CANCEL or one RELEASE."""
+    """One step of a decision, and what it rests on. An onset gets one DUCK and after it a CANCEL or a RELEASE."""
 
     decision: Decision
     why: Why
     onset_sample: int
-    """Where the speech began, on the microphone's clock. A hiss that came before the voice lies before it."""
+    """Where the voice began, on the microphone's clock."""
     at_sample: int
     """How much of the microphone had been heard when this was decided."""
+    opinion: Opinion | None = None
+    """What was said, as far as it was heard."""
+    clarity_db: float = 0.0
+    """How far the sound stood over the room's noise."""
+
+    @property
+    def confidence(self) -> float:
+        """How sure this is, 0…1."""
+        if self.opinion is None:
+            return 0.0
+        return self.opinion.floor if self.decision is Decision.CANCEL else 1.0 - self.opinion.floor
+
+
+class Listener(Protocol):
+    """What hears content; `ContentListener` is one."""
+
+    def hear(self, samples: NDArray[np.int16], moment: Moment) -> Opinion:
+        """Return an opinion on the last 0.8 s at this moment of the sound."""
+        ...
 
 
 @dataclass(frozen=True)
 class InterruptionSettings:
-    """The rule's few parameters. Durations of speech count voiced windows of 32 ms only, not the gaps between them."""
+    """How interruptible. Durations of speech count voiced windows of 32 ms only, not the gaps between them."""
 
-    speech_on: float = 0.5
+    speech_on: float = 0.4
     """Probability from which a window starts speech."""
     speech_off: float = 0.35
     """Probability below which a window is not speech once it has started."""
-    duck_ms: int = 128
+    duck_ms: int = 64
     """Speech after which the reply is ducked."""
-    word_ms: int = 256
-    """Speech after which a word that began with a hiss cancels."""
-    word_hiss_ms: int = 40
-    """Sharp hiss that such a word begins with."""
+    clear_duck_ms: int = 32
+    """The same of a sound that stands clear of the room."""
+    clear_db: float = 15.0
+    """How far over the room's noise that is."""
+    masked_word: float = 0.5
+    """How much a single word counts when noise masks its hisses: it may have been "stop"."""
+    masked_db: tuple[float, float] = (20.0, 28.0)
+    """Clarity up to which it counts so much, and from which it counts nothing."""
+    first_ms: int = 128
+    """When content is first asked, after the onset; then every 64 ms."""
+    later_ms: int = 420
+    """When it needs no more certainty than `sure_later`."""
+    sure_first: float = 0.8
+    """How likely it must be at first that the person wants the floor."""
+    sure_later: float = 0.58
+    """And later."""
+    sure_over: float = 0.55
+    """And when the sound is over: nothing more will come."""
     phrase_ms: int = 544
-    """Speech after which anything cancels but a hum or a sound that is dying away."""
-    fade_db: float = 24.0
-    """Fall from the loudest frame to the present one from which a sound is dying away: it may be over any moment."""
-    hum_share: float = 0.8
-    """Share of hum-like frames from which a sound is a hum, however long."""
+    """Speech that goes on this long needs less."""
+    sure_phrase: float = 0.4
+    """Namely this."""
+    long_ms: int = 832
+    """Speech that goes on this long needs next to nothing."""
+    sure_long: float = 0.15
+    """Namely this; a hum or music has less."""
     release_ms: int = 128
     """Silence after which the speech is over."""
     patience_ms: int = 800
     """A duck without a verdict releases itself after this."""
 
+    def sure_at(self, elapsed_ms: float) -> float:
+        """Return how likely it must be, so long after the onset, that the person wants the floor."""
+        share = min(max((elapsed_ms - self.first_ms) / (self.later_ms - self.first_ms), 0.0), 1.0)
+        return self.sure_first + share * (self.sure_later - self.sure_first)
 
-HISS_LEAD_MS = 250
-"""How far before the voice a word's first hiss may begin."""
-HISS_LAG_MS = 60
-"""How far into the voice it may reach: voice activity often rises before the hiss ends."""
-NOISE_VOICED_SHARE = 0.3
-"""Less pitch than this among the loud frames is noise."""
+    def masked(self, clarity_db: float) -> float:
+        """Return how much a single word counts that stood so clear of the room's noise."""
+        masked, clear = self.masked_db
+        return self.masked_word * min(max((clear - clarity_db) / (clear - masked), 0.0), 1.0)
+
+    @classmethod
+    def low(cls) -> InterruptionSettings:
+        """Hard to interrupt: for announcements and noisy places."""
+        return cls(sure_first=0.93, sure_later=0.8, sure_over=0.75, phrase_ms=640, sure_phrase=0.55, sure_long=0.35)
+
+    @classmethod
+    def normal(cls) -> InterruptionSettings:
+        """The default."""
+        return cls()
+
+    @classmethod
+    def high(cls) -> InterruptionSettings:
+        """Easy to interrupt: a few backchannels will, too."""
+        return cls(sure_first=0.7, sure_later=0.48, sure_over=0.45, phrase_ms=448, sure_phrase=0.3)
+
+
+JUDGED_EVERY_WINDOWS: Final = 2
+_STILL_MS: Final = 64
+"""Silence within which speech still counts as going on."""
+_OVER_MS: Final = 96
+"""Silence from which a sound seems to be over."""
+_FRAME_SAMPLES: Final = 320
+ECHO_DB: Final = -6.0
+"""Of a frame that holds more echo than this, ingress says, nothing tells who speaks."""
 
 
 @dataclass
@@ -98,33 +167,54 @@ class _Onset:
     """Speech that is going on, or has just stopped."""
 
     sample: int
+    started: int
+    """The end of its first window: what the content model counts from."""
     last_speech_sample: int
     speech_samples: int
+    windows: int = 0
+    voice: float = 0.0
+    """Sum of the probabilities."""
+    loudest_db: float = -100.0
     ducked_at: int | None = None
-    decided: bool = False
+    done: bool = False
+    """Cancelled, or over and released."""
+    timed_out: bool = False
+    floor: float | None = None
+    """The last opinion's, to be averaged with the next."""
+    opinion: Opinion | None = None
 
 
 class InterruptionRule:
     """The rule for one conversation. Feed it only while the assistant is audible; `reset()` when it becomes so."""
 
-    def __init__(self, settings: InterruptionSettings | None = None) -> None:
-        """Begin in silence, at sample 0 of the microphone's clock."""
+    def __init__(
+        self, listener: Listener, loudness: Loudness | None = None, settings: InterruptionSettings | None = None
+    ) -> None:
+        """Begin in silence, at sample 0 of the microphone's clock. `loudness` is fed by its owner, before `hear`."""
         self._settings = settings or InterruptionSettings()
-        self._articulation = Articulation()
+        self._listener = listener
+        self.loudness = loudness or Loudness()
+        self._frames: deque[bytes] = deque(maxlen=HEARD_SAMPLES // _FRAME_SAMPLES + 2)
         self.reset()
 
     def reset(self, at_sample: int = 0) -> None:
         """Forget everything heard; the next frame begins at `at_sample`."""
-        self._articulation.reset(at_sample)
+        self._frames.clear()
+        self._frames_end = at_sample
         self._onset: _Onset | None = None
         self._heard_until = at_sample
+        self._echo_db: float | None = None
 
-    def hear(self, pcm: bytes) -> None:
-        """Take one frame of 20 ms (640 bytes) for the articulation cue, before the windows that it completes.
+    def hear(self, pcm: bytes, echo_db: float | None = None) -> None:
+        """Take one frame of 20 ms (640 bytes), before the windows that it completes, and how much of it is echo.
 
         Raises `ValueError` for any other length.
         """
-        self._articulation.feed(pcm)
+        if len(pcm) != 2 * _FRAME_SAMPLES:
+            raise ValueError(f"a frame has {2 * _FRAME_SAMPLES} bytes (20 ms at 16 kHz), not {len(pcm)}")
+        self._frames.append(pcm)
+        self._frames_end += _FRAME_SAMPLES
+        self._echo_db = echo_db
 
     def feed(self, window: VoiceWindow) -> Verdict | None:
         """Take the next window of voice activity; return a verdict if it brought one.
@@ -140,59 +230,88 @@ class InterruptionRule:
         if onset is None:
             return None
         over = window.end_sample - onset.last_speech_sample >= self._settings.release_ms * SAMPLES_PER_MS
+        verdict = None if onset.done else self._judge(onset, over, window.probability)
         if over:
             self._onset = None
-        return self._judge(onset, over)
+        return verdict
 
     def _follow(self, window: VoiceWindow) -> None:
-        """Count the window as speech or not, with hysteresis."""
+        """Count the window as speech or not, with hysteresis; one that may be echo or the room is none."""
+        probability = window.probability
+        loudness = self.loudness
         if self._onset is None:
-            if window.probability >= self._settings.speech_on:
-                start = max(0, window.end_sample - WINDOW_SAMPLES)
-                self._onset = _Onset(start, window.end_sample, WINDOW_SAMPLES)
-        elif window.probability >= self._settings.speech_off:
-            self._onset.last_speech_sample = window.end_sample
-            self._onset.speech_samples += WINDOW_SAMPLES
+            if probability < self._settings.speech_on:
+                return
+            if loudness.level_db < loudness.needed_db() or (self._echo_db is not None and self._echo_db > ECHO_DB):
+                loudness.overhear()
+                return
+            start = max(0, window.end_sample - WINDOW_SAMPLES)
+            self._onset = _Onset(start, window.end_sample, window.end_sample, 0, 0)
+        onset = self._onset
+        onset.windows += 1
+        onset.voice += probability
+        onset.loudest_db = max(onset.loudest_db, loudness.level_db)
+        if probability >= self._settings.speech_off:
+            onset.last_speech_sample = window.end_sample
+            onset.speech_samples += WINDOW_SAMPLES
 
-    def _judge(self, onset: _Onset, over: bool) -> Verdict | None:
+    def _judge(self, onset: _Onset, over: bool, probability: float) -> Verdict | None:
         """Take the next step for an onset: nothing, duck, or decide."""
-        if onset.decided:
-            return None
+        settings = self._settings
         if onset.ducked_at is None:
-            if over or onset.speech_samples < self._settings.duck_ms * SAMPLES_PER_MS:
+            is_clear = self._clarity_db(onset) >= settings.clear_db
+            needed_ms = settings.clear_duck_ms if is_clear else settings.duck_ms
+            if over or onset.speech_samples < needed_ms * SAMPLES_PER_MS:
                 return None
             onset.ducked_at = self._heard_until
-            return Verdict(Decision.DUCK, Why.ONSET, onset.sample, self._heard_until)
-        decided = self._decide(onset, onset.ducked_at, over)
-        if decided is None:
-            return None
-        onset.decided = True
-        return Verdict(*decided, onset.sample, self._heard_until)
-
-    def _decide(self, onset: _Onset, ducked_at: int, over: bool) -> tuple[Decision, Why] | None:
-        settings = self._settings
-        speech_ms = onset.speech_samples // SAMPLES_PER_MS
-        if speech_ms >= settings.word_ms and self._began_with_hiss(onset):
-            return Decision.CANCEL, Why.WORD
-        if speech_ms >= settings.phrase_ms and self._goes_on(onset):
-            return Decision.CANCEL, Why.PHRASE
-        if over or self._heard_until - ducked_at >= settings.patience_ms * SAMPLES_PER_MS:
-            return Decision.RELEASE, self._why_released(onset)
+            return self._verdict(Decision.DUCK, Why.ONSET, onset)
+        elapsed_ms = (self._heard_until - onset.started) / SAMPLES_PER_MS
+        asks = elapsed_ms >= settings.first_ms and onset.windows % JUDGED_EVERY_WINDOWS == 0
+        if (asks or over) and self._wants_floor(onset, elapsed_ms, over, probability):
+            onset.done = True
+            opinion = onset.opinion
+            is_word = opinion is not None and opinion.command > opinion.phrase
+            return self._verdict(Decision.CANCEL, Why.WORD if is_word else Why.PHRASE, onset)
+        if over:
+            onset.done = True
+            return None if onset.timed_out else self._verdict(Decision.RELEASE, self._why_released(onset), onset)
+        if not onset.timed_out and self._heard_until - onset.ducked_at >= settings.patience_ms * SAMPLES_PER_MS:
+            onset.timed_out = True
+            return self._verdict(Decision.RELEASE, Why.TIMEOUT, onset)
         return None
 
-    def _began_with_hiss(self, onset: _Onset) -> bool:
-        since = onset.sample - HISS_LEAD_MS * SAMPLES_PER_MS
-        until = onset.sample + HISS_LAG_MS * SAMPLES_PER_MS
-        return self._articulation.evidence(since, until).hiss_ms >= self._settings.word_hiss_ms
+    def _wants_floor(self, onset: _Onset, elapsed_ms: float, over: bool, probability: float) -> bool:
+        """Ask what is being said, and weigh it against how long it has been going on."""
+        settings = self._settings
+        speech_ms = onset.speech_samples / SAMPLES_PER_MS
+        silence_ms = (self._heard_until - onset.last_speech_sample) / SAMPLES_PER_MS
+        moment = Moment(elapsed_ms, speech_ms, silence_ms, onset.voice / onset.windows, probability)
+        opinion = onset.opinion = self._listener.hear(self._sound(), moment)
+        now = opinion.floor + settings.masked(self._clarity_db(onset)) * opinion.single_word
+        before, onset.floor = onset.floor, now
+        floor = now if before is None else (before + now) / 2
+        needed = settings.sure_at(elapsed_ms)
+        if over or silence_ms >= _OVER_MS:
+            needed = min(needed, settings.sure_over)
+        elif silence_ms <= _STILL_MS and speech_ms >= settings.long_ms:
+            needed = settings.sure_long
+        elif silence_ms <= _STILL_MS and speech_ms >= settings.phrase_ms:
+            needed = min(needed, settings.sure_phrase)
+        return floor >= needed
 
-    def _goes_on(self, onset: _Onset) -> bool:
-        evidence = self._articulation.evidence(onset.sample, self._heard_until)
-        return evidence.hum < self._settings.hum_share and evidence.fade_db < self._settings.fade_db
+    def _sound(self) -> NDArray[np.int16]:
+        """Return the last 0.8 s up to the window's end; silence where nothing was heard yet."""
+        samples = samples_of(b"".join(self._frames))
+        samples = samples[: len(samples) - (self._frames_end - self._heard_until)]
+        missing = HEARD_SAMPLES - len(samples)
+        return samples[-HEARD_SAMPLES:] if missing <= 0 else np.pad(samples, (missing, 0))
 
     def _why_released(self, onset: _Onset) -> Why:
-        evidence = self._articulation.evidence(onset.sample, onset.last_speech_sample)
-        if evidence.voiced_ms < NOISE_VOICED_SHARE * evidence.loud_ms:
-            return Why.NOISE
-        if onset.speech_samples < (self._settings.duck_ms + 32) * SAMPLES_PER_MS:
-            return Why.SHORT
-        return Why.BACKCHANNEL
+        opinion = onset.opinion
+        return Why.NOISE if opinion is None or opinion.noise > 0.5 else Why.BACKCHANNEL
+
+    def _clarity_db(self, onset: _Onset) -> float:
+        return onset.loudest_db - self.loudness.floor_db
+
+    def _verdict(self, decision: Decision, why: Why, onset: _Onset) -> Verdict:
+        return Verdict(decision, why, onset.sample, self._heard_until, onset.opinion, round(self._clarity_db(onset), 1))

@@ -17,23 +17,29 @@ _FIELD: Final = descriptor_pb2.FieldDescriptorProto
 _FIELDS: Final = {
     "ModelProto": [("graph", 7, _FIELD.TYPE_MESSAGE, "GraphProto")],
     "GraphProto": [
+        ("node", 1, _FIELD.TYPE_MESSAGE, "NodeProto"),
         ("initializer", 5, _FIELD.TYPE_MESSAGE, "TensorProto"),
         ("input", 11, _FIELD.TYPE_MESSAGE, "ValueInfoProto"),
+        ("output", 12, _FIELD.TYPE_MESSAGE, "ValueInfoProto"),
         ("value_info", 13, _FIELD.TYPE_MESSAGE, "ValueInfoProto"),
     ],
+    "NodeProto": [("input", 1, _FIELD.TYPE_STRING, ""), ("output", 2, _FIELD.TYPE_STRING, "")],
     "TensorProto": [
         ("dims", 1, _FIELD.TYPE_INT64, ""),
         ("data_type", 2, _FIELD.TYPE_INT32, ""),
         ("name", 8, _FIELD.TYPE_STRING, ""),
         ("raw_data", 9, _FIELD.TYPE_BYTES, ""),
     ],
-    "ValueInfoProto": [("type", 2, _FIELD.TYPE_MESSAGE, "TypeProto")],
+    "ValueInfoProto": [("name", 1, _FIELD.TYPE_STRING, ""), ("type", 2, _FIELD.TYPE_MESSAGE, "TypeProto")],
     "TypeProto": [("tensor_type", 1, _FIELD.TYPE_MESSAGE, "TensorType")],
-    "TensorType": [("shape", 2, _FIELD.TYPE_MESSAGE, "TensorShapeProto")],
+    "TensorType": [
+        ("elem_type", 1, _FIELD.TYPE_INT32, ""),
+        ("shape", 2, _FIELD.TYPE_MESSAGE, "TensorShapeProto"),
+    ],
     "TensorShapeProto": [("dim", 1, _FIELD.TYPE_MESSAGE, "Dimension")],
     "Dimension": [("dim_value", 1, _FIELD.TYPE_INT64, "")],
 }
-_REPEATED: Final = {"initializer", "input", "value_info", "dims", "dim"}
+_REPEATED: Final = {"node", "initializer", "input", "output", "value_info", "dims", "dim"}
 _TYPES: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
 """TensorProto.DataType: what is read here is float32 or int64."""
 
@@ -76,6 +82,37 @@ class OnnxGraph:
         for size in shape:
             dimensions.add(dim_value=size)
         del self._model.graph.value_info[:]
+
+    def expose(self, name: str) -> None:
+        """Make a float32 tensor that the network computes along the way one of its outputs, after those it has.
+
+        Whether there is one of that name is found out when the network is opened.
+        """
+        self._model.graph.output.add(name=name).type.tensor_type.elem_type = 1
+
+    def end_at(self, name: str) -> None:
+        """Make a float32 tensor the network's only output, and take out whatever it does not need: that costs, too.
+
+        Raises `GraphError` if the network computes none of that name.
+        """
+        graph = self._model.graph
+        needed = {name}
+        kept = []
+        for node in reversed(graph.node):  # nodes stand in the order in which they are computed
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                kept.append(node.SerializeToString())
+        if not kept:
+            raise GraphError(f"the network computes no {name}")
+        del graph.node[:]
+        for node in reversed(kept):
+            graph.node.add().ParseFromString(node)
+        unneeded = [number for number, tensor in enumerate(graph.initializer) if tensor.name not in needed]
+        for number in reversed(unneeded):
+            del graph.initializer[number]
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        del graph.output[:]
+        self.expose(name)
 
     def to_bytes(self) -> bytes:
         """Return the file as it stands now."""

@@ -15,6 +15,7 @@ from parley.v1 import broker_service_pb2_grpc as broker_rpc
 from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as wire
 from parley.v1 import vad_service_pb2_grpc as rpc
+from services.common.agents import Agents
 from services.common.boundary import session_boundary
 from services.common.bundle import run_together
 from services.common.channels import Channels
@@ -22,8 +23,10 @@ from services.common.errors import Superseded
 from services.common.link import Link, dialled, tell
 from services.common.ownership import Ownership, checked
 from services.common.topic import Publisher
+from services.vad.content.listener import ContentListener, ContentModel
 from services.vad.hearing import Ear, Hearing
 from services.vad.judge import Judge
+from services.vad.profile import Profile
 from services.vad.session import Listening
 from services.vad.turn_taking import TurnTaking
 
@@ -35,9 +38,19 @@ Context: TypeAlias = "grpc.aio.ServicerContext[wire.ListenRequest, wire.ListenRe
 class VadServer(rpc.VadServiceServicer):
     """Gives every session a decision core and a stream to its broker."""
 
-    def __init__(self, hearing: Hearing, judge: Judge, topic: Publisher, channels: Channels) -> None:
+    def __init__(
+        self,
+        hearing: Hearing,
+        judge: Judge,
+        content: ContentModel,
+        agents: Agents[Profile],
+        topic: Publisher,
+        channels: Channels,
+    ) -> None:
         self._hearing = hearing
         self._judge = judge
+        self._content = content
+        self._agents = agents
         self._topic = topic
         self._channels = channels
         self._sessions = Ownership()
@@ -53,17 +66,20 @@ class VadServer(rpc.VadServiceServicer):
         async with session_boundary(log, "Listen", refuse):
             first = await anext(requests, wire.ListenRequest())
             opened = checked(first.WhichOneof("message"), first.open)
+            profile = self._agents.find(opened.agent)
             with closing(self._hearing.join()) as ear:
-                await self._listen(opened, ear, requests, context)
+                await self._listen(opened, profile, ear, requests, context)
 
     async def _listen(
         self,
         opened: stream_pb2.StreamOpen,
+        profile: Profile,
         ear: Ear,
         requests: AsyncIterator[wire.ListenRequest],
         context: Context,
     ) -> None:
-        core = TurnTaking(opened.session, opened.lease, ear)
+        listener = ContentListener(self._content, profile.words, profile.enrolled)
+        core = TurnTaking(opened.session, opened.lease, ear, listener, profile.settings)
         respond = broker_rpc.BrokerServiceStub(self._channels.trunk(opened.route.broker)).Respond()
         async with asyncio.TaskGroup() as judgements:
             session = Listening(core, ear, self._judge, self._topic.publish, judgements)

@@ -141,6 +141,7 @@ def _to_broker(
     event: broker.SpeechStarted
     | broker.TurnAudio
     | broker.TurnEnded
+    | broker.TurnConfirmed
     | broker.TurnResumed
     | broker.SpeechDismissed
     | broker.Typed
@@ -153,6 +154,8 @@ def _to_broker(
             return broker.RespondRequest(audio=event)
         case broker.TurnEnded():
             return broker.RespondRequest(turn_ended=event)
+        case broker.TurnConfirmed():
+            return broker.RespondRequest(turn_confirmed=event)
         case broker.TurnResumed():
             return broker.RespondRequest(turn_resumed=event)
         case broker.SpeechDismissed():

@@ -14,6 +14,9 @@ from services.vad.voice import SAMPLES_PER_MS
 PRE_ROLL_MS: Final = 300
 """Audio from before the onset that goes with a turn: voice activity rises late on soft beginnings."""
 
+BARE_WORD_MS: Final = 900
+"""A turn with more speech than this is more than the word it began with."""
+
 CHUNK_MS: Final = 100
 """Audio goes to the broker in pieces of this length; nobody waits for it before the turn ends."""
 
@@ -40,6 +43,14 @@ class Turn:
     """Offset at which it began, or began again when it was resumed."""
     speech_samples: int = 0
     """Speech of the parts before the present one, when the turn was resumed."""
+    end: int = 0
+    """Where its last speech ended, once an end was told."""
+    is_tentative: bool = False
+    """An end was told that is neither confirmed nor taken back."""
+    tentative_ends: int = 0
+    """How many such ends there were."""
+    stop_word: str = ""
+    """The interrupting word it began with, where that asks for silence."""
 
     def __post_init__(self) -> None:
         self.sent = self.part_start = self.start
@@ -55,17 +66,20 @@ class Turn:
         """Return the message that begins it."""
         return broker.SpeechStarted(turn=self.number, onset_offset=self.onset, traceparent=self.traceparent)
 
-    def ended(self, now: int, last_speech: int, speech_samples: int, complete: float | None) -> broker.TurnEnded:
-        """Return the message that ends it at sample `now`."""
-        end = min(max(last_speech, self.onset), now)
-        self.speech_samples += speech_samples
+    def ended(
+        self, now: int, last_speech: int, speech_samples: int, complete: float | None, *, tentative: bool
+    ) -> broker.TurnEnded:
+        """Return the message that ends it at sample `now`, for good or tentatively."""
+        self.end = end = min(max(last_speech, self.onset), now)
         return broker.TurnEnded(
             turn=self.number,
+            tentative=tentative,
             end_offset=end,
             confidence=0.0 if complete is None else complete,
             waited_ms=(now - end) / SAMPLES_PER_MS,
             interruption=self.interruption,
             speech_ms=speech_samples // SAMPLES_PER_MS,
+            stop_word=self.stop_word if speech_samples <= BARE_WORD_MS * SAMPLES_PER_MS else "",
         )
 
     def audio(self, memory: MicMemory, *, all_of_it: bool) -> list[broker.TurnAudio]:

@@ -9,6 +9,7 @@ Four phases, by who has the floor:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from parley.v1 import audio_pb2 as audio
@@ -18,15 +19,16 @@ from parley.v1 import session_pb2 as session
 from parley.v1 import vad_service_pb2 as wire
 from services.vad.announcements import Announcements
 from services.vad.assistant import RESUMABLE_SAMPLES, Assistant
+from services.vad.barge_in import BargeIn
+from services.vad.content.words import SILENCING
 from services.vad.detector import SpeechDetector
-from services.vad.endpointing import JUDGED_MS, Pause
 from services.vad.events import STATES, Event, Judge, Phase, TurnTakingSettings, VoiceActivity
-from services.vad.interruption import Decision, InterruptionRule, Verdict, Why
+from services.vad.interruption import Decision, Listener, Verdict, Why
 from services.vad.memory import MicMemory
-from services.vad.retention import Retention
-from services.vad.turn import PRE_ROLL_MS, Turn
+from services.vad.turn import Turn
+from services.vad.turns import Turns
 from services.vad.verdicts import Cause, Kind, Verdicts
-from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS
+from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS, VoiceWindow
 
 States = session.ConversationState
 
@@ -34,14 +36,26 @@ _FRAME_BYTES: Final = 640
 _FORGET_SAMPLES: Final = 400 * SAMPLES_PER_MS
 """Speech outside a turn that has been over for this long has nothing to do with what comes next."""
 _LAST_SECOND_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
-_LEAD_IN_SAMPLES: Final = 300 * SAMPLES_PER_MS
+
+_CAUSES: Final[dict[Why, Cause]] = {
+    Why.WORD: Kind.CAUSE_WORD,
+    Why.PHRASE: Kind.CAUSE_SPEECH,
+    Why.BACKCHANNEL: Kind.CAUSE_BACKCHANNEL,
+    Why.NOISE: Kind.CAUSE_NOISE,
+    Why.TIMEOUT: Kind.CAUSE_TIMEOUT,
+}
 
 
 class TurnTaking:
     """One conversation's turns and interruptions. Feed it frames; every method returns what was decided, in order."""
 
     def __init__(
-        self, session_id: str, lease: int, voice: VoiceActivity, settings: TurnTakingSettings | None = None
+        self,
+        session_id: str,
+        lease: int,
+        voice: VoiceActivity,
+        listener: Listener,
+        settings: TurnTakingSettings | None = None,
     ) -> None:
         self._settings = settings or TurnTakingSettings()
         self._thinking_samples = self._settings.thinking_ms * SAMPLES_PER_MS
@@ -49,20 +63,16 @@ class TurnTaking:
         self._voice = voice
         self._memory = MicMemory()
         self._detector = SpeechDetector(self._settings.detector)
-        self._rule = InterruptionRule(self._settings.interruption)
+        self._barge_in = BargeIn(listener, self._settings.interruption)
         self._assistant = Assistant()
         self._announcements = Announcements()
         self.phase = Phase.OPEN
-        self._turn: Turn | None = None
-        self._last_turn: Turn | None = None
-        self._turns = 0
+        self._turns = Turns(self._memory, self._detector, self._settings)
         self._awaited = 0  # the turn whose answer comes next; 0 after an announcement, which answers none
-        self._retention = Retention()
         self._by_hand = False
         self._pressed = False
         self._muted = False
         self._had_enough = False  # after a turn that had to be cut short: sound must stop before it counts again
-        self._released_speech: tuple[int, int] | None = None
         self._rest = b""
         self._thinking_since = 0
         self._heard_reply = 0
@@ -77,7 +87,7 @@ class TurnTaking:
         whole = len(pcm) // _FRAME_BYTES * _FRAME_BYTES
         self._rest = pcm[whole:]
         for start in range(0, whole, _FRAME_BYTES):
-            self._hear(pcm[start : start + _FRAME_BYTES], frame.playhead)
+            self._hear(pcm[start : start + _FRAME_BYTES], frame)
         return self._taken()
 
     def gap(self, gap: audio.Gap) -> list[Event]:
@@ -89,14 +99,25 @@ class TurnTaking:
 
     def wants(self, question: Judge) -> bool:
         """Say whether the answer to a Judge still counts: the person has not gone on, the turn is not over."""
-        turn = self._turn
+        turn = self._turns.open
         return turn is not None and (turn.number, turn.pause.number) == (question.turn, question.pause)
 
     def judged(self, turn: int, pause: int, complete: float | None) -> list[Event]:
         """Take the end-of-turn model's answer to a Judge."""
-        if self._turn is not None and self._turn.number == turn:
-            self._turn.pause.judged(pause, complete)
-            self._end_if_over(self._turn)
+        if (judged := self._turns.open) is not None and judged.number == turn and not self._by_hand:
+            self._out += self._turns.judged(judged, pause, complete)
+            self._end_if_over(judged)
+        return self._taken()
+
+    def asked(self, is_question: bool) -> list[Event]:
+        """Take the broker's word on the assistant's last sentence: a short answer to a question is complete."""
+        self._turns.context = replace(self._turns.context, asked=is_question)
+        return self._taken()
+
+    def transcript(self, turn: int, words: str) -> list[Event]:
+        """Take what a streaming recogniser has written of a turn so far."""
+        if (heard := self._turns.open) is not None and heard.number == turn:
+            heard.pause.context = replace(heard.pause.context, words=words)
         return self._taken()
 
     def progress(self, progress: broker.TurnProgress) -> list[Event]:
@@ -108,7 +129,7 @@ class TurnTaking:
 
     def answered(self, turn: int) -> list[Event]:
         """Take the broker's word that a turn's text is kept: its audio need not be."""
-        self._retention.drop(turn)
+        self._turns.retention.drop(turn)
         return self._taken()
 
     def interrupt(self, cause: Cause = Kind.CAUSE_CLIENT) -> list[Event]:
@@ -141,54 +162,52 @@ class TurnTaking:
             if cancelled:
                 self._cancel(Kind.CAUSE_CLIENT, self._memory.end)
             self._begin_turn(self._memory.end, interruption=cancelled)
-        elif not pressed and self._turn is not None:
-            self._end_turn(self._turn, 1.0)
+        elif not pressed and self._turns.open is not None:
+            self._end_turn(self._turns.open, 1.0)
         return self._taken()
 
     def say(self, text: str) -> list[Event]:
         """The person typed a turn."""
         if self.phase in (Phase.THINKING, Phase.SPEAKING):
             self._cancel(Kind.CAUSE_TYPED, self._memory.end)
-        if self._turn is not None:
-            self._end_turn(self._turn, 1.0)
-        self._turns += 1
-        self._out.append(broker.Typed(turn=self._turns, text=text))
-        self._await_reply(self._turns)
+        if self._turns.open is not None:
+            self._end_turn(self._turns.open, 1.0)
+        self._out += self._turns.typed(text)
+        self._await_reply(self._turns.count)
         return self._taken()
 
     # One frame of 20 ms.
 
-    def _hear(self, pcm: bytes, playhead: audio.Playhead) -> None:
+    def _hear(self, pcm: bytes, frame: audio.AudioFrame) -> None:
         if self._muted:
             pcm = bytes(len(pcm))
-        self._assistant.hear(self._memory.end, playhead)
+        self._assistant.hear(self._memory.end, frame.playhead)
         self._follow_assistant(self._memory.end)
         self._memory.append(pcm)
         judging = self.phase in (Phase.THINKING, Phase.SPEAKING) and not self._by_hand
-        if judging:
-            self._rule.hear(pcm)
+        self._barge_in.hear(pcm, frame.echo if frame.HasField("echo") else None)
         for window in self._voice.feed(pcm):
             self._detector.feed(window)
-            if self._turn is None and self._detector.silence_samples > _FORGET_SAMPLES:
+            if self._turns.open is None and self._detector.silence_samples > _FORGET_SAMPLES:
                 self._detector.rest()
                 self._had_enough = False
             if judging:
-                verdict = self._rule.feed(window)
+                verdict = self._barge_in.judge(window)
                 self._take_verdict(None if self._had_enough else verdict)
             elif not self._by_hand and not self._had_enough:
-                self._take_window()
-        if self._turn is not None:
-            self._out += self._turn.audio(self._memory, all_of_it=False)
+                self._take_window(window)
+        self._out += self._turns.audio()
         self._acknowledge()
 
     def _follow_assistant(self, now: int) -> None:
         audible = self._assistant.is_audible(now)
         if audible and self.phase in (Phase.OPEN, Phase.THINKING):
+            self._barge_in.loudness.reply_begins()
             self._enter(Phase.SPEAKING)
         elif not audible and self.phase is Phase.SPEAKING:
             self._assistant_fell_silent(now)
-        elif audible and self._turn is not None:
-            self._cancel(Kind.CAUSE_SPEECH, self._turn.onset)  # the person had the floor first
+        elif audible and self._turns.open is not None:
+            self._cancel(Kind.CAUSE_SPEECH, self._turns.open.onset)  # the person had the floor first
         elif self.phase is Phase.THINKING and now - self._thinking_since > self._thinking_samples:
             self._enter(Phase.OPEN)
 
@@ -196,63 +215,46 @@ class TurnTaking:
         """The reply ended undisturbed: speech under way, or a "yes" in its last second, is a turn after all."""
         self._heard_reply = self._assistant.playhead.reply
         self._release(Kind.CAUSE_TIMEOUT, now)
-        released, self._released_speech = self._released_speech, None
+        released = self._barge_in.last_word(now)
         self._enter(Phase.OPEN)
         if self._by_hand:
             return
         if self._detector.is_speaking and self._detector.silence_samples < _LAST_SECOND_SAMPLES // 4:
             self._begin_turn(self._detector.onset, interruption=False)
-        elif released is not None and now - released[1] < _LAST_SECOND_SAMPLES:
+        elif released is not None:
             self._detector.hold(*released)
             self._begin_turn(released[0], interruption=False)
 
     # While nobody, or the person, has the floor.
 
-    def _take_window(self) -> None:
+    def _take_window(self, window: VoiceWindow) -> None:
         if self.phase is Phase.OPEN and self._detector.is_speaking:
             self._begin_turn(self._detector.onset, interruption=False)
-        elif self._turn is not None:
-            if (ask := self._turn.pause.feed(self._detector.silence_samples)) is not None:
-                until = self._memory.end
-                pcm = self._memory.slice(max(self._turn.start, until - JUDGED_MS * SAMPLES_PER_MS), until)
-                self._out.append(Judge(self._turn.number, ask.pause, pcm))
-            self._end_if_over(self._turn)
+        elif (turn := self._turns.open) is not None:
+            self._barge_in.listen(window)
+            self._out += self._turns.pause(turn)
+            self._end_if_over(turn)
 
-    def _begin_turn(self, onset: int, *, interruption: bool) -> None:
-        self._turns += 1
-        start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
-        pause = Pause(self._settings.endpointing)
-        self._turn = Turn(self._turns, start, onset, interruption, pause)
-        self._retention.keep(self._turns, start)
-        self._out.append(self._turn.started())
+    def _begin_turn(self, onset: int, *, interruption: bool, stop_word: str = "") -> None:
+        self._out += self._turns.begin(onset, interruption=interruption, stop_word=stop_word)
         self._enter(Phase.TURN)
 
     def _end_if_over(self, turn: Turn) -> None:
         if self._by_hand:
             return
-        if turn.pause.is_over(self._detector.silence_samples):
-            if turn.speech_samples + self._detector.speech_samples < self._settings.dismissed_ms * SAMPLES_PER_MS:
-                self._dismiss(turn)
+        if self._turns.is_over(turn):
+            if self._turns.is_too_short(turn):
+                self._out += self._turns.dismiss(turn)
+                self._enter(Phase.OPEN)
             else:
-                self._end_turn(turn, turn.pause.complete)
-        elif self._memory.end - turn.part_start > self._settings.endpointing.max_turn_ms * SAMPLES_PER_MS:
+                self._end_turn(turn, turn.pause.complete, by_ear=True)
+        elif self._turns.is_endless(turn):
             self._end_turn(turn, turn.pause.complete)
             self._had_enough = True
 
-    def _end_turn(self, turn: Turn, complete: float | None) -> None:
-        self._out += turn.audio(self._memory, all_of_it=True)
-        speech = self._detector
-        self._out.append(turn.ended(self._memory.end, speech.last_speech, speech.speech_samples, complete))
-        self._last_turn, self._turn = turn, None
-        self._detector.rest()
+    def _end_turn(self, turn: Turn, complete: float | None, *, by_ear: bool = False) -> None:
+        self._out += self._turns.end(turn, complete, by_ear=by_ear)
         self._await_reply(turn.number)
-
-    def _dismiss(self, turn: Turn) -> None:
-        self._out.append(broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE))
-        self._retention.drop(turn.number)
-        self._turn = None
-        self._detector.rest()
-        self._enter(Phase.OPEN)
 
     # While the assistant has the floor.
 
@@ -260,44 +262,34 @@ class TurnTaking:
         match verdict:
             case Verdict(decision=Decision.DUCK) if self.phase is Phase.SPEAKING:
                 now = self._memory.end
-                self._out.append(self._verdicts.duck(verdict.onset_sample, now, self._assistant.playhead))
+                self._out.append(self._verdicts.duck(verdict, now, self._assistant.playhead))
             case Verdict(decision=Decision.RELEASE):
-                if verdict.why is Why.BACKCHANNEL:
-                    self._released_speech = (verdict.onset_sample, verdict.at_sample)
-                cause = Kind.CAUSE_BACKCHANNEL if verdict.why is Why.BACKCHANNEL else Kind.CAUSE_NOISE
-                self._release(cause, verdict.onset_sample)
+                self._release(_CAUSES[verdict.why], verdict.onset_sample, verdict)
             case Verdict(decision=Decision.CANCEL):
-                self._take_floor(verdict.onset_sample)
+                self._take_floor(verdict)
 
-    def _take_floor(self, onset: int) -> None:
+    def _take_floor(self, verdict: Verdict) -> None:
         """The person goes on with the turn that seemed to have ended, or interrupts the reply."""
-        last = self._last_turn
+        last, onset = self._turns.last, verdict.onset_sample
         heard = self._assistant.heard_at(onset, self._memory.end, self._heard_reply)
         early = self.phase is Phase.THINKING or heard < RESUMABLE_SAMPLES
-        if early and last is not None and last.number == self._turns == self._awaited:
-            self._cancel(Kind.CAUSE_TURN_RESUMED, onset)
-            self._resume_turn(last, onset)
+        if early and last is not None and last.number == self._turns.count == self._awaited:
+            self._cancel(Kind.CAUSE_TURN_RESUMED, onset, verdict)
+            self._out += self._turns.resume(last, onset)
+            self._enter(Phase.TURN)
         else:
-            self._cancel(Kind.CAUSE_SPEECH, onset)
+            self._cancel(_CAUSES[verdict.why], onset, verdict)
             self._detector.hold(onset, self._detector.last_speech)
-            self._begin_turn(onset, interruption=True)
+            self._begin_turn(onset, interruption=True, stop_word=_stop_word(verdict))
 
-    def _resume_turn(self, turn: Turn, onset: int) -> None:
-        turn.resume(onset, Pause(self._settings.endpointing))
-        self._turn = turn
-        self._retention.keep(turn.number, turn.sent)
-        self._detector.hold(onset, self._detector.last_speech)
-        self._out.append(broker.TurnResumed(turn=turn.number))
-        self._enter(Phase.TURN)
-
-    def _cancel(self, cause: Cause, onset: int) -> None:
-        self._out.append(self._verdicts.cancel(cause, onset, self._memory.end, self._assistant.playhead))
+    def _cancel(self, cause: Cause, onset: int, verdict: Verdict | None = None) -> None:
+        self._out.append(self._verdicts.cancel(cause, onset, self._memory.end, self._assistant.playhead, verdict))
         self._heard_reply = self._assistant.playhead.reply
         self._assistant.cancel()
-        self._released_speech = None
+        self._barge_in.forget()
 
-    def _release(self, cause: Cause, onset: int) -> None:
-        self._out += self._verdicts.release(cause, onset, self._memory.end, self._assistant.playhead)
+    def _release(self, cause: Cause, onset: int, verdict: Verdict | None = None) -> None:
+        self._out += self._verdicts.release(cause, onset, self._memory.end, self._assistant.playhead, verdict)
 
     def _announce_next(self) -> None:
         """Pass on what waits to be announced. Until it is heard, speech does not resume a turn: it interrupts."""
@@ -315,30 +307,29 @@ class TurnTaking:
         before, self.phase = self.phase, phase
         if phase is Phase.THINKING:
             self._thinking_since = self._memory.end
-        if phase in (Phase.THINKING, Phase.SPEAKING) and before not in (Phase.THINKING, Phase.SPEAKING):
-            self._prepare_rule()
+        if phase not in (Phase.THINKING, Phase.SPEAKING):
+            self._barge_in.end()
+        elif before not in (Phase.THINKING, Phase.SPEAKING):
+            self._barge_in.begin(self._memory)
         took_floor = phase is Phase.TURN and before in (Phase.THINKING, Phase.SPEAKING)
         self._show(STATES[phase] if not took_floor else States.CONVERSATION_STATE_BARGE_IN)
-
-    def _prepare_rule(self) -> None:
-        """Let the rule hear what came just before: it must know the noise, and a word's first hiss."""
-        since = max(self._memory.end - _LEAD_IN_SAMPLES, self._memory.start)
-        pcm = self._memory.slice(since, self._memory.end)
-        pcm = pcm[len(pcm) % _FRAME_BYTES :]
-        self._rule.reset(self._memory.end - len(pcm) // BYTES_PER_SAMPLE)
-        for start in range(0, len(pcm), _FRAME_BYTES):
-            self._rule.hear(pcm[start : start + _FRAME_BYTES])
 
     def _show(self, state: States.ValueType) -> None:
         if state != self._state:
             self._state = state
-            self._out.append(client.State(state=state, turn=self._turns))
+            self._out.append(client.State(state=state, turn=self._turns.count))
 
     def _acknowledge(self) -> None:
-        if (kept_since := self._retention.forget(self._memory)) is not None:
+        if (kept_since := self._turns.retention.forget(self._memory)) is not None:
             self._out.append(wire.Heard(mic_offset=kept_since))
 
     def _taken(self) -> list[Event]:
         self._announce_next()
         events, self._out = self._out, []
         return events
+
+
+def _stop_word(verdict: Verdict) -> str:
+    """Return the word that ended the reply, if it is one that asks for silence: alone, it is not answered."""
+    word = verdict.opinion.word if verdict.why is Why.WORD and verdict.opinion is not None else ""
+    return word if word in SILENCING else ""

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import session_pb2 as wire
+from services.vad.interruption import Verdict, Why
 
 Kind = wire.Interrupt
 Cause: TypeAlias = "wire.Interrupt.Cause.ValueType"
@@ -20,25 +21,35 @@ class Verdicts:
         self._seq = 0
         self._ducked = False
 
-    def duck(self, onset: int, now: int, playhead: audio.Playhead) -> wire.Interrupt:
+    def duck(self, verdict: Verdict, now: int, playhead: audio.Playhead) -> wire.Interrupt:
         """Lower the reply."""
         self._ducked = True
-        return self._mint(Kind.KIND_DUCK, Kind.CAUSE_SPEECH, onset, now, playhead)
+        return self._mint(Kind.KIND_DUCK, Kind.CAUSE_SPEECH, verdict.onset_sample, now, playhead, verdict)
 
-    def release(self, cause: Cause, onset: int, now: int, playhead: audio.Playhead) -> list[wire.Interrupt]:
+    def release(
+        self, cause: Cause, onset: int, now: int, playhead: audio.Playhead, verdict: Verdict | None = None
+    ) -> list[wire.Interrupt]:
         """Undo the duck, if there is one."""
         if not self._ducked:
             return []
         self._ducked = False
-        return [self._mint(Kind.KIND_RELEASE, cause, onset, now, playhead)]
+        return [self._mint(Kind.KIND_RELEASE, cause, onset, now, playhead, verdict)]
 
-    def cancel(self, cause: Cause, onset: int, now: int, playhead: audio.Playhead) -> wire.Interrupt:
+    def cancel(
+        self, cause: Cause, onset: int, now: int, playhead: audio.Playhead, verdict: Verdict | None = None
+    ) -> wire.Interrupt:
         """Stop the reply. It undoes a duck too."""
         self._ducked = False
-        return self._mint(Kind.KIND_CANCEL, cause, onset, now, playhead)
+        return self._mint(Kind.KIND_CANCEL, cause, onset, now, playhead, verdict)
 
     def _mint(
-        self, kind: Kind.Kind.ValueType, cause: Cause, onset: int, now: int, playhead: audio.Playhead
+        self,
+        kind: Kind.Kind.ValueType,
+        cause: Cause,
+        onset: int,
+        now: int,
+        playhead: audio.Playhead,
+        verdict: Verdict | None,
     ) -> wire.Interrupt:
         self._seq += 1
         return wire.Interrupt(
@@ -50,4 +61,15 @@ class Verdicts:
             onset_offset=onset,
             decided_offset=now,
             playhead=playhead,
+            evidence=_evidence(verdict) if verdict is not None else None,
         )
+
+
+def _evidence(verdict: Verdict) -> wire.VerdictEvidence:
+    """Return what a verdict rests on, for logs and traces."""
+    evidence = wire.VerdictEvidence(confidence=verdict.confidence, clarity_db=verdict.clarity_db)
+    if (opinion := verdict.opinion) is not None:
+        evidence.command, evidence.phrase = opinion.command, opinion.phrase
+        evidence.backchannel, evidence.noise = opinion.backchannel, opinion.noise
+        evidence.word = opinion.word if verdict.why is Why.WORD else ""
+    return evidence

@@ -475,10 +475,11 @@ async def _ask_and_answer(call: Call, turn: int, after: int) -> int:
 
 
 async def test_command_says_files_in_turn_and_keeps_both_voices(question: Path, tmp_path: Path) -> None:
-    """`--say a b --record --transcript`: two questions, two answers, code 0, a stereo file and a transcript."""
+    """`--say a b --record --transcript`: a notice, two questions and answers, code 0, a stereo file and a transcript."""
 
     async def script(call: Call) -> None:
         await call.open()
+        await call.send(notice=wire.Notice(code=wire.Notice.CODE_ECHO_UNSTAMPED, message="stamp the frames."))
         first = await _ask_and_answer(call, 1, after=0)
         await _ask_and_answer(call, 2, after=first + len(WORD))
         await call.until("end")
@@ -490,7 +491,8 @@ async def test_command_says_files_in_turn_and_keeps_both_voices(question: Path, 
             address, "--say", str(question), str(question), "--record", str(record), "--transcript", str(transcript)
         )
     assert (code, err) == (0, "")
-    lines = ["You: Question 1", "Parley: Answer 1", "You: Question 2", "Parley: Answer 2 (cut off)"]
+    notice = "(The server says: stamp the frames.)"
+    lines = [notice, "You: Question 1", "Parley: Answer 1", "You: Question 2", "Parley: Answer 2 (cut off)"]
     assert out.splitlines() == lines
     assert transcript.read_text().splitlines() == lines
     with wave.open(str(record)) as file:

@@ -26,8 +26,10 @@ Cause = session.Interrupt
 class Scene:
     """Speak to the core by these methods, then look at the lists of what it wanted done."""
 
-    def __init__(self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S) -> None:
-        self.core = Conversation(aligned=aligned, answer_s=answer_s)
+    def __init__(
+        self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S, speculate: bool = True
+    ) -> None:
+        self.core = Conversation(aligned=aligned, answer_s=answer_s, speculate=speculate)
         self.now_s = 100.0
         self.sent: list[dict[str, Any]] = []
         self.to_egress: list[egress.SpeakRequest] = []
@@ -107,16 +109,55 @@ class Scene:
         """Send a message of the Respond stream."""
         self.take(self.core.from_vad(broker.RespondRequest(**message), self.now_s))
 
-    def turn(self, turn: int, *, speech_ms: int = 2000, interruption: bool = False, item: str = "") -> None:
+    def turn(
+        self, turn: int, *, speech_ms: int = 2000, interruption: bool = False, item: str = "", stop_word: str = ""
+    ) -> None:
         """The person speaks and has finished; the model takes it as `item` when that is named."""
         self.vad(audio=broker.TurnAudio(turn=turn, pcm=bytes(3200)))
-        self.vad(turn_ended=broker.TurnEnded(turn=turn, speech_ms=speech_ms, interruption=interruption, waited_ms=300))
+        ended = broker.TurnEnded(
+            turn=turn, speech_ms=speech_ms, interruption=interruption, waited_ms=300, stop_word=stop_word
+        )
+        self.vad(turn_ended=ended)
         if item:
             self.committed(item)
+
+    def guess(self, turn: int, *, waited_ms: float = 280, pcm: bytes = bytes(3200), **ended: Any) -> None:
+        """The person speaks and has probably finished."""
+        self.vad(audio=broker.TurnAudio(turn=turn, pcm=pcm))
+        ended = {"speech_ms": 2000, **ended}
+        self.vad(turn_ended=broker.TurnEnded(turn=turn, tentative=True, waited_ms=waited_ms, **ended))
+
+    def confirm(self, turn: int, *, waited_ms: float = 700) -> None:
+        """They have."""
+        self.vad(turn_confirmed=broker.TurnConfirmed(turn=turn, waited_ms=waited_ms, confidence=0.9))
+
+    def resume(self, turn: int) -> None:
+        """They have not."""
+        self.vad(turn_resumed=broker.TurnResumed(turn=turn))
 
     def interrupt(self, seq: int, cause: session.Interrupt.Cause.ValueType = Cause.CAUSE_SPEECH) -> None:
         """The person takes the floor."""
         self.vad(interrupt=session.Interrupt(seq=seq, kind=session.Interrupt.KIND_CANCEL, cause=cause))
+
+    @property
+    def outward(self) -> int:
+        """How many messages have gone to anybody but the model."""
+        return len(self.to_egress) + len(self.to_vad) + len(self.history) + len(self.floors)
+
+    @property
+    def committed_audio(self) -> list[bytes]:
+        """What each commit held, at 24 kHz."""
+        found, buffer = [], b""
+        for event in self.sent:
+            match event["type"]:
+                case "input_audio_buffer.append":
+                    buffer += base64.b64decode(event["audio"])
+                case "input_audio_buffer.clear":
+                    buffer = b""
+                case "input_audio_buffer.commit":
+                    found.append(buffer)
+                    buffer = b""
+        return found
 
     # egress.
 

@@ -57,8 +57,8 @@ def test_a_model_that_is_slow_to_connect_is_asked_when_it_is_ready() -> None:
 
 
 def test_a_tentative_end_waits_for_its_confirmation() -> None:
-    """Nothing is committed or asked before; a wrong confirmation is none; a resumed turn voids it."""
-    scene = Scene()
+    """With speculation off nothing is done before; a wrong confirmation is none; a resumed turn voids it."""
+    scene = Scene(speculate=False)
     scene.vad(turn_ended=broker.TurnEnded(turn=1, tentative=True))
     scene.vad(turn_confirmed=broker.TurnConfirmed(turn=2))
     assert scene.steps == []

@@ -353,6 +353,46 @@ def test_without_transcription_every_interruption_is_answered() -> None:
     assert len(scene.of("response.create")) == 2
 
 
+def without_words() -> Scene:
+    """A reply under way of a model that does not transcribe, interrupted by the person."""
+    scene = Scene()
+    scene.turn(1, item="u1")
+    scene.answer(1)
+    scene.played(1, 500)
+    scene.wait(16)
+    scene.interrupt(1)
+    scene.played(1, 600, seq=1)
+    return scene
+
+
+def test_without_transcription_the_ear_says_what_is_a_bare_stop() -> None:
+    """The model hears the word, for it is committed, and is not asked to answer; the next turn is answered as ever."""
+    scene = without_words()
+    scene.turn(2, item="u2", speech_ms=400, interruption=True, stop_word="stop")
+    assert (scene.silent, len(scene.of("response.create")), scene.steps[-1]) == ([2], 1, "commit")
+    scene.turn(3, item="u3")
+    assert scene.of("response.create")[-1]["response"]["metadata"]["turn"] == "3"
+
+
+def test_a_stop_that_only_ends_a_longer_turn_is_answered() -> None:
+    """What was said before it wants an answer: the word is not bare, whatever the ear heard last."""
+    scene = without_words()
+    scene.turn(2, item="u2", interruption=True)
+    scene.vad(turn_resumed=broker.TurnResumed(turn=2))
+    scene.turn(2, item="u3", speech_ms=400, interruption=True, stop_word="stop")
+    assert (scene.silent, len(scene.of("response.create"))) == ([], 2)
+
+
+def test_with_transcription_the_words_count_and_not_the_ear() -> None:
+    """A "stop" that was a question after all is answered, as the transcript has it."""
+    scene = answered()
+    scene.interrupt(1)
+    scene.played(0, 0, seq=1)
+    scene.turn(2, item="u2", speech_ms=400, interruption=True, stop_word="stop")
+    scene.transcript("u2", "Stock?")
+    assert (scene.silent, len(scene.of("response.create"))) == ([], 2)
+
+
 def test_a_doubt_does_not_outlive_the_next_turn() -> None:
     """The later turn's answer answers the short question too; it isn't answered twice."""
     scene = answered()

@@ -37,6 +37,9 @@ class Model:
     def __init__(self, items: int) -> None:
         self.outbox: deque[Event] = deque()
         self.items: dict[str, Spoken] = {}
+        self.heard: dict[str, int] = {}
+        """Samples of every item of the person's that it remembers."""
+        self._buffered = 0
         self.faults: list[str] = []
         self.replies: dict[str, str] = {}
         """Reply number by response."""
@@ -49,9 +52,14 @@ class Model:
     def take(self, event: Event) -> None:
         """Carry out a client event."""
         match event["type"]:
+            case "input_audio_buffer.append":
+                self._buffered += len(base64.b64decode(event["audio"])) // 2
+            case "input_audio_buffer.clear":
+                self._buffered = 0
             case "input_audio_buffer.commit":
                 self._commits += 1
                 item = f"u{self._commits}"
+                self.heard[item], self._buffered = self._buffered, 0
                 self._send("input_audio_buffer.committed", item_id=item)
                 kind = "conversation.item.input_audio_transcription.completed"
                 self._send(kind, item_id=item, transcript=f"words {self._commits}")
@@ -59,6 +67,8 @@ class Model:
                 self._create(event)
             case "response.cancel":
                 self._cancel(event)
+            case "conversation.item.delete" if event["item_id"] in self.heard:
+                del self.heard[event["item_id"]]
             case "conversation.item.delete":
                 if (found := self._find(event)) is not None:
                     found.deleted = True

@@ -6,7 +6,7 @@ from clients.desktop import events
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.playout import Playout
 from clients.desktop.session import SILENCE, Session
-from clients.desktop.wire_events import activity_of, error_code_of
+from clients.desktop.wire_events import activity_of, error_code_of, notice_code_of
 from parley.v1 import audio_pb2, session_pb2, stream_pb2
 from parley.v1 import conversation_service_pb2 as wire
 
@@ -186,6 +186,7 @@ def test_what_the_server_says_becomes_events() -> None:
         wire.ConverseResponse(state=wire.State(state=session_pb2.CONVERSATION_STATE_BARGE_IN, turn=2)),
         wire.ConverseResponse(turn_report=wire.TurnReport(turn=2, reply=1, stages=[stage])),
         wire.ConverseResponse(draining=wire.Draining(seconds=9)),
+        wire.ConverseResponse(notice=wire.Notice(code=wire.Notice.CODE_ECHO_UNSTAMPED, message="stamp them")),
         wire.ConverseResponse(duck=wire.Duck(seq=1, gain_db=-20)),
         wire.ConverseResponse(release=wire.Release(seq=2)),
         wire.ConverseResponse(closed=wire.Closed(reason="done")),
@@ -198,6 +199,7 @@ def test_what_the_server_says_becomes_events() -> None:
         events.State(at, events.Activity.BARGE_IN, 2),
         events.TurnReport(at, 2, 1, (("vad.endpoint", 250.0),)),
         events.Draining(at, 9),
+        events.Notice(at, "echo_unstamped", "stamp them"),
         events.Duck(at, 1, -20.0),
         events.Release(at, 2),
         events.Closed(at, "done"),
@@ -206,9 +208,11 @@ def test_what_the_server_says_becomes_events() -> None:
 
 
 def test_codes_of_a_later_protocol_have_a_word_too() -> None:
-    """Every state and error code of today has its word; one of tomorrow does not stop the client."""
+    """Every state, error and notice of today has its word; one of tomorrow does not stop the client."""
     for state in session_pb2.ConversationState.values():
         assert (activity_of(state) is events.Activity.UNKNOWN) == (state == 0)
     assert error_code_of(stream_pb2.Error.CODE_FULL) == "full"
     assert error_code_of(stream_pb2.Error(code=99).code) == "code 99"  # type: ignore[arg-type]
+    assert notice_code_of(wire.Notice.CODE_ECHO_MISALIGNED) == "echo_misaligned"
+    assert notice_code_of(wire.Notice(code=99).code) == "code 99"  # type: ignore[arg-type]
     assert activity_of(wire.State(state=77).state) is events.Activity.UNKNOWN  # type: ignore[arg-type]

@@ -37,6 +37,8 @@ TALK = [
     caption(Who.ASSISTANT, "It is five o'clock", final=True, interrupted=True),
     caption(Who.ASSISTANT, "  ", final=True),
     events.Draining(AT, 30),
+    events.Notice(AT, "echo_unstamped", "echo can't be cancelled:\nstamp the frames."),
+    events.Notice(AT, "code 99", ""),
 ]
 
 
@@ -51,6 +53,8 @@ def test_file_and_pipe_get_whole_lines_only() -> None:
         "You: What time is it?",
         "Parley: It is five o'clock (cut off)",
         "(The server is going away in 30 s.)",
+        "(The server says: echo can't be cancelled: stamp the frames.)",
+        "(The server says: code 99)",
     ]
 
 

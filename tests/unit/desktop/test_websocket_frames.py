@@ -38,8 +38,13 @@ def test_what_is_no_message_is_a_failure(frame: str | bytes, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"hologram":{"depth":3}}', '{"state":{"state":"CONVERSATION_STATE_DREAMING","mood":"odd"}}']
+    "text",
+    [
+        '{"hologram":{"depth":3}}',
+        '{"state":{"state":"CONVERSATION_STATE_DREAMING","mood":"odd"}}',
+        '{"notice":{"code":"CODE_MOON_TOO_LOUD","message":"wait until it has set.","until":"6:12"}}',
+    ],
 )
 def test_what_a_later_server_adds_is_passed_over(text: str) -> None:
     """Unknown messages, fields and values don't end the conversation."""
-    assert decode(text).WhichOneof("message") in (None, "state")
+    assert decode(text).WhichOneof("message") in (None, "state", "notice")

@@ -14,6 +14,8 @@ from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
 from services.ingress import upgrade, websocket
 from services.ingress.audio_header import decode_microphone, encode_reply
+from services.ingress.echo.notice import notice_of
+from services.ingress.echo.watch import Watch
 from services.ingress.limits import Limits
 from services.ingress.version import NEWEST, OLDEST
 from services.ingress.wire_text import decode_text, encode_text
@@ -108,6 +110,17 @@ def test_every_error_code_is_explained() -> None:
     known = {name: number for name, number in stream_pb2.Error.Code.items() if number}
     assert {name: int(number) for number, name in codes} == known
     assert f"{websocket.ERROR_BASE + 1} … {websocket.ERROR_BASE + max(known.values())}" in section("The end")
+
+
+def test_every_notice_is_explained() -> None:
+    """With its number; and the example is what ingress would say, word for word."""
+    codes = re.findall(r"^\| (\d+) \| `(CODE_\w+)` \|", section("Notices"), re.MULTILINE)
+    assert {name: int(number) for number, name in codes} == {n: c for n, c in wire.Notice.Code.items() if c}
+    said_so: list[str] = []
+    watch = Watch(lambda trouble, words: said_so.append(encode_text(notice_of(trouble, words))))
+    watch.given(60_000)
+    watch.unstamped(60_000)
+    assert said_so == [line for line in lines("json server") if line.startswith('{"notice"')]
 
 
 def test_every_limit_is_told() -> None:

@@ -16,7 +16,7 @@ from parley.v1 import vad_service_pb2 as vad
 from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.outbox import Outbox
 from services.ingress.limits import Limits
-from services.ingress.session import Session
+from services.ingress.session import WIRE_SILENCE_MS, Session
 from tests.unit.ingress.frames import counted, frame
 
 Interrupt = session_pb2.Interrupt
@@ -395,3 +395,37 @@ async def test_a_stamp_is_turned_into_the_ring_s_positions() -> None:
     absurd = audio.Playhead(reply=2, position=1 << 60)
     with pytest.raises(ProtocolFault, match="count from the start"):
         session().from_client(client.ConverseRequest(audio=frame(0, counted(0, 320), absurd)))
+
+
+async def test_only_a_client_that_leaves_echo_to_the_server_has_it_cancelled() -> None:
+    """Its frames come 8 ms later, in their places, and before a gap all of them have come; others' are untouched."""
+    plain, echoing = (
+        Session(client.Open(protocol=1, echo=echo), clock=lambda: 0.0)
+        for echo in (client.Open.ECHO_HEADPHONES, client.Open.ECHO_SERVER)
+    )
+    given: list[list[vad.ListenRequest]] = []
+    for each in (plain, echoing):
+        play(each, 1)
+        each.verdict(verdict(1, Interrupt.KIND_DUCK))
+        for start in range(0, 1_600, 320):
+            each.from_client(client.ConverseRequest(audio=frame(start, counted(start, 320))))
+        each.tick(WIRE_SILENCE_MS)
+        given.append(await drained(each.to_vad))
+    whole = [b"".join(message.audio.pcm for message in messages) for messages in given]
+    assert whole[0] == whole[1] == counted(0, 1_600).astype("<i2").tobytes()
+    assert [message.audio.mic_offset for message in given[0][:2]] == [0, 320]
+    assert [message.audio.mic_offset for message in given[1][:2]] == [0, 192]
+    assert given[0][-1].gap.mic_offset == given[1][-1].gap.mic_offset == 1_600
+
+
+async def test_what_keeps_echo_from_being_cancelled_is_counted_and_told() -> None:
+    """A client that never stamps: one word in the log, one in the statistics, and one to the client, before sound."""
+    to = Session(client.Open(protocol=1, echo=client.Open.ECHO_SERVER), clock=lambda: 0.0)
+    play(to, 1, samples=4 * 24_000)
+    for start in range(0, 4 * 16_000, 320):
+        to.from_client(client.ConverseRequest(audio=frame(start, counted(start, 320))))
+    assert to.statistics()["echo_unstamped"] == 1
+    first, *rest = await drained(to.to_client)
+    assert first.notice.code == client.Notice.CODE_ECHO_UNSTAMPED
+    assert "no microphone frame says" in first.notice.message
+    assert {message.WhichOneof("message") for message in rest} == {"audio"}

@@ -11,6 +11,7 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from services.vad.events import Event
+from services.vad.interruption import Decision, Verdict, Why
 from services.vad.verdicts import Kind, Verdicts
 
 Deed = Literal["turn", "cancel", "resume", "key", "typed", "duck", "release", "announce", "announce over"]
@@ -69,7 +70,7 @@ class ScriptedVad:
             case "announce over":
                 return [self._cancel(Kind.CAUSE_OPERATOR), self._announcement()]
             case "duck":
-                return [self._verdicts.duck(0, 0, audio.Playhead())]
+                return [self._verdicts.duck(Verdict(Decision.DUCK, Why.ONSET, 0, 0), 0, audio.Playhead())]
             case "release":
                 return [*self._verdicts.release(Kind.CAUSE_NOISE, 0, 0, audio.Playhead())]
 

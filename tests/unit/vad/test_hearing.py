@@ -8,6 +8,7 @@ import pytest
 
 from parley.v1 import audio_pb2 as audio
 from services.common.errors import LimitFault, ParleyError
+from services.vad.content.listener import ContentListener, ContentModel
 from services.vad.events import Judge
 from services.vad.hearing import Ear, Hearing
 from services.vad.silero import Silero, SileroModel
@@ -24,6 +25,12 @@ FRAME_S = 0.02
 def model() -> SileroModel:
     """The real model."""
     return SileroModel()
+
+
+@pytest.fixture(scope="module")
+def content() -> ContentListener:
+    """The real content model, listening in English."""
+    return ContentListener(ContentModel())
 
 
 class Clock:
@@ -196,17 +203,17 @@ def decided(feed: Callable[[bytes], None], size: int, events: list[object]) -> l
 
 
 @pytest.mark.parametrize("size", [640, 960, 200, 5000])
-def test_the_core_decides_the_same_through_an_ear(model: SileroModel, size: int) -> None:
+def test_the_core_decides_the_same_through_an_ear(model: SileroModel, content: ContentListener, size: int) -> None:
     """Turn taking fed by the shared hearing gives the events that it gives when it owns its voice activity.
 
     Whatever the size of the pieces: the core cuts them into frames of its own and keeps a rest.
     """
-    alone = TurnTaking("s", 1, Silero(model))
+    alone = TurnTaking("s", 1, Silero(model), content)
     expected: list[object] = []
     plain = decided(lambda frame: expected.extend(alone.feed(audio.AudioFrame(pcm=frame))), size, expected)
     clock = Clock()
     ear: Ear = Hearing(model, clock.soon).join()
-    core = TurnTaking("s", 1, ear)
+    core = TurnTaking("s", 1, ear, content)
     found: list[object] = []
     ear.give_to(lambda frame: found.extend(core.feed(frame)), lambda fault: None)
 

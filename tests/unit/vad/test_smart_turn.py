@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from services.vad.mel import log_mel, mel_bank, standardise
 from services.vad.onnx_graph import GraphError
-from services.vad.smart_turn import LEVEL_SAMPLES, POSITIONS, SmartTurn, features, shorten
+from services.vad.smart_turn import LEVEL_SAMPLES, POSITIONS, STATES, SmartTurn, features, read_head, shorten
 from services.vad.voice import samples_of
 from services.vad.weights import WeightsError, read_graph
 from tests.unit.vad.signals import pcm, silence, time_axis, vowel
@@ -87,6 +89,33 @@ def test_mel_triangles_overlap_and_have_unit_area() -> None:
 def test_any_length_of_turn_gets_a_probability(model: SmartTurn, turn: bytes) -> None:
     """Nothing, silence, a short turn and one longer than the window are all judged."""
     assert 0.0 <= model.probability(turn) <= 1.0
+    assert 0.0 <= model.bare(turn) <= 1.0
+
+
+def test_the_head_is_what_judges() -> None:
+    """Without its weights the answer is that of a toss; what the published model says stays the same."""
+    whole, headless = SmartTurn(), SmartTurn(head=None)
+    assert headless.probability(SWEEP) == 0.5
+    assert whole.probability(SWEEP) != 0.5
+    assert whole.bare(SWEEP) == headless.bare(SWEEP)
+    assert whole.hear(SWEEP).pooled.shape == (STATES,)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_a_damaged_head_is_named(tmp_path: Path, content: bytes) -> None:
+    """The error says which file, and what to do."""
+    path = tmp_path / "turn_head.npz"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"turn_head\.npz"):
+        read_head(path)
+
+
+def test_a_head_for_another_network_is_refused(tmp_path: Path) -> None:
+    """Weights of another size are refused by their size."""
+    path = tmp_path / "turn_head.npz"
+    np.savez(path, weights=np.zeros(3, dtype=np.float32), bias=np.float32(0))
+    with pytest.raises(WeightsError, match="384"):
+        read_head(path)
 
 
 def test_the_network_is_cut_to_its_last_positions() -> None:

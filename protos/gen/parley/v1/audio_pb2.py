@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15parley/v1/audio.proto\x12\tparley.v1\"\xc5\x01\n\x0b\x41udioFormat\x12\x31\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1f.parley.v1.AudioFormat.Encoding\x12\x0f\n\x07rate_hz\x18\x02 \x01(\r\"r\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_PCM16\x10\x01\x12\x12\n\x0e\x45NCODING_MULAW\x10\x02\x12\x11\n\rENCODING_ALAW\x10\x03\x12\x11\n\rENCODING_OPUS\x10\x04\">\n\x08Playhead\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x11\n\testimated\x18\x03 \x01(\x08\"T\n\nAudioFrame\x12\x12\n\nmic_offset\x18\x01 \x01(\x04\x12\x0b\n\x03pcm\x18\x02 \x01(\x0c\x12%\n\x08playhead\x18\x03 \x01(\x0b\x32\x13.parley.v1.Playhead\"%\n\x03Gap\x12\x12\n\nmic_offset\x18\x01 \x01(\x04\x12\n\n\x02ms\x18\x02 \x01(\r\":\n\nReplyAudio\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x0b\n\x03pcm\x18\x03 \x01(\x0c\",\n\nReplyEnded\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x0f\n\x07samples\x18\x02 \x01(\x04\"\x89\x01\n\x08Playback\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x12\n\nmic_offset\x18\x03 \x01(\x04\x12\x13\n\x0b\x62uffered_ms\x18\x04 \x01(\r\x12\x11\n\tunderruns\x18\x05 \x01(\r\x12\x11\n\testimated\x18\x06 \x01(\x08\x12\r\n\x05\x65nded\x18\x07 \x01(\x08\"^\n\x07\x46lushed\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05reply\x18\x02 \x01(\x04\x12\x10\n\x08position\x18\x03 \x01(\x04\x12\x12\n\nmic_offset\x18\x04 \x01(\x04\x12\x11\n\testimated\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15parley/v1/audio.proto\x12\tparley.v1\"\xc5\x01\n\x0b\x41udioFormat\x12\x31\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1f.parley.v1.AudioFormat.Encoding\x12\x0f\n\x07rate_hz\x18\x02 \x01(\r\"r\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_PCM16\x10\x01\x12\x12\n\x0e\x45NCODING_MULAW\x10\x02\x12\x11\n\rENCODING_ALAW\x10\x03\x12\x11\n\rENCODING_OPUS\x10\x04\">\n\x08Playhead\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x11\n\testimated\x18\x03 \x01(\x08\"x\n\nAudioFrame\x12\x12\n\nmic_offset\x18\x01 \x01(\x04\x12\x0b\n\x03pcm\x18\x02 \x01(\x0c\x12%\n\x08playhead\x18\x03 \x01(\x0b\x32\x13.parley.v1.Playhead\x12\"\n\x04\x65\x63ho\x18\x04 \x01(\x0b\x32\x14.parley.v1.EchoState\"3\n\tEchoState\x12\x11\n\tcancelled\x18\x01 \x01(\x08\x12\x13\n\x0bresidual_db\x18\x02 \x01(\x02\"%\n\x03Gap\x12\x12\n\nmic_offset\x18\x01 \x01(\x04\x12\n\n\x02ms\x18\x02 \x01(\r\":\n\nReplyAudio\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x0b\n\x03pcm\x18\x03 \x01(\x0c\",\n\nReplyEnded\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x0f\n\x07samples\x18\x02 \x01(\x04\"\x89\x01\n\x08Playback\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x12\n\nmic_offset\x18\x03 \x01(\x04\x12\x13\n\x0b\x62uffered_ms\x18\x04 \x01(\r\x12\x11\n\tunderruns\x18\x05 \x01(\r\x12\x11\n\testimated\x18\x06 \x01(\x08\x12\r\n\x05\x65nded\x18\x07 \x01(\x08\"^\n\x07\x46lushed\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05reply\x18\x02 \x01(\x04\x12\x10\n\x08position\x18\x03 \x01(\x04\x12\x12\n\nmic_offset\x18\x04 \x01(\x04\x12\x11\n\testimated\x18\x05 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,15 +38,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAYHEAD']._serialized_start=236
   _globals['_PLAYHEAD']._serialized_end=298
   _globals['_AUDIOFRAME']._serialized_start=300
-  _globals['_AUDIOFRAME']._serialized_end=384
-  _globals['_GAP']._serialized_start=386
-  _globals['_GAP']._serialized_end=423
-  _globals['_REPLYAUDIO']._serialized_start=425
-  _globals['_REPLYAUDIO']._serialized_end=483
-  _globals['_REPLYENDED']._serialized_start=485
-  _globals['_REPLYENDED']._serialized_end=529
-  _globals['_PLAYBACK']._serialized_start=532
-  _globals['_PLAYBACK']._serialized_end=669
-  _globals['_FLUSHED']._serialized_start=671
-  _globals['_FLUSHED']._serialized_end=765
+  _globals['_AUDIOFRAME']._serialized_end=420
+  _globals['_ECHOSTATE']._serialized_start=422
+  _globals['_ECHOSTATE']._serialized_end=473
+  _globals['_GAP']._serialized_start=475
+  _globals['_GAP']._serialized_end=512
+  _globals['_REPLYAUDIO']._serialized_start=514
+  _globals['_REPLYAUDIO']._serialized_end=572
+  _globals['_REPLYENDED']._serialized_start=574
+  _globals['_REPLYENDED']._serialized_end=618
+  _globals['_PLAYBACK']._serialized_start=621
+  _globals['_PLAYBACK']._serialized_end=758
+  _globals['_FLUSHED']._serialized_start=760
+  _globals['_FLUSHED']._serialized_end=854
 # @@protoc_insertion_point(module_scope)

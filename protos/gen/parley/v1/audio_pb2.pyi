@@ -109,6 +109,7 @@ class AudioFrame(google.protobuf.message.Message):
     MIC_OFFSET_FIELD_NUMBER: builtins.int
     PCM_FIELD_NUMBER: builtins.int
     PLAYHEAD_FIELD_NUMBER: builtins.int
+    ECHO_FIELD_NUMBER: builtins.int
     mic_offset: builtins.int
     """The user's samples since the session began, before the first sample of this frame."""
     pcm: builtins.bytes
@@ -117,17 +118,48 @@ class AudioFrame(google.protobuf.message.Message):
     def playhead(self) -> Global___Playhead:
         """The playhead at the moment of capture of the first sample."""
 
+    @property
+    def echo(self) -> Global___EchoState:
+        """Inside the ring, of a client that leaves echo to the server: what ingress has made of it. Absent: there is none, or
+        the client sees to it. A client does not send it.
+        """
+
     def __init__(
         self,
         *,
         mic_offset: builtins.int = ...,
         pcm: builtins.bytes = ...,
         playhead: Global___Playhead | None = ...,
+        echo: Global___EchoState | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["playhead", b"playhead"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["mic_offset", b"mic_offset", "pcm", b"pcm", "playhead", b"playhead"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["echo", b"echo", "playhead", b"playhead"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["echo", b"echo", "mic_offset", b"mic_offset", "pcm", b"pcm", "playhead", b"playhead"]) -> None: ...
 
 Global___AudioFrame: typing_extensions.TypeAlias = AudioFrame
+
+@typing.final
+class EchoState(google.protobuf.message.Message):
+    """The assistant's own voice in a frame of the microphone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CANCELLED_FIELD_NUMBER: builtins.int
+    RESIDUAL_DB_FIELD_NUMBER: builtins.int
+    cancelled: builtins.bool
+    """True: ingress has cancelled it. False: it could not, and all of the frame may be echo."""
+    residual_db: builtins.float
+    """Estimated level of the echo that is left, against the level of what is left of the frame, in dB: -60 to 0.
+    0: all of it may be echo.
+    """
+    def __init__(
+        self,
+        *,
+        cancelled: builtins.bool = ...,
+        residual_db: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cancelled", b"cancelled", "residual_db", b"residual_db"]) -> None: ...
+
+Global___EchoState: typing_extensions.TypeAlias = EchoState
 
 @typing.final
 class Gap(google.protobuf.message.Message):

@@ -236,6 +236,7 @@ class TurnEnded(google.protobuf.message.Message):
     WAITED_MS_FIELD_NUMBER: builtins.int
     INTERRUPTION_FIELD_NUMBER: builtins.int
     SPEECH_MS_FIELD_NUMBER: builtins.int
+    STOP_WORD_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     end_offset: builtins.int
@@ -250,6 +251,8 @@ class TurnEnded(google.protobuf.message.Message):
     """True: the turn began by cutting the assistant off."""
     speech_ms: builtins.int
     """Speech in the turn, pauses not counted, in milliseconds."""
+    stop_word: builtins.str
+    """The turn is nothing but this word, as far as the ear can tell, and the word asks for silence. Empty: it is not."""
     def __init__(
         self,
         *,
@@ -260,8 +263,9 @@ class TurnEnded(google.protobuf.message.Message):
         waited_ms: builtins.float = ...,
         interruption: builtins.bool = ...,
         speech_ms: builtins.int = ...,
+        stop_word: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "stop_word", b"stop_word", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
 
 Global___TurnEnded: typing_extensions.TypeAlias = TurnEnded
 
@@ -272,14 +276,22 @@ class TurnConfirmed(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TURN_FIELD_NUMBER: builtins.int
+    WAITED_MS_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
+    waited_ms: builtins.float
+    """Silence waited for in the end, in milliseconds."""
+    confidence: builtins.float
+    """p(complete) in the end, 0 to 1."""
     def __init__(
         self,
         *,
         turn: builtins.int = ...,
+        waited_ms: builtins.float = ...,
+        confidence: builtins.float = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
 
 Global___TurnConfirmed: typing_extensions.TypeAlias = TurnConfirmed
 

@@ -129,6 +129,7 @@ class ConverseResponse(google.protobuf.message.Message):
     DRAINING_FIELD_NUMBER: builtins.int
     CLOSED_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
+    NOTICE_FIELD_NUMBER: builtins.int
     @property
     def opened(self) -> Global___Opened:
         """The session stands."""
@@ -181,6 +182,10 @@ class ConverseResponse(google.protobuf.message.Message):
     def heartbeat(self) -> parley.v1.stream_pb2.Heartbeat:
         """Still there."""
 
+    @property
+    def notice(self) -> Global___Notice:
+        """Something to know; the conversation goes on."""
+
     def __init__(
         self,
         *,
@@ -197,10 +202,11 @@ class ConverseResponse(google.protobuf.message.Message):
         draining: Global___Draining | None = ...,
         closed: Global___Closed | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
+        notice: Global___Notice | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["opened", "audio", "reply_ended", "duck", "release", "flush", "caption", "state", "turn_report", "error", "draining", "closed", "heartbeat"] | None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["opened", "audio", "reply_ended", "duck", "release", "flush", "caption", "state", "turn_report", "error", "draining", "closed", "heartbeat", "notice"] | None: ...
 
 Global___ConverseResponse: typing_extensions.TypeAlias = ConverseResponse
 
@@ -663,6 +669,61 @@ class Draining(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["seconds", b"seconds"]) -> None: ...
 
 Global___Draining: typing_extensions.TypeAlias = Draining
+
+@typing.final
+class Notice(google.protobuf.message.Message):
+    """Something that the person or the device's maker should know. The conversation goes on, less well than it might. Each
+    code comes at most once in a session.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Code:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _CodeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[Notice._Code.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        CODE_UNSPECIFIED: Notice._Code.ValueType  # 0
+        """Not said."""
+        CODE_ECHO_MISALIGNED: Notice._Code.ValueType  # 1
+        """Echo is not cancelled: it is heard too far from where the playheads say."""
+        CODE_ECHO_UNREDUCED: Notice._Code.ValueType  # 2
+        """Echo is not cancelled: the microphone hardly becomes quieter."""
+        CODE_ECHO_UNSTAMPED: Notice._Code.ValueType  # 3
+        """Echo is not cancelled: replies are sent, and no microphone frame says that one is heard."""
+        CODE_ECHO_CANCELLER_MISSING: Notice._Code.ValueType  # 4
+        """Echo is not cancelled: this server has no canceller."""
+
+    class Code(_Code, metaclass=_CodeEnumTypeWrapper):
+        """What it is about, for programs."""
+
+    CODE_UNSPECIFIED: Notice.Code.ValueType  # 0
+    """Not said."""
+    CODE_ECHO_MISALIGNED: Notice.Code.ValueType  # 1
+    """Echo is not cancelled: it is heard too far from where the playheads say."""
+    CODE_ECHO_UNREDUCED: Notice.Code.ValueType  # 2
+    """Echo is not cancelled: the microphone hardly becomes quieter."""
+    CODE_ECHO_UNSTAMPED: Notice.Code.ValueType  # 3
+    """Echo is not cancelled: replies are sent, and no microphone frame says that one is heard."""
+    CODE_ECHO_CANCELLER_MISSING: Notice.Code.ValueType  # 4
+    """Echo is not cancelled: this server has no canceller."""
+
+    CODE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    code: Global___Notice.Code.ValueType
+    """What it is about."""
+    message: builtins.str
+    """One sentence that says what to do."""
+    def __init__(
+        self,
+        *,
+        code: Global___Notice.Code.ValueType = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "message", b"message"]) -> None: ...
+
+Global___Notice: typing_extensions.TypeAlias = Notice
 
 @typing.final
 class Closed(google.protobuf.message.Message):

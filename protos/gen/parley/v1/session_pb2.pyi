@@ -163,6 +163,8 @@ class Interrupt(google.protobuf.message.Message):
         """No verdict came in time, so the duck undid itself."""
         CAUSE_OPERATOR: Interrupt._Cause.ValueType  # 8
         """An operator asked for it."""
+        CAUSE_WORD: Interrupt._Cause.ValueType  # 9
+        """An interrupting word over the audible reply: "stop", "wait", "no"."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """What brought it about."""
@@ -185,6 +187,8 @@ class Interrupt(google.protobuf.message.Message):
     """No verdict came in time, so the duck undid itself."""
     CAUSE_OPERATOR: Interrupt.Cause.ValueType  # 8
     """An operator asked for it."""
+    CAUSE_WORD: Interrupt.Cause.ValueType  # 9
+    """An interrupting word over the audible reply: "stop", "wait", "no"."""
 
     SESSION_FIELD_NUMBER: builtins.int
     SEQ_FIELD_NUMBER: builtins.int
@@ -196,6 +200,7 @@ class Interrupt(google.protobuf.message.Message):
     FLOOR_FIELD_NUMBER: builtins.int
     LEASE_FIELD_NUMBER: builtins.int
     TRACEPARENT_FIELD_NUMBER: builtins.int
+    EVIDENCE_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session it belongs to."""
     seq: builtins.int
@@ -218,6 +223,10 @@ class Interrupt(google.protobuf.message.Message):
     def playhead(self) -> parley.v1.audio_pb2.Playhead:
         """What was audible at the onset."""
 
+    @property
+    def evidence(self) -> Global___VerdictEvidence:
+        """What it rests on, where the ear decided."""
+
     def __init__(
         self,
         *,
@@ -231,11 +240,54 @@ class Interrupt(google.protobuf.message.Message):
         floor: builtins.int = ...,
         lease: builtins.int = ...,
         traceparent: builtins.str = ...,
+        evidence: Global___VerdictEvidence | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["playhead", b"playhead"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cause", b"cause", "decided_offset", b"decided_offset", "floor", b"floor", "kind", b"kind", "lease", b"lease", "onset_offset", b"onset_offset", "playhead", b"playhead", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["evidence", b"evidence", "playhead", b"playhead"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cause", b"cause", "decided_offset", b"decided_offset", "evidence", b"evidence", "floor", b"floor", "kind", b"kind", "lease", b"lease", "onset_offset", b"onset_offset", "playhead", b"playhead", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
 
 Global___Interrupt: typing_extensions.TypeAlias = Interrupt
+
+@typing.final
+class VerdictEvidence(google.protobuf.message.Message):
+    """What a verdict of the ear rests on: for logs and traces, nothing acts on it. Probabilities are 0 to 1."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    WORD_FIELD_NUMBER: builtins.int
+    COMMAND_FIELD_NUMBER: builtins.int
+    PHRASE_FIELD_NUMBER: builtins.int
+    BACKCHANNEL_FIELD_NUMBER: builtins.int
+    NOISE_FIELD_NUMBER: builtins.int
+    CLARITY_DB_FIELD_NUMBER: builtins.int
+    confidence: builtins.float
+    """How sure the verdict is."""
+    word: builtins.str
+    """The interrupting word, if that was it."""
+    command: builtins.float
+    """How likely the sound was an interrupting word."""
+    phrase: builtins.float
+    """How likely it was speech that goes on."""
+    backchannel: builtins.float
+    """How likely it was a backchannel."""
+    noise: builtins.float
+    """How likely it was no speech."""
+    clarity_db: builtins.float
+    """How far it stood over the room's noise."""
+    def __init__(
+        self,
+        *,
+        confidence: builtins.float = ...,
+        word: builtins.str = ...,
+        command: builtins.float = ...,
+        phrase: builtins.float = ...,
+        backchannel: builtins.float = ...,
+        noise: builtins.float = ...,
+        clarity_db: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backchannel", b"backchannel", "clarity_db", b"clarity_db", "command", b"command", "confidence", b"confidence", "noise", b"noise", "phrase", b"phrase", "word", b"word"]) -> None: ...
+
+Global___VerdictEvidence: typing_extensions.TypeAlias = VerdictEvidence
 
 @typing.final
 class Announcement(google.protobuf.message.Message):
