@@ -1,0 +1,1 @@
+"""Tests of what fits the small weights."""

@@ -1,0 +1,1 @@
+"""Trains the head of the content model: what was said over a reply (`services/vad/content`)."""
