@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e bench fmt protos lock clean dev-setup protos-setup
+.PHONY: help setup run talk live test check unit integration e2e bench eval fmt protos lock clean dev-setup protos-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -57,6 +57,10 @@ e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+eval: dev-setup ## Score the ear on recordings: make eval DATA=folder OUT=figures.json (ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make eval OUT=figures.json'; exit 2; }
+	@$(BIN)/python -m tests.eval $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

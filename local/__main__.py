@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.desktop.failures import ClientError
-from local.child import StartFault
+from local.child import ROOT, StartFault
 from local.demonstrate import QUESTION_FILE, demonstrate
 from local.lines import PrefixedLines
 from local.redis_server import NoRedisError
@@ -20,6 +20,8 @@ from local.ring import DOOR_PORT, SERVICES, WEBSOCKET_PORT, Ring, RingSettings
 from local.run_folder import claimed
 from services.engine.speech import SpeechError
 
+AGENTS = ROOT / "deploy" / "agents"
+"""The agents' profiles, unless PARLEY_AGENTS names other ones."""
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -92,6 +94,7 @@ def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
     show = PrefixedLines([*SERVICES, "redis"]) if options.logs else None
     return RingSettings(
+        env={} if os.environ.get("PARLEY_AGENTS") else {"vad": {"PARLEY_AGENTS": str(AGENTS)}},
         port=options.port,
         websocket_port=options.websocket_port,
         log_folder=folder / "logs",
