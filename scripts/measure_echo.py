@@ -2,7 +2,8 @@
 
 DATA is a folder with `manifests/overlap.csv`, `turns.csv` and `noise.csv`. Read and natural speech of turns.csv is the
 assistant, in replies of 3 to 20 s; its echo is that of a room of noise.csv, some dB below a person at -23 dB of full
-scale; people of overlap.csv interrupt every 4.5 s. Playheads are wrong by a fixed time and jitter by 3 ms.
+scale; people of overlap.csv interrupt every 4.5 s. Playheads are wrong by a fixed time and jitter by 3 ms; how long a
+reply takes from the server to the speaker varies by 30 ms either way.
 docs/echo.md keeps the tables.
 """
 
@@ -35,6 +36,7 @@ INTERRUPTING = ("stop", "hey", "phrase", "name")
 REPLIES_S = (3, 6, 3, 8, 4, 10, 5, 12, 20, 20)
 LEARNING = 2
 """Replies after which the canceller is settled."""
+HELD_UP_MS = {number: number * 37 % 61 - 30 for number in range(1, len(REPLIES_S) + 1)}
 LATE_MS = (-200, -100, 0, 100, 200)
 LEVELS_DB = (-5, -15, -30)
 PERSON_DB = -23.0
@@ -126,19 +128,25 @@ def jittering(playhead: audio.Playhead, clock: int) -> audio.Playhead:
     return playhead
 
 
-def cancels(models: Models, scene: LivingRoom, heard: Floats, late_ms: int) -> list[int]:
+def untouched(scene: LivingRoom) -> list[audio.AudioFrame]:
+    """Return the microphone's frames as the client sends them."""
+    pcm = np.rint(scene.microphone * 32_768).clip(-32_768, 32_767).astype("<i2")
+    return [
+        audio.AudioFrame(mic_offset=at, pcm=pcm[at : at + FRAME].tobytes(), playhead=scene.playhead(at))
+        for at in range(0, len(pcm), FRAME)
+    ]
+
+
+def cancels(models: Models, frames: list[audio.AudioFrame]) -> list[int]:
     """Return when vad interrupts the assistant; after each time it starts anew a second later."""
-    pcm = np.rint(heard * 32_768).clip(-32_768, 32_767).astype("<i2")
     core, asleep_until, found = models.core(), 0, []
-    for clock in range(0, len(pcm), FRAME):
-        if clock < asleep_until:
+    for frame in frames:
+        if frame.mic_offset < asleep_until:
             continue
-        frame = audio.AudioFrame(mic_offset=clock, pcm=pcm[clock : clock + FRAME].tobytes())
-        frame.playhead.CopyFrom(scene.playhead(clock))
         events = core.feed(frame)
         if any(isinstance(event, Interrupt) and event.kind == Interrupt.KIND_CANCEL for event in events):
-            found.append(clock)
-            core, asleep_until = models.core(), clock + HZ
+            found.append(frame.mic_offset)
+            core, asleep_until = models.core(), frame.mic_offset + HZ
     return found
 
 
@@ -190,19 +198,14 @@ def main() -> None:
         for level_db in LEVELS_DB:
             for late_ms in LATE_MS:
                 room = partial(in_room, response, level_db)
-                alone = LivingRoom(said, seconds, late_ms, stamp=jittering, room=room)
+                scene = partial(LivingRoom, stamp=jittering, held_up_ms=HELD_UP_MS, room=room)
+                alone = scene(said, seconds, late_ms)
                 began = time.process_time()
                 alone.run()
                 cpu = (time.process_time() - began) / seconds * 1000
-                talk = LivingRoom(said, seconds, late_ms, person.wave, stamp=jittering, room=room).run()
+                talk = scene(said, seconds, late_ms, person.wave).run()
                 judged = [
-                    cancels(models, scene, heard, late_ms)
-                    for scene, heard in (
-                        (alone, alone.microphone),
-                        (alone, alone.clean),
-                        (talk, talk.microphone),
-                        (talk, talk.clean),
-                    )
+                    cancels(models, frames) for frames in (untouched(alone), alone.frames, untouched(talk), talk.frames)
                 ]
                 false = [scored(found, nobody, minutes, since)[1] for found in judged[:2]]
                 yielded = [scored(found, person, minutes, since)[0] for found in judged[2:]]
@@ -220,7 +223,7 @@ def main() -> None:
                 ]
                 print("|", " | ".join(cells), "|", flush=True)
     clean = LivingRoom(said, seconds, 0, person.wave, room=lambda wave: wave * 0)
-    found = cancels(models, clean, clean.microphone, 0)
+    found = cancels(models, untouched(clean))
     print(f"\nWithout any echo: {scored(found, person, minutes, since)[0]:.2f} of {len(person.words)} yielded to.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -14,9 +15,12 @@ from parley.v1 import vad_service_pb2 as wire
 from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.outbox import Outbox
 from services.vad.events import Event, Judge
+from services.vad.explanation import in_words
 from services.vad.hearing import Ear
 from services.vad.judge import Judge as TurnJudge
 from services.vad.turn_taking import TurnTaking
+
+log = logging.getLogger("parley.vad")
 
 _OUTBOX_MESSAGES: Final = 2_000
 MAX_TEXT: Final = 4_000
@@ -79,6 +83,10 @@ class Listening:
                 self._carry(self._core.answered(response.answered.turn))
             case "progress":
                 self._carry(self._core.progress(response.progress))
+            case "asked":
+                self._carry(self._core.asked(response.asked.is_question))
+            case "transcript":
+                self._carry(self._core.transcript(response.transcript.turn, response.transcript.text))
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
             case "error":
@@ -123,6 +131,7 @@ class Listening:
 
     def _carry_verdict(self, interrupt: session_pb2.Interrupt) -> None:
         """Send a verdict its ways: back to ingress first, then the topic, then in band behind the turns before it."""
+        log.info("session %s: %s", interrupt.session, in_words(interrupt))
         self.to_ingress.control(wire.ListenResponse(interrupt=interrupt))
         if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL:
             self._publish(interrupt)

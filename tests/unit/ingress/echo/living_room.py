@@ -69,6 +69,8 @@ class LivingRoom:
     stamp: Callable[[audio.Playhead, int], audio.Playhead] = lambda playhead, clock: playhead
     until: dict[int, int] = field(default_factory=dict)
     """Where on the clock a reply was flushed."""
+    held_up_ms: dict[int, int] = field(default_factory=dict)
+    """By how much later than usual a reply is sent before it is played; negative: sooner."""
     room: Callable[[Floats], Floats] = room
     at: dict[int, Callable[[EchoCanceller], None]] = field(default_factory=dict)
     """What happens on the server before the frame that begins at this moment."""
@@ -115,7 +117,7 @@ class LivingRoom:
 
     def _send(self, number: int, sound: Samples, sent: list[int], played: int) -> None:
         """Send what egress would have by now: a lead ahead of what the client says it plays, in pieces of 60 ms."""
-        ahead = (LEAD_MS + UPLINK_MS + max(0, -self.late_ms)) * MS
+        ahead = (LEAD_MS + UPLINK_MS + max(0, -self.late_ms) - self.held_up_ms.get(number, 0)) * MS
         due = min(max(played + ahead, 0) * 3 // 2, len(sound))
         done = sent[number - 1]
         if due > done and (due - done >= 1_440 or due == len(sound)):

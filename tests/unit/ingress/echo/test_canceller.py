@@ -55,6 +55,30 @@ def test_the_next_reply_is_cancelled_from_its_first_sample(late_ms: int) -> None
     assert scene.reduction_db(8, 11) >= 15
 
 
+@pytest.mark.parametrize("late_ms", [100, 200])
+def test_late_playheads_cost_the_beginnings_of_the_first_replies_only(late_ms: int) -> None:
+    """How long a reply takes to the speaker is learnt from the first; the next is expected, though sent 30 ms later."""
+    first, second = story(6), words("And so they built a bridge, and nobody was hungry or late again.")
+    replies = [(SECOND, first), (9 * SECOND, second)]
+    scene = LivingRoom(replies, 13, late_ms=late_ms, held_up_ms={2: 30}).run()
+    assert scene.reduction_db(9, 9.4) >= 10
+    assert scene.reduction_db(9.4, 12) >= 15
+
+
+def test_a_reply_that_is_expected_and_does_not_come_hurts_nobody() -> None:
+    """The next reply is held up in the network for longer than ever; who speaks just then loses 1 dB at most."""
+    speaking = words("Stop, that will do.", voice="en-us+m3")
+    person = np.concatenate((np.zeros(9 * SECOND), speaking))
+    first = story(6)
+    scene = LivingRoom([(SECOND, first)], 12, late_ms=200, person=person)
+    scene.at[9 * SECOND - 60 * MS] = lambda canceller: canceller.play(
+        audio.ReplyAudio(reply=2, position=0, pcm=_whole(story(1)).pcm)
+    )
+    scene.run()
+    assert np.median(losses(speaking, scene.clean[9 * SECOND :])) <= 1
+    assert not scene.frames[-1].HasField("echo")
+
+
 def test_a_reply_that_follows_at_once_is_cancelled() -> None:
     """One reply ends, the next begins 100 ms later: the reference changes over without a hole."""
     first, second = story(6), words("And so they built a bridge, and nobody was hungry or late again.")
@@ -174,6 +198,19 @@ def test_frames_of_any_length_make_one_clock(size: int) -> None:
     assert frames[0].mic_offset == 0
     given = sum(len(frame.pcm) // 2 for frame in frames)
     assert 0 <= -(-SECOND // size) * size - given - LATENCY < 160
+
+
+def test_a_long_hole_in_the_microphone_is_borne() -> None:
+    """Ten seconds that were bridged come as one frame, while a reply is heard, and are given out whole."""
+    canceller = EchoCanceller(lambda trouble, text: None)
+    canceller.play(_whole(story(2)))
+    frames = []
+    for clock in range(0, SECOND, FRAME):
+        playhead = audio.Playhead(reply=1, position=clock * 3 // 2)
+        frames += canceller.feed(audio.AudioFrame(mic_offset=clock, pcm=bytes(2 * FRAME), playhead=playhead))
+    frames += canceller.feed(audio.AudioFrame(mic_offset=SECOND, pcm=bytes(2 * 10 * SECOND)))
+    assert_gapless(frames)
+    assert sum(len(frame.pcm) // 2 for frame in frames) == 11 * SECOND - LATENCY
 
 
 def test_what_may_be_left_of_the_echo_is_estimated() -> None:

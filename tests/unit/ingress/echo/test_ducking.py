@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,7 +31,7 @@ def test_a_duck_is_there_within_20_ms_and_undoes_itself_after_800() -> None:
     ducking.duck(-20.0)
     gains = heard(ducking, HOLD + 2 * RAMP)
     assert gains[RAMP - 1] == pytest.approx(0.1, abs=0.01)
-    assert all(after <= before for before, after in zip(gains[:RAMP], gains[1:RAMP], strict=False))
+    assert all(after <= before for before, after in pairwise(gains[:RAMP]))
     assert gains[RAMP : HOLD - 1] == pytest.approx([0.1] * (HOLD - 1 - RAMP), abs=0.001)
     assert gains[-1] == 1.0
     assert ducking.gains(FRAME) is None
