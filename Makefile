@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e bench eval fmt protos lock clean dev-setup protos-setup
+.PHONY: help setup run talk live test check unit integration e2e bench eval enrol fmt protos lock clean dev-setup protos-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -61,6 +61,11 @@ bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=fi
 eval: dev-setup ## Score the ear on recordings: make eval DATA=folder OUT=figures.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make eval OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.eval $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+enrol: setup ## Teach the ear a word: make enrol WORD=computer OUT=computer.npz FILES='a.wav b.wav c.wav' (CHECK=…)
+	@test -n "$(WORD)" -a -n "$(OUT)" -a -n "$(FILES)" || \
+	  { echo "Say what and from where: make enrol WORD=computer OUT=computer.npz FILES='a.wav b.wav c.wav'"; exit 2; }
+	@$(BIN)/python -m services.vad.content.enrol --word '$(WORD)' --out '$(OUT)' $(FILES) $(if $(CHECK),--check $(CHECK))
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

@@ -139,15 +139,16 @@ def _section(file: Path, name: str) -> Section:
     except UnicodeDecodeError as error:
         raise SettingsFault(f"{file} is not in UTF-8. Save it again as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise SettingsFault(f"{file}{f':{line[1]}' if line else ''}: this is no TOML: {error}.") from error
+        place = re.search(r"at line (\d+)", str(error))
+        raise SettingsFault(f"{file}{f':{place[1]}' if place else ''}: this is no TOML: {error}.") from error
     for section, values in document.items():
-        place = f"{file}{f':{line}' if (line := _line_of(text, '', section)) else ''}"
+        line = _line_of(text, "", section)
+        at = f"{file}:{line}" if line else str(file)
         if section not in SECTIONS:
             kind = f"section [{section}]" if isinstance(values, dict) else f"key {section!r} outside the sections"
-            raise SettingsFault(f"{place}: there is no {kind}; the sections are {', '.join(SECTIONS)}.")
+            raise SettingsFault(f"{at}: there is no {kind}; the sections are {', '.join(SECTIONS)}.")
         if not isinstance(values, dict):
-            raise SettingsFault(f"{place}: {section} is a section: write [{section}] on a line of its own.")
+            raise SettingsFault(f"{at}: {section} is a section: write [{section}] on a line of its own.")
     return Section(file, name, document.get(name, {}), text)
 
 

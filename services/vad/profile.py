@@ -61,7 +61,7 @@ def profile(section: Section) -> Profile:
     if (words := section.words("words")) is not None:
         chosen = _checked(section, "words", lambda: obeyed((), words))
     files = section.words("enrolled") or ()
-    enrolled = tuple(_checked(section, "enrolled", lambda f=file: load(section.folder / f)) for file in files)
+    enrolled = _checked(section, "enrolled", lambda: tuple(load(section.folder / file) for file in files))
     return Profile(
         TurnTakingSettings(endpointing=endpointing, interruption=interruption, answers_stop=answers_stop),
         chosen,

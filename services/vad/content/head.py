@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,8 @@ class Content:
     noise: float
     units: Floats
     """p(unit | command), in the order of `UNITS`."""
-    hidden: Floats
-    """The last layer but one: sounds alike lie close together (see `enrolment.py`)."""
+    sounds: Floats
+    """[640], the encoder's states along their main directions: sounds alike lie close together (see `enrolment.py`)."""
 
     def likeliest_unit(self, among: NDArray[np.bool_]) -> tuple[str, float]:
         """Return the likeliest word of command among these units, and how likely they are together (0…1)."""
@@ -71,10 +72,10 @@ class ContentHead:
     def __init__(self, file: Path = FILE) -> None:
         """Read the weights. Raises `WeightsError` if they are missing or damaged."""
         try:
-            with np.load(file) as stored:
+            with file.open("rb") as opened, np.load(opened) as stored:
                 arrays = {name: stored[name].astype(np.float32) for name in ARRAYS}
                 known = tuple(str(unit) for unit in stored["unit_names"])
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
             raise WeightsError(
                 f"{file} cannot be read. It belongs to the project: restore it from the release."
             ) from error
@@ -88,11 +89,12 @@ class ContentHead:
 
     def judge(self, states: Floats, moment: Moment) -> Content:
         """Say what was said, from the encoder's states [10, 384]."""
-        seen = np.concatenate([((states - self._mean) @ self._projection).ravel(), moment.features()])
+        sounds = ((states - self._mean) @ self._projection).ravel()
+        seen = np.concatenate([sounds, moment.features()])
         hidden = np.maximum(seen @ self._hidden + self._hidden_bias, 0)
         kinds: list[float] = _softmax(hidden @ self._kinds + self._kinds_bias).tolist()
         units = _softmax(hidden @ self._units + self._units_bias)
-        return Content(kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], units, hidden)
+        return Content(kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], units, sounds)
 
 
 def _softmax(scores: Floats) -> Floats:

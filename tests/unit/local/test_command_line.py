@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from local.__main__ import parse
+from local.__main__ import AGENTS, parse, settings
 from local.ring import DOOR_PORT, RingSettings
 
 
@@ -36,3 +37,12 @@ def test_settings_for_a_service_that_does_not_exist_are_refused() -> None:
     """A misspelt name would otherwise do nothing, quietly."""
     with pytest.raises(ValueError, match="the ring has no 'brocker', only ingress, vad, broker, egress, engine"):
         RingSettings(copies={"brocker": 2})
+
+
+def test_the_agents_are_those_of_the_project_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PARLEY_AGENTS reaches vad as it is; without it the shipped profiles do."""
+    monkeypatch.delenv("PARLEY_AGENTS", raising=False)
+    assert settings(parse([]), Path("run")).env == {"vad": {"PARLEY_AGENTS": str(AGENTS)}}
+    assert (AGENTS / "default.toml").is_file()
+    monkeypatch.setenv("PARLEY_AGENTS", "/elsewhere")
+    assert settings(parse([]), Path("run")).env == {}
