@@ -23,7 +23,7 @@ from services.broker.history import History
 from services.broker.sequencer import REQUEST_TIMEOUT_S
 from services.broker.settling import Heard, Settling
 from services.broker.speculation import Speculation, Tally
-from services.broker.stop_words import BARE_STOP_MS, is_bare_stop
+from services.broker.stop_words import is_bare_stop, may_be_bare
 from services.broker.voice import Voice
 from services.common.recent import Recent
 
@@ -117,7 +117,7 @@ class Conversation:
         if self._speculation.release(end, now_s):
             return
         part = self._ears.commit(ended.turn, now_s)
-        if ended.interruption and ended.speech_ms <= BARE_STOP_MS and self._ears.transcribes:
+        if may_be_bare(ended) and self._ears.transcribes:
             self._answering.last_turn = end
             self._doubt = Doubt(part, now_s + TRANSCRIPT_WAIT_S, resumed)
         elif ended.interruption and ended.stop_word and not resumed:  # without words the ear's is the last one

@@ -146,6 +146,7 @@ class Ears:
         if kind == "conversation.item.input_audio_transcription.delta":
             if part.is_held:
                 part.words += text(event, "delta")
+                self._write(part, part.words)
             else:
                 self._caption(part.turn, text(event, "delta"), final=False)
         elif kind == "conversation.item.input_audio_transcription.completed":
@@ -197,9 +198,17 @@ class Ears:
         self.transcribes = transcribes
         part.transcript = transcript
         self._pending.remove(part)
-        if not part.is_held:
+        if part.is_held:
+            self._write(part, transcript)
+        else:
             self._say(part.turn, part.place, transcript, part.item_id)
         return part
+
+    def _write(self, part: Part, words: str) -> None:
+        """Tell vad the words of a turn whose end is tentative: it weighs them with the pause."""
+        if words and not part.is_void:
+            written = broker.Transcript(turn=part.turn, text=words)
+            self._actions.add(broker.RespondResponse(transcript=written))
 
     def _committed(self, part: Part, item_id: str) -> None:
         part.item_id = item_id

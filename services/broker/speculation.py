@@ -14,7 +14,7 @@ from typing import Final
 from parley.v1 import broker_service_pb2 as broker
 from services.broker.answering import Answering, TurnEnd
 from services.broker.ears import Ears, Part
-from services.broker.stop_words import BARE_STOP_MS
+from services.broker.stop_words import may_be_bare
 
 MAX_PREPARED: Final = 3
 """Responses asked for per turn before it is sure to be over: each that is not wanted is paid for all the same."""
@@ -73,7 +73,7 @@ class Speculation:
         """
         if ended.turn != self._turn:
             self._turn, self._times = ended.turn, 0
-        wants_none = ended.interruption and (ended.speech_ms <= BARE_STOP_MS or bool(ended.stop_word))
+        wants_none = may_be_bare(ended) or bool(ended.stop_word)
         can = self._answering.sequencer.is_idle and not self._ears.awaits_commit
         return can and not wants_none and self._times < MAX_PREPARED
 

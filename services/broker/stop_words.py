@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from parley.v1 import broker_service_pb2 as broker
+
 BARE_STOP_MS: Final = 1_200
 """An interruption with more speech than this says something that wants an answer."""
 
@@ -21,6 +23,11 @@ _CLIPPED: Final = "top"
 """What recognisers write when the soft hiss of a "stop" is lost; nobody interrupts with it alone."""
 
 _FILLERS: Final = frozenset({"please", "now", "okay", "ok", "oh", "uh", "um", "just", "no"})
+
+
+def may_be_bare(ended: broker.TurnEnded) -> bool:
+    """Say whether a turn may be nothing but a stop word, and such a word is not to be answered."""
+    return ended.interruption and ended.speech_ms <= BARE_STOP_MS and not ended.answers_stop
 
 
 def is_bare_stop(text: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from typing import Final
 
 from parley.v1 import audio_pb2 as audio
+from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
@@ -16,6 +18,9 @@ from services.broker.reply import Reply
 from services.common.audio import REPLY_HZ, ms_of
 
 Stages = list[client.TurnReport.Stage]
+
+QUESTION_MARKS: Final = ("?", "？", "؟", "\u037e", "՞")
+"""What a question ends with: Latin, Chinese, Arabic, Greek, Armenian."""
 
 
 class Voice:
@@ -98,6 +103,8 @@ class Voice:
         reply.is_complete = True
         for item in reply.items:
             item.is_done = True
+        asked = broker.Asked(reply=reply.number, is_question=reply.text.rstrip().endswith(QUESTION_MARKS))
+        self._actions.add(broker.RespondResponse(asked=asked))
         self._finish(reply)
 
     def _lives(self, reply: Reply, item_id: str) -> bool:

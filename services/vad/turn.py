@@ -49,6 +49,8 @@ class Turn:
     """An end was told that is neither confirmed nor taken back."""
     tentative_ends: int = 0
     """How many such ends there were."""
+    answers_stop: bool = False
+    """Whether a bare stop word is answered like any turn."""
     stop_word: str = ""
     """The interrupting word it began with, where that asks for silence."""
 
@@ -79,6 +81,7 @@ class Turn:
             waited_ms=(now - end) / SAMPLES_PER_MS,
             interruption=self.interruption,
             speech_ms=speech_samples // SAMPLES_PER_MS,
+            answers_stop=self.answers_stop,
             stop_word=self.stop_word if speech_samples <= BARE_WORD_MS * SAMPLES_PER_MS else "",
         )
 

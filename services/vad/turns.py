@@ -47,8 +47,9 @@ class Turns:
         """Start a turn whose first sound is at `onset`."""
         self.count += 1
         start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
-        stop_word = "" if self._settings.answers_stop else stop_word
-        self.open = Turn(self.count, start, onset, interruption, self._pause(), stop_word=stop_word)
+        answers = self._settings.answers_stop
+        word = "" if answers else stop_word
+        self.open = Turn(self.count, start, onset, interruption, self._pause(), answers_stop=answers, stop_word=word)
         self.retention.keep(self.count, start)
         return [self.open.started()]
 

@@ -141,8 +141,9 @@ class Scene:
 
     @property
     def outward(self) -> int:
-        """How many messages have gone to anybody but the model."""
-        return len(self.to_egress) + len(self.to_vad) + len(self.history) + len(self.floors)
+        """How many messages have gone to anybody but the model; what vad weighs with a pause does not count."""
+        to_vad = [response for response in self.to_vad if not response.HasField("transcript")]
+        return len(self.to_egress) + len(to_vad) + len(self.history) + len(self.floors)
 
     @property
     def committed_audio(self) -> list[bytes]:

@@ -12,7 +12,7 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from tests.unit.broker.scene import MS, Cause, Scene
-from tests.unit.broker.worlds import Listener, Model
+from tests.unit.broker.worlds import REFUSED, Listener, Model
 
 
 class World:
@@ -86,7 +86,7 @@ class World:
     def _down(self, much: int) -> None:
         for _ in range(min(much, len(self.model.outbox))):
             event = self.model.outbox.popleft()
-            self._answered += event["type"] == "response.done"
+            self._answered += event["type"] == "response.done" or event.get("error", {}).get("code") == REFUSED
             if event["type"] == "response.output_audio.delta":
                 self.received[event["item_id"]] += 100 * MS + 7
             self.scene.take(self.scene.core.from_model(event, self.scene.now_s))
@@ -167,8 +167,13 @@ class World:
         return self.scene.core._voice.minted
 
     def _is_not_tentative(self, told: egress.SpeakRequest | broker.RespondResponse) -> None:
-        """Nothing of a turn, or its answer, is told while its end is tentative, or once that was taken back."""
+        """Nothing of a turn, or its answer, is told while its end is tentative, or once that was taken back.
+
+        But for its words to vad, which weighs them with the pause.
+        """
         kind = told.WhichOneof("message") or ""
+        if kind == "transcript":
+            return
         message = getattr(told, kind)
         reply, turn = getattr(message, "reply", 0), getattr(message, "turn", 0)
         assert reply not in self.unheard, f"{kind} of reply {reply}, which was never to be heard of"
@@ -197,6 +202,10 @@ class World:
             self._ended(1)
             self.scene.turn(self.turn)
 
+    def _refuse(self, _much: int) -> None:
+        """The model refuses its next request."""
+        self.model.refusals = 1
+
     def _listen(self, much: int) -> None:
         if (report := self.listener.listen(much * 50 * MS + 5)) is not None:
             self.scene.take(self.scene.core.from_egress(report, self.scene.now_s))
@@ -215,13 +224,14 @@ class World:
 
 
 KINDS = ["up", "down", "generate", "flow", "flow", "flow", "speak", "speak", "announce", "interrupt", "listen", "flush"]
-KINDS += ["wait", "guess", "guess", "confirm", "resume", "dismiss", "type"]
+KINDS += ["wait", "guess", "guess", "confirm", "resume", "dismiss", "type", "refuse"]
 STEPS = st.tuples(st.sampled_from(KINDS), st.integers(1, 6))
 BEGINNINGS: list[list[tuple[str, int]]] = [
     [],
     [("guess", 2)],
     [("guess", 2), ("flow", 2)],
     [("guess", 2), ("flow", 6)],
+    [("refuse", 1), ("guess", 2), ("flow", 2)],
     [("speak", 1), ("flow", 6), ("interrupt", 1), ("flush", 1), ("flow", 2), ("guess", 2), ("flow", 3)],
 ]
 """Random steps seldom get so far: the model has been asked at a tentative end, and has said something."""
@@ -247,6 +257,7 @@ def test_the_promises_hold_in_any_order(
     _memory_equals_hearing(world)
     _turns_are_whole(world)
     _history_is_in_order(world.scene.history)
+    world.model.refusals = 0
     world.do(("speak", 1))
     world.settle_down()
     last = world.scene.core._voice.minted

@@ -88,6 +88,14 @@ def test_the_models_patience_can_be_set() -> None:
             read(PARLEY_MODEL_CONNECT_S=value)
 
 
+def test_answers_may_be_left_until_the_turn_is_over() -> None:
+    """For a model that is paid by the answer; anything but on and off is refused by name."""
+    assert read().speculate
+    assert not read(PARLEY_SPECULATE="off").speculate
+    with pytest.raises(SettingsFault, match="PARLEY_SPECULATE='maybe'"):
+        read(PARLEY_SPECULATE="maybe")
+
+
 def test_the_session_object_is_what_the_official_types_take() -> None:
     """Manual turns, 24 kHz both ways, transcription on."""
     session = read(PARLEY_VOICE="cedar").session()

@@ -12,6 +12,8 @@ from tests.unit.broker.scene import MS
 
 Event = dict[str, Any]
 
+REFUSED = "rate_limit_exceeded"
+
 
 @dataclass
 class Spoken:
@@ -39,6 +41,8 @@ class Model:
         self.items: dict[str, Spoken] = {}
         self.heard: dict[str, int] = {}
         """Samples of every item of the person's that it remembers."""
+        self.refusals = 0
+        """How many of the next requests it refuses."""
         self._buffered = 0
         self.faults: list[str] = []
         self.replies: dict[str, str] = {}
@@ -98,6 +102,10 @@ class Model:
     def _create(self, event: Event) -> None:
         if self._active is not None:
             self.faults.append("a response was asked for while one was active")
+            return
+        if self.refusals:
+            self.refusals -= 1
+            self._send("error", error={"code": REFUSED, "event_id": event["event_id"]})
             return
         self._metadata = event["response"]["metadata"]
         number = self._metadata["reply"]

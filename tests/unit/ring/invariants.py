@@ -11,8 +11,9 @@ from parley.v1 import session_pb2
 from services.broker.settling import FLUSH_WAIT_S
 from services.engine.verbatim import dictated
 from tests.unit.ring.hearing import Span
-from tests.unit.ring.scripted_model import Response, coded
+from tests.unit.ring.scripted_model import HEARD_WORDS, Response, coded
 from tests.unit.ring.simulation import Simulation
+from tests.unit.ring.wires import Entry
 
 FADE_SAMPLES = 120
 """5 ms."""
@@ -77,6 +78,8 @@ def _what_sounded_is_what_was_logged(simulation: Simulation) -> None:
 def nothing_living_is_lost(simulation: Simulation) -> None:
     """(b) A reply is played from its first sample on, each once and in order, whole unless a cancel covers it."""
     for number, response in simulation.model.responses.items():
+        if number in simulation.void:
+            continue
         spans = spans_of(simulation, number)
         assert not spans or spans[0].position == 0, f"reply {number} begins at {spans[0].position}"
         for before, after in pairwise(spans):
@@ -101,7 +104,9 @@ def memory_is_true(simulation: Simulation) -> None:
         killer = killer_of(simulation, number)
         heard = heard_of(simulation, number)
         believed = sum(item.believed for item in response.items)
-        if killer is None:
+        if number in simulation.void:
+            assert not believed, f"reply {number} was never heard, and {believed} of its samples are believed"
+        elif killer is None:
             assert believed == response.samples, f"reply {number}: {response.samples} heard, {believed} believed"
         elif simulation.causes[killer] == session_pb2.Interrupt.CAUSE_TURN_RESUMED and heard < response.samples:
             assert not believed, f"reply {number} was to be forgotten, and {believed} samples were not"
@@ -131,7 +136,9 @@ def history_is_true(simulation: Simulation) -> None:
     for number, response in simulation.model.responses.items():
         killer, heard = killer_of(simulation, number), heard_of(simulation, number)
         item = told.get(number)
-        if killer is None:
+        if number in simulation.void:
+            assert item is None, f"reply {number} was never heard, and is in history"
+        elif killer is None:
             assert item is not None or not response.samples, f"reply {number} is not in history"
             assert item is None or item.text == " ".join(_words(response, response.samples)), item
         elif simulation.causes[killer] == session_pb2.Interrupt.CAUSE_TURN_RESUMED:
@@ -160,6 +167,32 @@ def _words(response: Response, heard: int) -> list[str]:
             if start < end and heard - item.start >= (start + end) / 2:
                 words.append(word.strip())
     return words
+
+
+def nothing_tentative_is_told(simulation: Simulation) -> None:
+    """(g) Before its turn is confirmed nobody is told of a reply; of one whose turn went on, never."""
+    for entry in simulation.timeline.log:
+        reply = _reply_of(entry)
+        assert reply not in simulation.void, f"of reply {reply}, whose turn went on: {entry}"
+        released_s = simulation.released_s.get(reply, 0.0)
+        assert entry.at_us >= released_s * 1e6, f"of reply {reply}, before its turn was over: {entry}"
+    assert not simulation.void & {span.reply for span in simulation.heard.spans}
+
+
+def _reply_of(entry: Entry) -> int:
+    """Return the reply that a message of the ring is about; 0 for none. A floor tells of none, it excludes some."""
+    if isinstance(entry.what, dict | str) or "message" not in entry.what.DESCRIPTOR.oneofs_by_name:  # type: ignore[attr-defined]
+        return 0
+    kind = entry.what.WhichOneof("message")  # type: ignore[attr-defined]
+    return 0 if kind == "interrupt" else int(getattr(getattr(entry.what, kind), "reply", 0))
+
+
+def turns_are_whole(simulation: Simulation) -> None:
+    """(h) The model remembers every turn that ended as one item, whole, and its words are shown once; of no other."""
+    heard_ms = list(simulation.model.heard_ms.values())
+    assert heard_ms == simulation.vad.said_ms, f"spoken {simulation.vad.said_ms} ms, remembered {heard_ms} ms"
+    shown = [caption for caption in simulation.captions if caption.final and caption.text == HEARD_WORDS]
+    assert len(shown) == len(simulation.vad.said_ms), f"words of {len(simulation.vad.said_ms)} turns, shown {shown}"
 
 
 def all_at_rest(simulation: Simulation) -> None:
@@ -198,4 +231,6 @@ INVARIANTS: tuple[Callable[[Simulation], None], ...] = (
     history_is_true,
     all_at_rest,
     announcements_are_said_once,
+    nothing_tentative_is_told,
+    turns_are_whole,
 )

@@ -18,6 +18,9 @@ Event = dict[str, Any]
 
 LONGEST_SAMPLES = 240_000
 
+HEARD_WORDS = "what about the weather tomorrow"
+"""What it understands, whatever is said."""
+
 
 @lru_cache(maxsize=64)
 def _track(reply: int) -> NDArray[np.int16]:
@@ -91,7 +94,10 @@ class ScriptedModel:
         self.active: Response | None = None
         self._timeline = timeline
         self._plans = plans
+        self.heard_ms: dict[str, float] = {}
+        """Length of every item of the person's that it remembers."""
         self._commits = 0
+        self._buffered_samples = 0
 
     def receive(self, event: Event) -> None:
         """Take a client event."""
@@ -106,6 +112,10 @@ class ScriptedModel:
                 self._delete(event["item_id"])
             case "conversation.item.create":
                 self._say("conversation.item.added", item={**event["item"], "id": f"typed_{event['event_id']}"})
+            case "input_audio_buffer.append":
+                self._buffered_samples += len(base64.b64decode(event["audio"])) // 2
+            case "input_audio_buffer.clear":
+                self._buffered_samples = 0
             case "input_audio_buffer.commit":
                 self._commits += 1
                 self._commit(f"heard_{self._commits}")
@@ -122,9 +132,10 @@ class ScriptedModel:
         self._say("error", error={"type": "invalid_request_error", "code": code, "event_id": event["event_id"]})
 
     def _commit(self, item_id: str) -> None:
+        self.heard_ms[item_id], self._buffered_samples = self._buffered_samples / 24, 0
         self._say("input_audio_buffer.committed", item_id=item_id)
         kind = "conversation.item.input_audio_transcription.completed"
-        self._say(kind, item_id=item_id, transcript="what about the weather tomorrow")
+        self._say(kind, item_id=item_id, transcript=HEARD_WORDS)
 
     def _create(self, event: Event) -> None:
         if self.active is not None:
@@ -155,6 +166,8 @@ class ScriptedModel:
             item.truncated_ms = end_ms
 
     def _delete(self, item_id: str) -> None:
+        if self.heard_ms.pop(item_id, None) is not None:
+            return
         item = self.find(item_id)
         if item is None or item.is_deleted:
             self.violations.append(f"delete of {item_id}, which is not there")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
@@ -14,10 +14,26 @@ from services.vad.events import Event
 from services.vad.interruption import Decision, Verdict, Why
 from services.vad.verdicts import Kind, Verdicts
 
-Deed = Literal["turn", "cancel", "resume", "key", "typed", "duck", "release", "announce", "announce over"]
-"""turn: the person has finished a turn. cancel: they take the floor. resume: they go on with the turn that seemed to
-have ended. key: they take the floor and say nothing. typed: they type a turn. duck, release: somebody made a noise.
+Deed = Literal[
+    "turn",
+    "tentative",
+    "confirm",
+    "cancel",
+    "resume",
+    "key",
+    "typed",
+    "duck",
+    "release",
+    "announce",
+    "announce over",
+]
+"""turn: the person has finished a turn, or goes on with the one under way and finishes it. tentative: they have
+probably finished. confirm: they have. cancel: they take the floor. resume: they go on with the turn that seemed to have
+ended. key: they take the floor and say nothing. typed: they type a turn. duck, release: somebody made a noise.
 announce: an operator has something said. announce over: they stop the assistant first."""
+
+SPOKEN_MS: Final = 200
+"""Speech of a turn, or of what is added to it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,11 @@ class ScriptedVad:
         self._acts = deque(script)
         self._verdicts = Verdicts("s", lease=1)
         self._turns = 0
+        self._said_ms = 0
+        """Speech of the turn under way."""
+        self._is_tentative = False
+        self.said_ms: list[int] = []
+        """The same of every turn, and every part of a resumed one, that has ended."""
         self.announced: list[str] = []
         """The names of the announcements passed on since the last cancel: nothing but a fault can stop these."""
         self._announcements = 0
@@ -54,13 +75,21 @@ class ScriptedVad:
         """Return what is decided now."""
         match self._acts.popleft().deed:
             case "turn":
-                return self._turn()
+                return [*self._speech(), self._end(tentative=False)]
+            case "tentative":
+                return [*self._speech(), self._end(tentative=True)]
+            case "confirm":
+                return self._confirmed()
+            case "typed" if self._is_tentative:
+                return [*self._confirmed(), self._typed()]
             case "typed":
                 return [self._cancel(Kind.CAUSE_TYPED), self._typed()]
             case "cancel":
                 return [self._cancel(Kind.CAUSE_SPEECH), broker.SpeechStarted(turn=self._turns + 1)]
             case "key":
                 return [self._cancel(Kind.CAUSE_CLIENT)]
+            case "resume" if self._said_ms:
+                return self._resumed()
             case "resume":
                 resumed = max(self._turns, 1)
                 self._turns = resumed - 1
@@ -74,10 +103,32 @@ class ScriptedVad:
             case "release":
                 return [*self._verdicts.release(Kind.CAUSE_NOISE, 0, 0, audio.Playhead())]
 
-    def _turn(self) -> list[Event]:
-        self._turns += 1
-        speech = broker.TurnAudio(turn=self._turns, pcm=bytes(6_400))
-        return [speech, broker.TurnEnded(turn=self._turns, confidence=1.0, speech_ms=2_000)]
+    def _speech(self) -> list[Event]:
+        resumed = self._resumed()
+        self._turns += not self._said_ms
+        self._said_ms += SPOKEN_MS
+        return [*resumed, broker.TurnAudio(turn=self._turns, pcm=bytes(SPOKEN_MS * 32))]
+
+    def _end(self, *, tentative: bool) -> Event:
+        self._is_tentative = tentative
+        if not tentative:
+            self._note_end()
+        return broker.TurnEnded(turn=self._turns, tentative=tentative, confidence=1.0, speech_ms=2_000)
+
+    def _resumed(self) -> list[Event]:
+        was_tentative, self._is_tentative = self._is_tentative, False
+        return [broker.TurnResumed(turn=self._turns)] if was_tentative else []
+
+    def _confirmed(self) -> list[Event]:
+        if not self._is_tentative:
+            return []
+        self._is_tentative = False
+        self._note_end()
+        return [broker.TurnConfirmed(turn=self._turns, waited_ms=700.0, confidence=1.0)]
+
+    def _note_end(self) -> None:
+        self.said_ms.append(self._said_ms)
+        self._said_ms = 0
 
     def _typed(self) -> broker.Typed:
         self._turns += 1

@@ -91,6 +91,11 @@ class Simulation:
         self.causes: dict[int, int] = {}
         self.cancelled_s: dict[int, float] = {}
         self.answered_s: dict[int, float] = {}
+        self.released_s: dict[int, float] = {}
+        """When the turn of a reply was confirmed that had been asked for at its tentative end."""
+        self.void: set[int] = set()
+        """Replies that were asked for so, and whose turn went on."""
+        self._prepared: int | None = None
         self.flushes: list[FlushSeen] = []
         self.captions: list[client.Caption] = []
         self._weather = weather or Weather()
@@ -182,7 +187,20 @@ class Simulation:
         if request.WhichOneof("message") == "interrupt":
             self.cancelled_s[request.interrupt.seq] = self.timeline.now_s
             self.causes[request.interrupt.seq] = request.interrupt.cause
+        self._note_tentative(request)
+
+    def _note_tentative(self, request: broker.RespondRequest) -> None:
+        """Let the broker have vad's word, and note what becomes of the reply that it prepares."""
+        core, tally = self.broker.core, self.broker.core.tally
+        prepared, used, undone = tally.prepared, tally.used, tally.wasted + tally.failed
         self.broker.from_vad(request)
+        if self._prepared is not None and tally.used > used:
+            self.released_s[self._prepared], self._prepared = self.timeline.now_s, None
+        elif self._prepared is not None and tally.wasted + tally.failed > undone:
+            self.void.add(self._prepared)
+            self._prepared = None
+        if tally.prepared > prepared:
+            self._prepared = core._voice.minted
 
     def _at_broker_from_egress(self, response: egress.SpeakResponse) -> None:
         if response.played.flushed_seq:

@@ -247,6 +247,36 @@ def test_an_announcement_over_a_reply(gap_ms: int) -> None:
         assert simulation.causes[1] == session_pb2.Interrupt.CAUSE_OPERATOR
 
 
+@pytest.mark.parametrize("pause_ms", [0, 1, 20, 60, 400])
+@pytest.mark.parametrize("way", ["vad→broker", "broker→model", "model→broker", "broker→egress"])
+def test_a_turn_that_goes_on_after_all(way: str, pause_ms: int) -> None:
+    """Whatever the model has made of its first part by then: it is asked once more with both, which alone is heard."""
+    script = [Act(0, "tentative"), Act(pause_ms, "tentative"), Act(pause_ms, "turn")]
+    simulation = ran(script, weather=Weather({way: steady(45)}))
+    assert heard_of(simulation, max(simulation.model.responses)) == 48_000
+    assert simulation.void == set(simulation.model.responses) - {max(simulation.model.responses)}
+
+
+@pytest.mark.parametrize("pause_ms", [20, 60, 120, 400, 1_200])
+def test_the_model_thinks_while_the_pause_grows(pause_ms: int) -> None:
+    """The answer begins as much sooner as the pause is longer, up to all that the model needs; by virtual time."""
+    slow = Plan(created_ms=20, first_ms=300, items=(48_000,))
+
+    def begins_us(deed: Deed) -> int:
+        """When the first of the answer reaches egress."""
+        script = [Act(0, deed), Act(pause_ms, "confirm" if deed == "tentative" else "turn")]
+        simulation = ran(script, [slow])
+        kinds = [
+            (entry, getattr(entry.what, "WhichOneof", lambda _: "")("message"))
+            for entry in simulation.timeline.log
+            if entry.where == "broker→egress"
+        ]
+        return next(entry.at_us for entry, kind in kinds if kind == "reply_started")
+
+    early, late = begins_us("tentative"), begins_us("release")
+    assert abs((late - early) / 1000 - min(pause_ms, 322)) <= 2
+
+
 # Any script, any weather.
 
 delays = st.one_of(st.just((1,)), st.lists(st.sampled_from((0, 1, 5, 20, 60, 150)), min_size=1, max_size=5).map(tuple))
@@ -268,7 +298,12 @@ def _in_turn(lots: Sequence[Sequence[int]]) -> Callable[[Any], Sequence[int]]:
 
 
 acts = st.builds(Act, st.sampled_from((0, 1, 30, 150, 300, 600, 1_200)), st.sampled_from(get_args(Deed)))
-scripts = st.lists(acts, max_size=7).map(lambda acts: [Act(0, "turn"), *acts])
+beginnings = st.sampled_from(([Act(0, "turn")], [Act(0, "tentative")], [Act(0, "tentative"), Act(300, "confirm")]))
+scripts = st.builds(
+    lambda beginning, acts: [*beginning, *acts, Act(200, "confirm")],  # an end that nobody confirms is waited for
+    beginnings,
+    st.lists(acts, max_size=7),
+)
 plans = st.lists(
     st.builds(
         Plan,

@@ -293,6 +293,7 @@ class TurnEnded(google.protobuf.message.Message):
     INTERRUPTION_FIELD_NUMBER: builtins.int
     SPEECH_MS_FIELD_NUMBER: builtins.int
     STOP_WORD_FIELD_NUMBER: builtins.int
+    ANSWERS_STOP_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     end_offset: builtins.int
@@ -309,6 +310,8 @@ class TurnEnded(google.protobuf.message.Message):
     """Speech in the turn, pauses not counted, in milliseconds."""
     stop_word: builtins.str
     """The turn is nothing but this word, as far as the ear can tell, and the word asks for silence. Empty: it is not."""
+    answers_stop: builtins.bool
+    """True: answer it even if it is a bare stop word; the agent's profile wants that."""
     def __init__(
         self,
         *,
@@ -320,8 +323,9 @@ class TurnEnded(google.protobuf.message.Message):
         interruption: builtins.bool = ...,
         speech_ms: builtins.int = ...,
         stop_word: builtins.str = ...,
+        answers_stop: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "stop_word", b"stop_word", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answers_stop", b"answers_stop", "confidence", b"confidence", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "stop_word", b"stop_word", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
 
 Global___TurnEnded: typing_extensions.TypeAlias = TurnEnded
 
