@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e bench eval enrol fmt protos lock clean dev-setup protos-setup
+.PHONY: help setup run talk live test check unit integration e2e bench eval enrol train fmt protos lock clean dev-setup protos-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -66,6 +66,10 @@ enrol: setup ## Teach the ear a word: make enrol WORD=computer OUT=computer.npz 
 	@test -n "$(WORD)" -a -n "$(OUT)" -a -n "$(FILES)" || \
 	  { echo "Say what and from where: make enrol WORD=computer OUT=computer.npz FILES='a.wav b.wav c.wav'"; exit 2; }
 	@$(BIN)/python -m services.vad.content.enrol --word '$(WORD)' --out '$(OUT)' $(FILES) $(if $(CHECK),--check $(CHECK))
+
+train: dev-setup ## Train the content head again: make train DATA='folder folder' OUT=head.npz (ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo "Say where the weights shall go: make train DATA='folder folder' OUT=head.npz"; exit 2; }
+	@$(BIN)/python -m training.content $(if $(OUT),--out '$(OUT)') $(foreach folder,$(DATA),--data '$(folder)') $(ARGS)
 
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .

@@ -80,5 +80,7 @@ class TurnTakingSettings:
     """A turn with less speech than this was none."""
     thinking_ms: int = 20_000
     """If nothing becomes audible for this long, the floor is open again."""
+    language: str = "en"
+    """What a transcript is written in."""
     answers_stop: bool = False
     """Whether a turn that is nothing but a "stop" is answered like any other."""

@@ -104,7 +104,7 @@ class InterruptionSettings:
     masked_db: tuple[float, float] = (20.0, 28.0)
     """Clarity up to which it counts so much, and from which it counts nothing."""
     first_ms: int = 128
-    """When content is first asked, after the onset; then every 64 ms."""
+    """From here on, after the onset, content is asked: at 160 ms and every 64 ms after."""
     later_ms: int = 420
     """When it needs no more certainty than `sure_later`."""
     sure_first: float = 0.8

@@ -62,11 +62,13 @@ def profile(section: Section) -> Profile:
         chosen = _checked(section, "words", lambda: obeyed((), words))
     files = section.words("enrolled") or ()
     enrolled = _checked(section, "enrolled", lambda: tuple(load(section.folder / file) for file in files))
-    return Profile(
-        TurnTakingSettings(endpointing=endpointing, interruption=interruption, answers_stop=answers_stop),
-        chosen,
-        enrolled,
+    settings = TurnTakingSettings(
+        endpointing=endpointing,
+        interruption=interruption,
+        language=next(iter(languages), LANGUAGES[0]),
+        answers_stop=answers_stop,
     )
+    return Profile(settings, chosen, enrolled)
 
 
 def _checked(section: Section, key: str, read: Callable[[], T]) -> T:

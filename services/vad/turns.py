@@ -40,7 +40,7 @@ class Turns:
         """The one that ended last."""
         self.count = 0
         """The number of the newest, typed ones included."""
-        self.context = Context()
+        self.context = Context(language=settings.language)
         """What the conversation says of the next pauses."""
 
     def begin(self, onset: int, *, interruption: bool, stop_word: str = "") -> list[Event]:

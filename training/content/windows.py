@@ -24,7 +24,7 @@ from training.content.scenes import MARGIN_S, MOST_S, RATE_HZ, Scene, stage
 
 ON, OFF = 0.5, 0.35
 FIRST, LAST, EVERY = 3, 26, 2
-"""Windows of voice after the onset that are judged: 128 to 864 ms, every 64."""
+"""Windows of voice after the onset that are judged: 96 to 800 ms, every 64."""
 MORE_COMMANDS = 3
 END_WINDOWS = 6
 """Silence after which the sound is over."""
