@@ -342,13 +342,7 @@ def test_a_short_interruption_that_is_not_understood_wants_silence() -> None:
 
 def test_without_transcription_every_interruption_is_answered() -> None:
     """A server that has never transcribed can't tell a stop from a question: dead air would be worse."""
-    scene = Scene()
-    scene.turn(1, item="u1")
-    scene.answer(1)
-    scene.played(1, 500)
-    scene.wait(16)
-    scene.interrupt(1)
-    scene.played(1, 600, seq=1)
+    scene = without_words()
     scene.turn(2, item="u2", speech_ms=400, interruption=True)
     assert len(scene.of("response.create")) == 2
 
