@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e bench eval enrol train fmt protos lock clean dev-setup protos-setup
+.PHONY: help setup run talk live test check unit integration e2e bench eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -83,7 +83,7 @@ lock: ## Resolve lock/*.txt again, after a change to the dependencies (needs uv:
 	@scripts/lock.sh
 
 clean: ## Remove what was made here: environments, caches, recordings (the next call sets up again)
-	rm -rf .venv .venv-protos .venv.lock .venv-protos.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
+	rm -rf .venv .venv-protos .venv-sdk .venv.lock .venv-protos.lock .venv-sdk.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev-setup:
@@ -92,3 +92,6 @@ dev-setup:
 
 protos-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-protos lock/protos.txt
+
+sdk-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv-sdk lock/sdk.txt

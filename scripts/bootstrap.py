@@ -97,6 +97,7 @@ def bootstrap(environment: Path, locks: list[Path]) -> None:
             command += ["--only-binary", ":all:"]
         for lock in locks:
             command += ["-r", str(lock)]
+        wanted = fingerprint(locks)  # before: a lock that changes meanwhile is not what was installed
         result = subprocess.run(command, check=False)
         if result.returncode:
             sys.exit(
@@ -105,7 +106,7 @@ def bootstrap(environment: Path, locks: list[Path]) -> None:
                 "platform with wheels; then run the same command again: it goes on where it stopped."
             )
         stamp = environment / f".installed-{'-'.join(lock.stem for lock in locks)}"
-        stamp.write_text(fingerprint(locks))
+        stamp.write_text(wanted)
 
 
 def main() -> None:

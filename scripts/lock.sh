@@ -11,3 +11,4 @@ for extra in ingress vad broker egress engine desktop local live; do
 done
 compile --no-deps lock/models.in -o lock/models.txt
 compile lock/protos.in -o lock/protos.txt
+compile lock/sdk.in -o lock/sdk.txt

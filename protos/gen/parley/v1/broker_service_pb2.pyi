@@ -7,6 +7,7 @@ import builtins
 import google.protobuf.descriptor
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import parley.v1.conversation_service_pb2
 import parley.v1.session_pb2
 import parley.v1.stream_pb2
 import sys
@@ -47,7 +48,7 @@ class RespondRequest(google.protobuf.message.Message):
 
     @property
     def audio(self) -> Global___TurnAudio:
-        """What the person says, with its pre-roll, in chunks of up to 100 ms."""
+        """What the person says, with its pre-roll, in chunks of up to 100 ms; with HEARING_CONTINUOUS all that is heard."""
 
     @property
     def turn_ended(self) -> Global___TurnEnded:
@@ -123,9 +124,12 @@ class RespondResponse(google.protobuf.message.Message):
     END_FIELD_NUMBER: builtins.int
     ASKED_FIELD_NUMBER: builtins.int
     TRANSCRIPT_FIELD_NUMBER: builtins.int
+    MODEL_BOUNDARY_FIELD_NUMBER: builtins.int
+    HANGUP_FIELD_NUMBER: builtins.int
+    NOTICE_FIELD_NUMBER: builtins.int
     @property
     def ready(self) -> parley.v1.stream_pb2.StreamReady:
-        """First: the model and egress are ready."""
+        """First: the model and egress are ready, and which audio the model wants."""
 
     @property
     def answered(self) -> Global___Answered:
@@ -163,6 +167,18 @@ class RespondResponse(google.protobuf.message.Message):
     def transcript(self) -> Global___Transcript:
         """The words of a turn whose end is tentative, as far as the model has written them down."""
 
+    @property
+    def model_boundary(self) -> Global___ModelBoundary:
+        """The model's own ear heard speech begin or end."""
+
+    @property
+    def hangup(self) -> parley.v1.stream_pb2.Hangup:
+        """End the session."""
+
+    @property
+    def notice(self) -> parley.v1.conversation_service_pb2.Notice:
+        """Something the client should be told; the conversation goes on."""
+
     def __init__(
         self,
         *,
@@ -176,10 +192,13 @@ class RespondResponse(google.protobuf.message.Message):
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
         asked: Global___Asked | None = ...,
         transcript: Global___Transcript | None = ...,
+        model_boundary: Global___ModelBoundary | None = ...,
+        hangup: parley.v1.stream_pb2.Hangup | None = ...,
+        notice: parley.v1.conversation_service_pb2.Notice | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "answered", "interrupt_acknowledged", "progress", "peer_lost", "error", "heartbeat", "end", "asked", "transcript"] | None: ...
+    def HasField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "hangup", b"hangup", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "model_boundary", b"model_boundary", "notice", b"notice", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["answered", b"answered", "asked", b"asked", "end", b"end", "error", b"error", "hangup", b"hangup", "heartbeat", b"heartbeat", "interrupt_acknowledged", b"interrupt_acknowledged", "message", b"message", "model_boundary", b"model_boundary", "notice", b"notice", "peer_lost", b"peer_lost", "progress", b"progress", "ready", b"ready", "transcript", b"transcript"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "answered", "interrupt_acknowledged", "progress", "peer_lost", "error", "heartbeat", "end", "asked", "transcript", "model_boundary", "hangup", "notice"] | None: ...
 
 Global___RespondResponse: typing_extensions.TypeAlias = RespondResponse
 
@@ -204,6 +223,51 @@ class Asked(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["is_question", b"is_question", "reply", b"reply"]) -> None: ...
 
 Global___Asked: typing_extensions.TypeAlias = Asked
+
+@typing.final
+class ModelBoundary(google.protobuf.message.Message):
+    """The model's own voice activity detection, where it listens all the time: one more voice at a pause, no verdict."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Kind:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _KindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[ModelBoundary._Kind.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: ModelBoundary._Kind.ValueType  # 0
+        """Not said."""
+        KIND_SPEECH_STARTED: ModelBoundary._Kind.ValueType  # 1
+        """Speech began."""
+        KIND_SPEECH_STOPPED: ModelBoundary._Kind.ValueType  # 2
+        """Speech ended, it thinks."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What it heard."""
+
+    KIND_UNSPECIFIED: ModelBoundary.Kind.ValueType  # 0
+    """Not said."""
+    KIND_SPEECH_STARTED: ModelBoundary.Kind.ValueType  # 1
+    """Speech began."""
+    KIND_SPEECH_STOPPED: ModelBoundary.Kind.ValueType  # 2
+    """Speech ended, it thinks."""
+
+    KIND_FIELD_NUMBER: builtins.int
+    MIC_OFFSET_FIELD_NUMBER: builtins.int
+    kind: Global___ModelBoundary.Kind.ValueType
+    """What it heard."""
+    mic_offset: builtins.int
+    """Where, in the user's samples since the session began."""
+    def __init__(
+        self,
+        *,
+        kind: Global___ModelBoundary.Kind.ValueType = ...,
+        mic_offset: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kind", b"kind", "mic_offset", b"mic_offset"]) -> None: ...
+
+Global___ModelBoundary: typing_extensions.TypeAlias = ModelBoundary
 
 @typing.final
 class Transcript(google.protobuf.message.Message):
@@ -263,7 +327,7 @@ class TurnAudio(google.protobuf.message.Message):
     MIC_OFFSET_FIELD_NUMBER: builtins.int
     PCM_FIELD_NUMBER: builtins.int
     turn: builtins.int
-    """The turn."""
+    """The turn. 0: it belongs to none, and is sent because the model listens all the time."""
     mic_offset: builtins.int
     """The user's samples since the session began, before this piece."""
     pcm: builtins.bytes

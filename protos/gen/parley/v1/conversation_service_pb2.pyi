@@ -694,6 +694,8 @@ class Notice(google.protobuf.message.Message):
         """Echo is not cancelled: replies are sent, and no microphone frame says that one is heard."""
         CODE_ECHO_CANCELLER_MISSING: Notice._Code.ValueType  # 4
         """Echo is not cancelled: this server has no canceller."""
+        CODE_MODEL_RECONNECTING: Notice._Code.ValueType  # 5
+        """The connection to the model broke; it is being made anew, and nothing said is lost."""
 
     class Code(_Code, metaclass=_CodeEnumTypeWrapper):
         """What it is about, for programs."""
@@ -708,6 +710,8 @@ class Notice(google.protobuf.message.Message):
     """Echo is not cancelled: replies are sent, and no microphone frame says that one is heard."""
     CODE_ECHO_CANCELLER_MISSING: Notice.Code.ValueType  # 4
     """Echo is not cancelled: this server has no canceller."""
+    CODE_MODEL_RECONNECTING: Notice.Code.ValueType  # 5
+    """The connection to the model broke; it is being made anew, and nothing said is lost."""
 
     CODE_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
@@ -731,14 +735,69 @@ class Closed(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    class _Code:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _CodeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[Closed._Code.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        CODE_UNSPECIFIED: Closed._Code.ValueType  # 0
+        """Not said."""
+        CODE_CLIENT: Closed._Code.ValueType  # 1
+        """The client hung up."""
+        CODE_SILENCE: Closed._Code.ValueType  # 2
+        """Nobody has said anything for long."""
+        CODE_GOODBYE: Closed._Code.ValueType  # 3
+        """The person said goodbye."""
+        CODE_ASSISTANT: Closed._Code.ValueType  # 4
+        """The assistant ended it."""
+        CODE_BUDGET: Closed._Code.ValueType  # 5
+        """It has cost what it may."""
+        CODE_TIME: Closed._Code.ValueType  # 6
+        """It has lasted as long as it may."""
+        CODE_OPERATOR: Closed._Code.ValueType  # 7
+        """An operator ended it."""
+        CODE_DRAINING: Closed._Code.ValueType  # 8
+        """The server is going away."""
+        CODE_FAULT: Closed._Code.ValueType  # 9
+        """Because of the Error before."""
+
+    class Code(_Code, metaclass=_CodeEnumTypeWrapper):
+        """Why it is over, for programs."""
+
+    CODE_UNSPECIFIED: Closed.Code.ValueType  # 0
+    """Not said."""
+    CODE_CLIENT: Closed.Code.ValueType  # 1
+    """The client hung up."""
+    CODE_SILENCE: Closed.Code.ValueType  # 2
+    """Nobody has said anything for long."""
+    CODE_GOODBYE: Closed.Code.ValueType  # 3
+    """The person said goodbye."""
+    CODE_ASSISTANT: Closed.Code.ValueType  # 4
+    """The assistant ended it."""
+    CODE_BUDGET: Closed.Code.ValueType  # 5
+    """It has cost what it may."""
+    CODE_TIME: Closed.Code.ValueType  # 6
+    """It has lasted as long as it may."""
+    CODE_OPERATOR: Closed.Code.ValueType  # 7
+    """An operator ended it."""
+    CODE_DRAINING: Closed.Code.ValueType  # 8
+    """The server is going away."""
+    CODE_FAULT: Closed.Code.ValueType  # 9
+    """Because of the Error before."""
+
     REASON_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
     reason: builtins.str
     """In plain words."""
+    code: Global___Closed.Code.ValueType
+    """The same for programs."""
     def __init__(
         self,
         *,
         reason: builtins.str = ...,
+        code: Global___Closed.Code.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["reason", b"reason"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "reason", b"reason"]) -> None: ...
 
 Global___Closed: typing_extensions.TypeAlias = Closed

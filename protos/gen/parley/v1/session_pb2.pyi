@@ -69,6 +69,7 @@ class SessionRecord(google.protobuf.message.Message):
     OPENED_AT_MS_FIELD_NUMBER: builtins.int
     SEQ_FIELD_NUMBER: builtins.int
     INGRESS_FIELD_NUMBER: builtins.int
+    USAGE_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session's id."""
     lease: builtins.int
@@ -87,6 +88,10 @@ class SessionRecord(google.protobuf.message.Message):
     def route(self) -> parley.v1.stream_pb2.Route:
         """The stages that serve it."""
 
+    @property
+    def usage(self) -> Global___Usage:
+        """What the model has used and cost so far."""
+
     def __init__(
         self,
         *,
@@ -98,11 +103,62 @@ class SessionRecord(google.protobuf.message.Message):
         opened_at_ms: builtins.int = ...,
         seq: builtins.int = ...,
         ingress: builtins.str = ...,
+        usage: Global___Usage | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["route", b"route"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "route", b"route", "seq", b"seq", "session", b"session"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["route", b"route", "usage", b"usage"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "route", b"route", "seq", b"seq", "session", b"session", "usage", b"usage"]) -> None: ...
 
 Global___SessionRecord: typing_extensions.TypeAlias = SessionRecord
+
+@typing.final
+class Usage(google.protobuf.message.Message):
+    """What a model has used, and what that costs. Tokens are the model's own count."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_IN_FIELD_NUMBER: builtins.int
+    TEXT_CACHED_FIELD_NUMBER: builtins.int
+    TEXT_OUT_FIELD_NUMBER: builtins.int
+    AUDIO_IN_FIELD_NUMBER: builtins.int
+    AUDIO_CACHED_FIELD_NUMBER: builtins.int
+    AUDIO_OUT_FIELD_NUMBER: builtins.int
+    TRANSCRIBED_MS_FIELD_NUMBER: builtins.int
+    CONNECTED_MS_FIELD_NUMBER: builtins.int
+    COST_MICROS_FIELD_NUMBER: builtins.int
+    text_in: builtins.int
+    """Text read, cached text not counted."""
+    text_cached: builtins.int
+    """Text read from the model's cache."""
+    text_out: builtins.int
+    """Text written."""
+    audio_in: builtins.int
+    """Audio heard, cached audio not counted."""
+    audio_cached: builtins.int
+    """Audio heard from the model's cache."""
+    audio_out: builtins.int
+    """Audio spoken."""
+    transcribed_ms: builtins.int
+    """Audio transcribed, in milliseconds, where that is what is charged for."""
+    connected_ms: builtins.int
+    """Time connected, in milliseconds, where that is what is charged for."""
+    cost_micros: builtins.int
+    """What all of it costs by the price table, in millionths of its currency. 0 where there are no prices."""
+    def __init__(
+        self,
+        *,
+        text_in: builtins.int = ...,
+        text_cached: builtins.int = ...,
+        text_out: builtins.int = ...,
+        audio_in: builtins.int = ...,
+        audio_cached: builtins.int = ...,
+        audio_out: builtins.int = ...,
+        transcribed_ms: builtins.int = ...,
+        connected_ms: builtins.int = ...,
+        cost_micros: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_cached", b"audio_cached", "audio_in", b"audio_in", "audio_out", b"audio_out", "connected_ms", b"connected_ms", "cost_micros", b"cost_micros", "text_cached", b"text_cached", "text_in", b"text_in", "text_out", b"text_out", "transcribed_ms", b"transcribed_ms"]) -> None: ...
+
+Global___Usage: typing_extensions.TypeAlias = Usage
 
 @typing.final
 class Interrupt(google.protobuf.message.Message):
@@ -354,6 +410,7 @@ class HistoryItem(google.protobuf.message.Message):
     HEARD_MS_FIELD_NUMBER: builtins.int
     INTERRUPTED_FIELD_NUMBER: builtins.int
     AT_MS_FIELD_NUMBER: builtins.int
+    TOOL_FIELD_NUMBER: builtins.int
     role: Global___HistoryItem.Role.ValueType
     """Whose item it is."""
     text: builtins.str
@@ -370,6 +427,10 @@ class HistoryItem(google.protobuf.message.Message):
     """True when it was cut off."""
     at_ms: builtins.int
     """When it was written, in milliseconds of Unix time."""
+    @property
+    def tool(self) -> Global___ToolCall:
+        """The tool call, when the role is ROLE_TOOL. A call stands there twice: when it begins, and when its result is known."""
+
     def __init__(
         self,
         *,
@@ -381,7 +442,74 @@ class HistoryItem(google.protobuf.message.Message):
         heard_ms: builtins.int = ...,
         interrupted: builtins.bool = ...,
         at_ms: builtins.int = ...,
+        tool: Global___ToolCall | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "interrupted", b"interrupted", "item", b"item", "reply", b"reply", "role", b"role", "text", b"text", "turn", b"turn"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["tool", b"tool"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "interrupted", b"interrupted", "item", b"item", "reply", b"reply", "role", b"role", "text", b"text", "tool", b"tool", "turn", b"turn"]) -> None: ...
 
 Global___HistoryItem: typing_extensions.TypeAlias = HistoryItem
+
+@typing.final
+class ToolCall(google.protobuf.message.Message):
+    """A function of the agent's that the model has called."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Status:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _StatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[ToolCall._Status.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: ToolCall._Status.ValueType  # 0
+        """Not said."""
+        STATUS_CALLED: ToolCall._Status.ValueType  # 1
+        """It has begun; whether it was carried out is not known."""
+        STATUS_DONE: ToolCall._Status.ValueType  # 2
+        """It was carried out."""
+        STATUS_FAILED: ToolCall._Status.ValueType  # 3
+        """It failed; the output says how."""
+        STATUS_UNKNOWN: ToolCall._Status.ValueType  # 4
+        """Nobody can say whether it was carried out."""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper):
+        """How it went."""
+
+    STATUS_UNSPECIFIED: ToolCall.Status.ValueType  # 0
+    """Not said."""
+    STATUS_CALLED: ToolCall.Status.ValueType  # 1
+    """It has begun; whether it was carried out is not known."""
+    STATUS_DONE: ToolCall.Status.ValueType  # 2
+    """It was carried out."""
+    STATUS_FAILED: ToolCall.Status.ValueType  # 3
+    """It failed; the output says how."""
+    STATUS_UNKNOWN: ToolCall.Status.ValueType  # 4
+    """Nobody can say whether it was carried out."""
+
+    CALL_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ARGUMENTS_FIELD_NUMBER: builtins.int
+    OUTPUT_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    call_id: builtins.str
+    """The model's id of the call."""
+    name: builtins.str
+    """The function."""
+    arguments: builtins.str
+    """Its arguments, as JSON."""
+    output: builtins.str
+    """What the model was told of the result."""
+    status: Global___ToolCall.Status.ValueType
+    """How it went."""
+    def __init__(
+        self,
+        *,
+        call_id: builtins.str = ...,
+        name: builtins.str = ...,
+        arguments: builtins.str = ...,
+        output: builtins.str = ...,
+        status: Global___ToolCall.Status.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arguments", b"arguments", "call_id", b"call_id", "name", b"name", "output", b"output", "status", b"status"]) -> None: ...
+
+Global___ToolCall: typing_extensions.TypeAlias = ToolCall

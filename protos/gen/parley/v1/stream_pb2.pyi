@@ -96,9 +96,38 @@ class StreamReady(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    class _Hearing:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _HearingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[StreamReady._Hearing.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        HEARING_UNSPECIFIED: StreamReady._Hearing.ValueType  # 0
+        """Not said: as HEARING_SPEECH."""
+        HEARING_SPEECH: StreamReady._Hearing.ValueType  # 1
+        """Turns alone, each with its pre-roll."""
+        HEARING_CONTINUOUS: StreamReady._Hearing.ValueType  # 2
+        """All of it, silence too, in real time and without holes."""
+
+    class Hearing(_Hearing, metaclass=_HearingEnumTypeWrapper):
+        """Which of the person's audio a stage wants."""
+
+    HEARING_UNSPECIFIED: StreamReady.Hearing.ValueType  # 0
+    """Not said: as HEARING_SPEECH."""
+    HEARING_SPEECH: StreamReady.Hearing.ValueType  # 1
+    """Turns alone, each with its pre-roll."""
+    HEARING_CONTINUOUS: StreamReady.Hearing.ValueType  # 2
+    """All of it, silence too, in real time and without holes."""
+
+    HEARING_FIELD_NUMBER: builtins.int
+    hearing: Global___StreamReady.Hearing.ValueType
+    """From broker to vad: what the model wants to hear."""
     def __init__(
         self,
+        *,
+        hearing: Global___StreamReady.Hearing.ValueType = ...,
     ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hearing", b"hearing"]) -> None: ...
 
 Global___StreamReady: typing_extensions.TypeAlias = StreamReady
 
@@ -172,6 +201,63 @@ class Heartbeat(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["beat", b"beat"]) -> None: ...
 
 Global___Heartbeat: typing_extensions.TypeAlias = Heartbeat
+
+@typing.final
+class Hangup(google.protobuf.message.Message):
+    """The session is to end, politely, now: everything that was to be heard has been heard."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Reason:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _ReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[Hangup._Reason.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: Hangup._Reason.ValueType  # 0
+        """Not said."""
+        REASON_SILENCE: Hangup._Reason.ValueType  # 1
+        """Nobody has said anything for long."""
+        REASON_GOODBYE: Hangup._Reason.ValueType  # 2
+        """The person said goodbye."""
+        REASON_ASSISTANT: Hangup._Reason.ValueType  # 3
+        """The assistant ended the conversation, by its tool."""
+        REASON_BUDGET: Hangup._Reason.ValueType  # 4
+        """What the conversation may cost has been spent."""
+        REASON_TIME: Hangup._Reason.ValueType  # 5
+        """The conversation has lasted as long as it may."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Why it ends."""
+
+    REASON_UNSPECIFIED: Hangup.Reason.ValueType  # 0
+    """Not said."""
+    REASON_SILENCE: Hangup.Reason.ValueType  # 1
+    """Nobody has said anything for long."""
+    REASON_GOODBYE: Hangup.Reason.ValueType  # 2
+    """The person said goodbye."""
+    REASON_ASSISTANT: Hangup.Reason.ValueType  # 3
+    """The assistant ended the conversation, by its tool."""
+    REASON_BUDGET: Hangup.Reason.ValueType  # 4
+    """What the conversation may cost has been spent."""
+    REASON_TIME: Hangup.Reason.ValueType  # 5
+    """The conversation has lasted as long as it may."""
+
+    REASON_FIELD_NUMBER: builtins.int
+    WORDS_FIELD_NUMBER: builtins.int
+    reason: Global___Hangup.Reason.ValueType
+    """Why it ends."""
+    words: builtins.str
+    """The same in plain words, for the person."""
+    def __init__(
+        self,
+        *,
+        reason: Global___Hangup.Reason.ValueType = ...,
+        words: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["reason", b"reason", "words", b"words"]) -> None: ...
+
+Global___Hangup: typing_extensions.TypeAlias = Hangup
 
 @typing.final
 class PeerLost(google.protobuf.message.Message):

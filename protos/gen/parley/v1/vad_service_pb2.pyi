@@ -128,6 +128,8 @@ class ListenResponse(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    HANGUP_FIELD_NUMBER: builtins.int
+    NOTICE_FIELD_NUMBER: builtins.int
     @property
     def ready(self) -> parley.v1.stream_pb2.StreamReady:
         """First: vad and everything after it is ready."""
@@ -160,6 +162,14 @@ class ListenResponse(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def hangup(self) -> parley.v1.stream_pb2.Hangup:
+        """End the session."""
+
+    @property
+    def notice(self) -> parley.v1.conversation_service_pb2.Notice:
+        """Something the client should be told; the conversation goes on."""
+
     def __init__(
         self,
         *,
@@ -171,10 +181,12 @@ class ListenResponse(google.protobuf.message.Message):
         error: parley.v1.stream_pb2.Error | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        hangup: parley.v1.stream_pb2.Hangup | None = ...,
+        notice: parley.v1.conversation_service_pb2.Notice | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heard", b"heard", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "peer_lost", b"peer_lost", "ready", b"ready", "state", b"state"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heard", b"heard", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "peer_lost", b"peer_lost", "ready", b"ready", "state", b"state"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "heard", "interrupt", "state", "peer_lost", "error", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["end", b"end", "error", b"error", "hangup", b"hangup", "heard", b"heard", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "notice", b"notice", "peer_lost", b"peer_lost", "ready", b"ready", "state", b"state"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "error", b"error", "hangup", b"hangup", "heard", b"heard", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "notice", b"notice", "peer_lost", b"peer_lost", "ready", b"ready", "state", b"state"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "heard", "interrupt", "state", "peer_lost", "error", "heartbeat", "end", "hangup", "notice"] | None: ...
 
 Global___ListenResponse: typing_extensions.TypeAlias = ListenResponse
 
