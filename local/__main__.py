@@ -18,7 +18,7 @@ from local.lines import PrefixedLines
 from local.redis_server import NoRedisError
 from local.ring import DOOR_PORT, SERVICES, WEBSOCKET_PORT, Ring, RingSettings
 from local.run_folder import claimed
-from services.engine.speech import SpeechError
+from services.engine.parts import PartError
 
 AGENTS = ROOT / "deploy" / "agents"
 """The agents' profiles, unless PARLEY_AGENTS names other ones."""
@@ -94,7 +94,7 @@ def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
     show = PrefixedLines([*SERVICES, "redis"]) if options.logs else None
     return RingSettings(
-        env={} if os.environ.get("PARLEY_AGENTS") else {"vad": {"PARLEY_AGENTS": str(AGENTS)}},
+        env={} if os.environ.get("PARLEY_AGENTS") else dict.fromkeys(("vad", "broker"), {"PARLEY_AGENTS": str(AGENTS)}),
         port=options.port,
         websocket_port=options.websocket_port,
         log_folder=folder / "logs",
@@ -179,7 +179,7 @@ def main() -> int:
     try:
         with claimed(options.folder) as folder:
             return asyncio.run(until_told_to_stop(options, folder))
-    except (StartFault, NoRedisError, ClientError, SpeechError) as fault:
+    except (StartFault, NoRedisError, ClientError, PartError) as fault:
         print(f"\n{fault}", file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: end quietly

@@ -18,7 +18,7 @@ from local.demonstration import SCENES, Say, Scene
 from local.performance import Performance, SceneReport
 from local.picture import UNICODE, draw, style_for
 from local.ring import Ring
-from services.engine.speech import Speech as Voice
+from services.engine.voices.espeak import EspeakVoice
 
 PERSON_VOICE: Final = "en-us"
 QUESTION_FILE: Final = "question.wav"
@@ -27,7 +27,7 @@ QUESTION_FILE: Final = "question.wav"
 async def demonstrate(ring: Ring, folder: Path, tell: Callable[[str], None]) -> bool:
     """Hold the conversation through the client's own path; write `conversation.wav` and `.txt`; True if all went well.
 
-    Raises ClientError when the ring does not open the conversation, SpeechError when the lines can't be spoken.
+    Raises ClientError when the ring does not open the conversation, PartError when the lines can't be spoken.
     """
     voice = await speak_lines(SCENES)
     keep_question(voice, folder)
@@ -48,7 +48,7 @@ async def demonstrate(ring: Ring, folder: Path, tell: Callable[[str], None]) -> 
 async def speak_lines(scenes: Sequence[Scene]) -> dict[str, bytes]:
     """Synthesise the person's lines: words → PCM16 at 16 kHz."""
     lines = [move for scene in scenes for move in scene.moves if isinstance(move, Say)]
-    async with Voice() as voice:
+    async with EspeakVoice() as voice:
         said = [await voice.say(line.words, voice=PERSON_VOICE, speed=line.speed) for line in lines]
     return {line.words: _for_microphone(utterance.pcm) for line, utterance in zip(lines, said, strict=True)}
 

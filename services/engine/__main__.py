@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 
-from services.engine.server import PATH, Settings, SettingsError, engine
+from services.engine.server import PATH, engine
+from services.engine.settings import Settings, SettingsError
 from services.engine.worker import WorkerError
 
 _log = logging.getLogger("parley.engine")

@@ -1,23 +1,33 @@
-"""Delivery of a reply: sentences are synthesised as they are needed, cut where words begin, and paced."""
+"""Delivery of a reply: audio is cut where words begin, and paced."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.engine.speech import RATE_HZ, Speech, Utterance, sentences
+from services.engine.speech import RATE_HZ, Utterance
 
+TYPED_WORD_S = 0.3  # how long a word of a text reply takes at normal pace: 200 words a minute
 _DELTA_SAMPLES = RATE_HZ // 5  # 200 ms: small enough to stop soon, large enough to cost little
-_TYPED_WORD_S = 0.3  # how long a word of a text reply takes at normal pace: 200 words a minute
+_MOST_LATE_S = 0.25  # what is later than this is not made good: a source that stalled must not then flood
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What goes out next: a word that begins now (or none), and then audio (or none)."""
+    """What goes out next: a word that begins now (or none), and then audio (or none).
+
+    `estimated` says that the word's place in the audio is a guess.
+    """
 
     word: str
     pcm: bytes
+    estimated: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long its audio takes."""
+        return len(self.pcm) / 2 / RATE_HZ
 
 
 def cut(utterance: Utterance) -> Iterator[Piece]:
@@ -25,19 +35,22 @@ def cut(utterance: Utterance) -> Iterator[Piece]:
 
     A client may so take the audio that came before a word as the place where the word begins.
     """
-    starts = [word.start_samples for word in utterance.words] + [utterance.samples]
-    for word, start, end in zip(utterance.words, starts, starts[1:], strict=False):
-        yield Piece(word.text, _slice(utterance, start, min(start + _DELTA_SAMPLES, end)))
-        for begin in range(start + _DELTA_SAMPLES, end, _DELTA_SAMPLES):
-            yield Piece("", _slice(utterance, begin, min(begin + _DELTA_SAMPLES, end)))
+    words = utterance.words
+    starts = [word.start_samples for word in words] + [utterance.samples]
+    if starts[0]:
+        yield from _deltas(utterance, "", 0, starts[0])
+    for word, start, end in zip(words, starts, starts[1:], strict=False):
+        yield from _deltas(utterance, word.text, start, end)
 
 
-def _slice(utterance: Utterance, start: int, end: int) -> bytes:
-    return utterance.pcm[2 * start : 2 * end]
+def _deltas(utterance: Utterance, word: str, start: int, end: int) -> Iterator[Piece]:
+    for begin in range(start, max(end, start + 1), _DELTA_SAMPLES):
+        pcm = utterance.pcm[2 * begin : 2 * min(begin + _DELTA_SAMPLES, end)]
+        yield Piece(word if begin == start else "", pcm, utterance.estimated)
 
 
 class Pacer:
-    """Holds a stream to `pace` times real time, by the clock: a late wake-up is made good."""
+    """Holds a stream to `pace` times real time, by the clock: a late wake-up is made good, a long stall is not."""
 
     def __init__(self, pace: float) -> None:
         self._pace = pace
@@ -46,24 +59,6 @@ class Pacer:
     async def pass_(self, seconds: float) -> None:
         """Wait for as long as `seconds` of the stream take."""
         now_s = asyncio.get_running_loop().time()
-        self._due_s += seconds / self._pace
+        self._due_s = max(self._due_s, now_s - _MOST_LATE_S) + seconds / self._pace
         # Always a pause, however short: other sessions, and a cancel, get their turn.
         await asyncio.sleep(max(0.0, self._due_s - now_s))
-
-
-async def speak(speech: Speech, text: str, voice: str, speed: float, pace: float) -> AsyncIterator[Piece]:
-    """The pieces of a spoken reply, each at its time. Raises SpeechError."""
-    pacer = Pacer(pace)
-    for sentence in sentences(text):
-        utterance = await speech.say(sentence, voice, speed)
-        for piece in cut(utterance):
-            yield piece
-            await pacer.pass_(len(piece.pcm) / 2 / RATE_HZ)
-
-
-async def type_out(text: str, pace: float) -> AsyncIterator[Piece]:
-    """The pieces of a text reply, word by word."""
-    pacer = Pacer(pace)
-    for index, word in enumerate(text.split()):
-        yield Piece(word if index == 0 else f" {word}", b"")
-        await pacer.pass_(_TYPED_WORD_S)

@@ -8,18 +8,18 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from services.engine.conversation import Item
-from services.engine.conversationalist import Line, answer
-from services.engine.delivery import Piece, speak, type_out
+from services.engine.delivery import Piece
 from services.engine.events import Action, Answer, Forget, Hear, Hush, Send, Understand
+from services.engine.parts import Context, Hearing, Line, PartError, Parts, Speaker
+from services.engine.pipeline import Manner, replying
 from services.engine.realtime import SESSION_LIMIT_S, RealtimeSession
-from services.engine.recognizer import Hearing, RecognitionError, Recognizer
 from services.engine.response import Response
-from services.engine.speech import Speech, SpeechError
 
 _ROOM = 64  # events a reply may be ahead of the socket: a client that reads slowly slows its own replies
 _MAX_OUTBOX = 4096  # events a client may leave unread, whatever it asks for, before it is closed
@@ -30,8 +30,7 @@ _EXPIRED, _TOO_SLOW = 1001, 1008
 class Means:
     """What all sessions share. `pace` is the speed of replies, as a factor on real time."""
 
-    speech: Speech
-    recognizer: Recognizer
+    parts: Parts
     pace: float
 
 
@@ -108,7 +107,7 @@ class Session:
 
     def _current_hearing(self) -> Hearing:
         if self._hearing is None:
-            self._hearing = self._means.recognizer.listen()
+            self._hearing = self._means.parts.listening.listen()
             self._hearings.add(self._hearing)
         return self._hearing
 
@@ -127,8 +126,8 @@ class Session:
     async def _understand(self, item_id: str, hearing: Hearing) -> None:
         try:
             self._perform(self._core.transcribed(item_id, await hearing.text()))
-        except RecognitionError as error:
-            self._perform(self._core.transcription_failed(item_id, str(error)))
+        except PartError as error:
+            self._perform(self._core.transcription_failed(item_id, error.message))
         finally:
             self._hearings.discard(hearing)
 
@@ -145,10 +144,10 @@ class Session:
             response = self._core.response(response_id)
             assert response is not None
             lines = _lines(self._core.context(response_id))
-            await self._deliver(response, answer(lines, datetime.now().astimezone(), response.instructions))
+            await self._deliver(response, Context(lines, datetime.now().astimezone(), response.instructions))
             self._perform(self._core.finish(response_id))
-        except SpeechError as error:
-            self._perform(self._core.fail(response_id, "speech_failed", str(error)))
+        except PartError as error:
+            self._perform(self._core.fail(response_id, error.code, error.message))
 
     async def _settle(self, items: Iterable[Item]) -> None:
         """Wait until it is known what was said in each item."""
@@ -156,16 +155,15 @@ class Session:
         if pending:
             await asyncio.wait(pending)
 
-    async def _deliver(self, response: Response, text: str) -> None:
-        if response.modality == "text":
-            pieces = type_out(text, self._means.pace)
-        else:
-            pieces = speak(self._means.speech, text, response.voice, response.speed, self._means.pace)
-        async for piece in pieces:
-            self._say(response.id, piece)
-            if self._outbox.qsize() > _ROOM:
-                self._room.clear()
-                await self._room.wait()
+    async def _deliver(self, response: Response, context: Context) -> None:
+        manner = Manner(response.modality, response.voice, response.speed, self._means.pace)
+        async with replying(self._means.parts, context, manner) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Piece):
+                    self._say(response.id, piece)
+                if self._outbox.qsize() > _ROOM:
+                    self._room.clear()
+                    await self._room.wait()
 
     def _say(self, response_id: str, piece: Piece) -> None:
         if piece.word:
@@ -175,11 +173,14 @@ class Session:
 
 
 def _lines(items: Iterable[Item]) -> list[Line]:
-    """The conversation as the mind takes it: what was said, in order; instructions and calls are not for it."""
+    """The conversation as a mind takes it."""
     lines = []
     for item in items:
-        if item.kind == "function_call_output":
-            lines.append(Line("tool", item.call["output"]))
-        elif item.kind == "message" and item.role != "system":
-            lines.append(Line(item.role, item.text))
+        call = item.call
+        if item.kind == "function_call":
+            lines.append(Line("call", "", call["call_id"], call["name"], call["arguments"]))
+        elif item.kind == "function_call_output":
+            lines.append(Line("tool", call["output"], call["call_id"]))
+        else:
+            lines.append(Line(cast(Speaker, item.role), item.text))
     return lines

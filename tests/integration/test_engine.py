@@ -21,7 +21,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
 
-from services.engine.speech import Speech
+from services.engine.voices.espeak import EspeakVoice
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for its processes in /proc")
 
@@ -151,7 +151,7 @@ async def test_typed_turn_is_answered_in_audio(engine: Engine) -> None:
                 words.append((event.delta, samples))
             elif event.type == "response.output_audio.delta":
                 samples += len(base64.b64decode(event.delta)) // 2
-        async with Speech() as speech:
+        async with EspeakVoice() as speech:
             expected = await speech.say("2 plus 3 is 5.", "marin")
         assert words == [(word.text, word.start_samples) for word in expected.words]
         assert samples == expected.samples
@@ -159,7 +159,7 @@ async def test_typed_turn_is_answered_in_audio(engine: Engine) -> None:
 
 async def test_spoken_turn_is_understood_and_answered(engine: Engine) -> None:
     """Audio in manual mode: commit gives an item, a transcript, and with a response an answer."""
-    async with Speech() as speech, client(engine) as talker:
+    async with EspeakVoice() as speech, client(engine) as talker:
         question = await speech.say("what time is it", "en-us")
         pcm = bytes(9600) + question.pcm + bytes(9600)
         for begin in range(0, len(pcm), 4800):

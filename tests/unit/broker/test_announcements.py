@@ -7,7 +7,7 @@ import pytest
 from parley.v1 import session_pb2 as session
 from services.broker.sequencer import MAX_ANNOUNCEMENTS, REQUEST_TIMEOUT_S, Sequencer
 from services.broker.verbatim import LEAD_IN
-from services.engine.verbatim import dictated
+from services.engine.minds.verbatim import dictated
 from tests.unit.broker.scene import Cause, Scene
 
 WORDS = "Your taxi is here."

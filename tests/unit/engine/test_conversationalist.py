@@ -4,15 +4,16 @@ from datetime import datetime
 
 import pytest
 
-from services.engine.conversationalist import Line, answer
-from services.engine.story import STORY
+from services.engine.minds.conversationalist import answer
+from services.engine.minds.story import STORY
+from services.engine.parts import Line, Speaker
 
 NOW = datetime(2026, 11, 21, 15, 4)
 
 
 def reply(*turns: str) -> str:
     """The answer to turns that alternate between the user, who has the last word, and the assistant."""
-    speakers = ["user", "assistant"] if len(turns) % 2 else ["assistant", "user"]
+    speakers: list[Speaker] = ["user", "assistant"] if len(turns) % 2 else ["assistant", "user"]
     return answer([Line(speakers[index % 2], text) for index, text in enumerate(turns)], NOW)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.engine.grammar import BRIEF, REQUESTS, sentences_of
-from services.engine.plausibility import phone_distance, plausibility
+from services.engine.listening.grammar import BRIEF, REQUESTS, sentences_of
+from services.engine.listening.plausibility import phone_distance, plausibility
 
 STOP = ["S", "T", "AA", "P"]
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.engine.delivery import cut
-from services.engine.speech import Utterance, Word, sentences, time_words
+from services.engine.sentences import sentences
+from services.engine.speech import Utterance, Word, time_words
 
 
 @given(st.text(alphabet='ab.!?…" \n', max_size=80))

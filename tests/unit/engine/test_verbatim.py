@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.engine.conversationalist import Line, answer
 from services.engine.events import Answer, Send
+from services.engine.minds.conversationalist import answer
+from services.engine.minds.verbatim import dictated
+from services.engine.parts import Line
 from services.engine.realtime import RealtimeSession
-from services.engine.verbatim import dictated
 
 NOW = datetime(2026, 3, 1, 15, 4)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from parley.v1 import session_pb2
 from services.broker.settling import FLUSH_WAIT_S
-from services.engine.verbatim import dictated
+from services.engine.minds.verbatim import dictated
 from tests.unit.ring.hearing import Span
 from tests.unit.ring.scripted_model import HEARD_WORDS, Response, coded
 from tests.unit.ring.simulation import Simulation

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 
+from services.engine.parts import OnWords, PartError
 from services.engine.worker import Worker, WorkerDiedError, WorkerError
 
-_WORKER = "services.engine.recognizer_worker"
+_WORKER = "services.engine.listening.recognizer_worker"
 _CHUNK_BYTES = 24_000  # half a second: how long an urgent turn may have to wait for the pipe
 _IDLE_S = 2.0  # a silent turn keeps its decoder this long if another wants it
 _ATTEMPTS = 2
-
-
-class RecognitionError(Exception):
-    """The turn could not be recognised because its decoder broke, twice."""
 
 
 class Hearing:
@@ -38,7 +35,10 @@ class Hearing:
         self._pool.wake()
 
     async def text(self) -> str:
-        """The words of the completed turn, lower case; empty if there were none. Raises RecognitionError."""
+        """The words of the completed turn, lower case; empty if there were none.
+
+        Raises PartError if its decoder broke, twice.
+        """
         self.complete = True
         self._pool.wake()
         return await self.result
@@ -87,8 +87,8 @@ class Recognizer:
     async def _close_workers(self) -> None:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    def listen(self) -> Hearing:
-        """Begin a turn."""
+    def listen(self, language: str = "", prompt: str = "", on_words: OnWords | None = None) -> Hearing:
+        """Begin a turn. The decoders know English alone, and take no prompt."""
         hearing = Hearing(self)
         self._hearings.append(hearing)
         return hearing
@@ -150,7 +150,7 @@ class Recognizer:
         hearing.attempts += 1
         lasting = hearing.attempts >= _ATTEMPTS or not isinstance(error, WorkerDiedError)
         if lasting and not hearing.over:
-            hearing.result.set_exception(RecognitionError(str(error)))
+            hearing.result.set_exception(PartError("failed", f"the recogniser: {error}"))
 
 
 async def _within(changed: asyncio.Event, patience_s: float) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.engine.arithmetic import numbers, solve
-from services.engine.speech import sentences
-from services.engine.story import STORY
-from services.engine.verbatim import dictated
+from services.engine.minds.arithmetic import numbers, solve
+from services.engine.minds.story import STORY
+from services.engine.minds.verbatim import dictated
+from services.engine.parts import Line
+from services.engine.sentences import sentences
 
 _CAN_DO = (
     "I can tell you the time, count, do small sums, tell you a long story, and repeat what you say. "
@@ -28,14 +29,6 @@ _SUFFIX_WORDS = 12
 _ASIDE_WORDS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one side said: `speaker` is "user", "assistant" or "tool"."""
-
-    speaker: str
-    text: str
-
-
 def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
     """What to say after `lines`, at local time `now`. Never empty.
 
@@ -43,6 +36,7 @@ def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
     """
     if words := dictated(instructions):
         return words
+    lines = [line for line in lines if line.speaker not in ("system", "call")]
     if not lines:
         return "Hello! What can I do for you?"
     last = lines[-1]

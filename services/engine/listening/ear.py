@@ -16,8 +16,8 @@ import soxr
 from numpy.typing import NDArray
 from pocketsphinx import Decoder
 
-from services.engine.grammar import BRIEF, REQUESTS, sentences_of
-from services.engine.plausibility import plausibility
+from services.engine.listening.grammar import BRIEF, REQUESTS, sentences_of
+from services.engine.listening.plausibility import plausibility
 
 _IN_HZ, _OUT_HZ = 24_000, 16_000
 _FRAME = _OUT_HZ // 100

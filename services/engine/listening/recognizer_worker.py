@@ -6,7 +6,7 @@ and `{do: "end"}`.
 
 from __future__ import annotations
 
-from services.engine.ear import Ear
+from services.engine.listening.ear import Ear
 from services.engine.worker import claim_stdio, encode, read_message
 
 

@@ -1,0 +1,1 @@
+"""Listening parts: from the audio of a turn to its words."""

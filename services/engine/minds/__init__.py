@@ -1,0 +1,1 @@
+"""Minds: from a conversation to what is to be said."""
