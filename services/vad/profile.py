@@ -1,4 +1,4 @@
-"""Profile: how patient and how interruptible an agent is, and which words it obeys: `[turn_taking]` of its file.
+"""Profile: how patient and how interruptible an agent is, and which words it obeys: `turn_taking` of its file.
 
 docs/agents.md tells operators of every key.
 """
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from services.common.agents import Agents, Section, read_agents
+from services.common.agents import Agents, read_agents
 from services.common.errors import SettingsFault
+from services.common.section import Section
 from services.common.settings import Environment
 from services.vad.content.enrolment import EnrolledWord, load
 from services.vad.content.words import obeyed
@@ -47,11 +48,11 @@ class Profile:
 
 def read_profiles(env: Environment) -> Agents[Profile]:
     """Read the profiles of all agents. Raises SettingsFault for whatever is wrong in a file."""
-    return read_agents(env, SECTION, profile)
+    return read_agents(env, profile, SECTION)
 
 
 def profile(section: Section) -> Profile:
-    """Make a profile of `[turn_taking]`. Raises SettingsFault, naming the key."""
+    """Make a profile of `turn_taking`. Raises SettingsFault, naming the key."""
     endpointing = section.choice("patience", PATIENCE["normal"], PATIENCE)
     interruption = section.choice("interruptibility", INTERRUPTIBILITY["normal"], INTERRUPTIBILITY)
     answers_stop = section.choice("after_stop", False, AFTER_STOP)

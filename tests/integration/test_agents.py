@@ -13,7 +13,7 @@ from tests.integration.bad_input.raw_caller import DOORS, raw_caller
 
 def settings(folder: str) -> RingSettings:
     """A ring with its own engine and the profiles of this folder."""
-    return RingSettings(engine=True, env={"vad": {"PARLEY_AGENTS": folder}})
+    return RingSettings(engine=True, env={name: {"PARLEY_AGENTS": folder} for name in ("vad", "broker")})
 
 
 async def test_a_client_that_names_no_agent_of_ours_is_told_which_there_are() -> None:
@@ -24,11 +24,11 @@ async def test_a_client_that_names_no_agent_of_ours_is_told_which_there_are() ->
                 await caller.send(wire.ConverseRequest(open=wire.Open(protocol=1, agent="nobody")))
                 await caller.hear()
             errors = [response.error for response in caller.responses if response.HasField("error")]
-            message = "there is no agent 'nobody'; there are: default, patient."
+            message = "there is no agent 'nobody'; there are: default, patient, reception."
             assert errors == [stream_pb2.Error(code=stream_pb2.Error.CODE_PROTOCOL, message=message)]
             assert caller.kinds() == ["error", "closed"]
             assert caller.ending == ("OK" if door == "grpc" else "4001")
-            for name in ("", "patient"):
+            for name in ("", "patient", "reception"):
                 async with raw_caller(door, ring) as caller:
                     await caller.opens(agent=name)
                     await caller.send(wire.ConverseRequest(end=wire.End()))

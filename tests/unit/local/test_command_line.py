@@ -40,9 +40,10 @@ def test_settings_for_a_service_that_does_not_exist_are_refused() -> None:
 
 
 def test_the_agents_are_those_of_the_project_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PARLEY_AGENTS reaches vad as it is; without it the shipped profiles do."""
+    """PARLEY_AGENTS reaches vad and broker as it is; without it the shipped profiles do."""
     monkeypatch.delenv("PARLEY_AGENTS", raising=False)
-    assert settings(parse([]), Path("run")).env == {"vad": {"PARLEY_AGENTS": str(AGENTS)}}
-    assert (AGENTS / "default.toml").is_file()
+    shipped = {"PARLEY_AGENTS": str(AGENTS)}
+    assert settings(parse([]), Path("run")).env == {"vad": shipped, "broker": shipped}
+    assert (AGENTS / "default.yaml").is_file()
     monkeypatch.setenv("PARLEY_AGENTS", "/elsewhere")
     assert settings(parse([]), Path("run")).env == {}
