@@ -93,8 +93,9 @@ def tell(text: str) -> None:
 def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
     show = PrefixedLines([*SERVICES, "redis"]) if options.logs else None
+    agents = {"PARLEY_AGENTS": str(AGENTS)}
     return RingSettings(
-        env={} if os.environ.get("PARLEY_AGENTS") else dict.fromkeys(("vad", "broker"), {"PARLEY_AGENTS": str(AGENTS)}),
+        env={} if os.environ.get("PARLEY_AGENTS") else {"vad": agents, "broker": agents},
         port=options.port,
         websocket_port=options.websocket_port,
         log_folder=folder / "logs",
