@@ -78,7 +78,7 @@ class Listening:
         self._ear.flush()
         match response.WhichOneof("message"):
             case "ready":
-                self.to_ingress.control(wire.ListenResponse(ready=response.ready))
+                self._ready(response.ready)
             case "answered":
                 self._carry(self._core.answered(response.answered.turn))
             case "progress":
@@ -87,6 +87,12 @@ class Listening:
                 self._carry(self._core.asked(response.asked.is_question))
             case "transcript":
                 self._carry(self._core.transcript(response.transcript.turn, response.transcript.text))
+            case "model_boundary":
+                self._carry(self._core.model_boundary(response.model_boundary))
+            case "hangup":
+                self.to_ingress.control(wire.ListenResponse(hangup=response.hangup))
+            case "notice":
+                self.to_ingress.control(wire.ListenResponse(notice=response.notice))
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
             case "error":
@@ -103,6 +109,12 @@ class Listening:
             self.to_ingress.control(wire.ListenResponse(error=fault.to_wire()))
         self.to_ingress.close(wire.ListenResponse(end=end))
         self.to_broker.close(broker.RespondRequest(end=end))
+
+    def _ready(self, ready: stream_pb2.StreamReady) -> None:
+        """The ring stands. What the model wants to hear concerns nobody before us."""
+        if ready.hearing == stream_pb2.StreamReady.HEARING_CONTINUOUS:
+            self._carry(self._core.hear_all())
+        self.to_ingress.control(wire.ListenResponse(ready=stream_pb2.StreamReady()))
 
     def _hear(self, frame: audio.AudioFrame) -> None:
         if len(frame.pcm) % 2:

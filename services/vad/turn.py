@@ -1,4 +1,4 @@
-"""Turn: one turn of the person's, from its pre-roll to its end, and the messages that tell the broker of it."""
+"""Turn: one turn of the person's, from its pre-roll to its end, and the messages that begin and end it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
 from services.vad.endpointing import Pause
-from services.vad.memory import MicMemory
 from services.vad.voice import SAMPLES_PER_MS
 
 PRE_ROLL_MS: Final = 300
@@ -16,9 +15,6 @@ PRE_ROLL_MS: Final = 300
 
 BARE_WORD_MS: Final = 900
 """A turn with more speech than this is more than the word it began with."""
-
-CHUNK_MS: Final = 100
-"""Audio goes to the broker in pieces of this length; nobody waits for it before the turn ends."""
 
 
 def new_trace() -> str:
@@ -37,8 +33,6 @@ class Turn:
     interruption: bool
     pause: Pause
     traceparent: str = field(default_factory=new_trace)
-    sent: int = 0
-    """Offset up to which its audio has been given to the broker."""
     part_start: int = 0
     """Offset at which it began, or began again when it was resumed."""
     speech_samples: int = 0
@@ -55,12 +49,12 @@ class Turn:
     """The interrupting word it began with, where that asks for silence."""
 
     def __post_init__(self) -> None:
-        self.sent = self.part_start = self.start
+        self.part_start = self.start
 
-    def resume(self, onset: int, pause: Pause) -> None:
+    def resume(self, part_start: int, onset: int, pause: Pause) -> None:
         """Go on after it seemed to have ended. What the person says now is judged as an interruption, too."""
         self.pause = pause
-        self.sent = self.part_start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self.sent)
+        self.part_start = part_start
         self.onset = onset
         self.interruption = True
 
@@ -84,14 +78,3 @@ class Turn:
             answers_stop=self.answers_stop,
             stop_word=self.stop_word if speech_samples <= BARE_WORD_MS * SAMPLES_PER_MS else "",
         )
-
-    def audio(self, memory: MicMemory, *, all_of_it: bool) -> list[broker.TurnAudio]:
-        """Return its audio that has not been given yet, in pieces; the last one only when whole or `all_of_it`."""
-        chunk = CHUNK_MS * SAMPLES_PER_MS
-        pieces = []
-        while (waiting := memory.end - self.sent) >= chunk or (all_of_it and waiting > 0):
-            until = self.sent + min(chunk, waiting)
-            pcm = memory.slice(self.sent, until)
-            pieces.append(broker.TurnAudio(turn=self.number, mic_offset=self.sent, pcm=pcm))
-            self.sent = until
-        return pieces

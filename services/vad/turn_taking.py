@@ -20,14 +20,13 @@ from parley.v1 import vad_service_pb2 as wire
 from services.vad.announcements import Announcements
 from services.vad.assistant import RESUMABLE_SAMPLES, Assistant
 from services.vad.barge_in import BargeIn
-from services.vad.content.words import SILENCING
 from services.vad.detector import SpeechDetector
 from services.vad.events import STATES, Event, Judge, Phase, TurnTakingSettings, VoiceActivity
-from services.vad.interruption import Decision, Listener, Verdict, Why
+from services.vad.interruption import Decision, Listener, Verdict
 from services.vad.memory import MicMemory
 from services.vad.turn import Turn
 from services.vad.turns import Turns
-from services.vad.verdicts import Cause, Kind, Verdicts
+from services.vad.verdicts import CAUSES, Cause, Kind, Verdicts, silencing_word
 from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS, VoiceWindow
 
 States = session.ConversationState
@@ -36,14 +35,6 @@ _FRAME_BYTES: Final = 640
 _FORGET_SAMPLES: Final = 400 * SAMPLES_PER_MS
 """Speech outside a turn that has been over for this long has nothing to do with what comes next."""
 _LAST_SECOND_SAMPLES: Final = 1_000 * SAMPLES_PER_MS
-
-_CAUSES: Final[dict[Why, Cause]] = {
-    Why.WORD: Kind.CAUSE_WORD,
-    Why.PHRASE: Kind.CAUSE_SPEECH,
-    Why.BACKCHANNEL: Kind.CAUSE_BACKCHANNEL,
-    Why.NOISE: Kind.CAUSE_NOISE,
-    Why.TIMEOUT: Kind.CAUSE_TIMEOUT,
-}
 
 
 class TurnTaking:
@@ -118,6 +109,16 @@ class TurnTaking:
         """Take what a streaming recogniser has written of a turn so far."""
         if (heard := self._turns.open) is not None and heard.number == turn:
             heard.pause.context = replace(heard.pause.context, words=words)
+        return self._taken()
+
+    def hear_all(self) -> list[Event]:
+        """The model listens all the time: the broker is given everything that is heard from now on, not turns alone."""
+        self._out += self._turns.hear_all()
+        return self._taken()
+
+    def model_boundary(self, boundary: broker.ModelBoundary) -> list[Event]:
+        """Take the word of the model's own ear: one more voice at a pause, and none over a reply."""
+        self._turns.model_boundary(boundary)
         return self._taken()
 
     def progress(self, progress: broker.TurnProgress) -> list[Event]:
@@ -264,7 +265,7 @@ class TurnTaking:
                 now = self._memory.end
                 self._out.append(self._verdicts.duck(verdict, now, self._assistant.playhead))
             case Verdict(decision=Decision.RELEASE):
-                self._release(_CAUSES[verdict.why], verdict.onset_sample, verdict)
+                self._release(CAUSES[verdict.why], verdict.onset_sample, verdict)
             case Verdict(decision=Decision.CANCEL):
                 self._take_floor(verdict)
 
@@ -278,9 +279,9 @@ class TurnTaking:
             self._out += self._turns.resume(last, onset)
             self._enter(Phase.TURN)
         else:
-            self._cancel(_CAUSES[verdict.why], onset, verdict)
+            self._cancel(CAUSES[verdict.why], onset, verdict)
             self._detector.hold(onset, self._detector.last_speech)
-            self._begin_turn(onset, interruption=True, stop_word=_stop_word(verdict))
+            self._begin_turn(onset, interruption=True, stop_word=silencing_word(verdict))
 
     def _cancel(self, cause: Cause, onset: int, verdict: Verdict | None = None) -> None:
         self._out.append(self._verdicts.cancel(cause, onset, self._memory.end, self._assistant.playhead, verdict))
@@ -328,9 +329,3 @@ class TurnTaking:
         self._announce_next()
         events, self._out = self._out, []
         return events
-
-
-def _stop_word(verdict: Verdict) -> str:
-    """Return the word that ended the reply, if it is one that asks for silence: alone, it is not answered."""
-    word = verdict.opinion.word if verdict.why is Why.WORD and verdict.opinion is not None else ""
-    return word if word in SILENCING else ""

@@ -2,7 +2,8 @@
 
 A turn that is probably over ends *tentatively* first, so that the model can think while the pause grows; when the pause
 has grown long enough that end is confirmed, and if the person goes on it is taken back. At most once per pause, and a
-few times per turn: each costs an answer that nobody hears.
+few times per turn: each costs an answer that nobody hears. A model that listens all the time is told of no such end:
+what it has heard since can't be taken back.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
 from services.vad.completeness import Context
+from services.vad.delivery import Delivery
 from services.vad.detector import SpeechDetector
 from services.vad.endpointing import JUDGED_MS, Pause
 from services.vad.events import Event, Judge, TurnTakingSettings
 from services.vad.memory import MicMemory
+from services.vad.model_ear import ModelEar
 from services.vad.retention import Retention
 from services.vad.rhythm import Rhythm
 from services.vad.turn import PRE_ROLL_MS, Turn
@@ -33,6 +36,8 @@ class Turns:
         self._detector = detector
         self._settings = settings
         self._rhythm = Rhythm()
+        self._model_ear = ModelEar()
+        self._delivery = Delivery(memory)
         self.retention = Retention()
         self.open: Turn | None = None
         """The one that is being spoken."""
@@ -43,27 +48,43 @@ class Turns:
         self.context = Context(language=settings.language)
         """What the conversation says of the next pauses."""
 
+    def hear_all(self) -> list[Event]:
+        """The model listens all the time. An end that is tentative is taken back, and told when it is certain."""
+        self._delivery.hear_all()
+        if (turn := self.open) is None or not turn.is_tentative:
+            return []
+        turn.is_tentative = False
+        return [broker.TurnResumed(turn=turn.number)]
+
+    def model_boundary(self, boundary: broker.ModelBoundary) -> None:
+        """The model's own ear heard speech begin or end."""
+        self._model_ear.take(boundary, self._memory.end)
+
     def begin(self, onset: int, *, interruption: bool, stop_word: str = "") -> list[Event]:
         """Start a turn whose first sound is at `onset`."""
+        before = self._delivery.rest(0)
         self.count += 1
         start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
         answers = self._settings.answers_stop
         word = "" if answers else stop_word
         self.open = Turn(self.count, start, onset, interruption, self._pause(), answers_stop=answers, stop_word=word)
+        self._delivery.begin(start)
         self.retention.keep(self.count, start)
-        return [self.open.started()]
+        return [*before, self.open.started()]
 
     def resume(self, turn: Turn, onset: int) -> list[Event]:
         """Go on with a turn that had ended: the person did."""
+        before = self._delivery.rest(0)
         self._rhythm.taken_back()
-        turn.resume(onset, self._pause())
+        turn.resume(self._delivery.resume(onset - PRE_ROLL_MS * SAMPLES_PER_MS), onset, self._pause())
         self.open = turn
-        self.retention.keep(turn.number, turn.sent)
+        self.retention.keep(turn.number, turn.part_start)
         self._detector.hold(onset, self._detector.last_speech)
-        return [broker.TurnResumed(turn=turn.number)]
+        return [*before, broker.TurnResumed(turn=turn.number)]
 
     def pause(self, turn: Turn) -> list[Event]:
         """A window went by: ask about the pause, or take back an end that was tentative."""
+        self._ask_model_ear(turn)
         before = turn.pause.number
         ask = turn.pause.feed(self._detector.silence_samples, self._detector.speech_samples)
         if turn.pause.number != before and turn.is_tentative:
@@ -79,6 +100,8 @@ class Turns:
     def judged(self, turn: Turn, pause: int, complete: float | None) -> list[Event]:
         """Take a judgement; a turn that is probably over ends tentatively."""
         turn.pause.judged(pause, complete)
+        if self._delivery.is_continuous:
+            return []
         likely = turn.pause.complete is not None and turn.pause.complete >= self._settings.tentative_from
         if not likely or turn.is_tentative or turn.tentative_ends >= MOST_TENTATIVE or self.is_too_short(turn):
             return []
@@ -86,7 +109,10 @@ class Turns:
             return []
         turn.is_tentative = True
         turn.tentative_ends += 1
-        return [*turn.audio(self._memory, all_of_it=True), self._ended(turn, turn.pause.complete, tentative=True)]
+        return [
+            *self._delivery.pieces(turn.number, all_of_it=True),
+            self._ended(turn, turn.pause.complete, tentative=True),
+        ]
 
     def is_over(self, turn: Turn) -> bool:
         """Say whether the pause has become the end."""
@@ -112,7 +138,10 @@ class Turns:
                 broker.TurnConfirmed(turn=turn.number, waited_ms=waited_ms, confidence=complete or 0.0)
             ]
         else:
-            events = [*turn.audio(self._memory, all_of_it=True), self._ended(turn, complete, tentative=False)]
+            events = [
+                *self._delivery.pieces(turn.number, all_of_it=True),
+                self._ended(turn, complete, tentative=False),
+            ]
         turn.speech_samples += self._detector.speech_samples
         self.last, self.open = turn, None
         self._detector.rest()
@@ -123,22 +152,32 @@ class Turns:
         self.retention.drop(turn.number)
         self.open = None
         self._detector.rest()
-        return [broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE)]
+        return [
+            *self._delivery.rest(turn.number),
+            broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE),
+        ]
 
     def typed(self, text: str) -> list[Event]:
         """The person typed a turn."""
         self.count += 1
-        return [broker.Typed(turn=self.count, text=text)]
+        return [*self._delivery.rest(0), broker.Typed(turn=self.count, text=text)]
 
     def audio(self) -> list[Event]:
-        """Return what of the open turn the broker has not been given; nothing while its end is tentative."""
-        if self.open is None or self.open.is_tentative:
+        """Return what the broker has not been given: of the open turn, while its end is not tentative; or of all."""
+        turn = self.open
+        if not self._delivery.is_continuous and (turn is None or turn.is_tentative):
             return []
-        return list(self.open.audio(self._memory, all_of_it=False))
+        return list(self._delivery.pieces(turn.number if turn is not None else 0, all_of_it=False))
 
     def _ended(self, turn: Turn, complete: float | None, *, tentative: bool) -> broker.TurnEnded:
         speech = self._detector
         return turn.ended(self._memory.end, speech.last_speech, speech.speech_samples, complete, tentative=tentative)
+
+    def _ask_model_ear(self, turn: Turn) -> None:
+        has_stopped = self._model_ear.has_stopped_since(self._detector.last_speech)
+        worth = self._settings.model_stopped if has_stopped else 0.0
+        if worth != turn.pause.context.model_stopped:
+            turn.pause.context = replace(turn.pause.context, model_stopped=worth)
 
     def _pause(self) -> Pause:
         return Pause(self._settings.endpointing, self._rhythm, self.context)

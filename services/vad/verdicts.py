@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import session_pb2 as wire
+from services.vad.content.words import SILENCING
 from services.vad.interruption import Verdict, Why
 
 Kind = wire.Interrupt
 Cause: TypeAlias = "wire.Interrupt.Cause.ValueType"
+
+CAUSES: Final[dict[Why, Cause]] = {
+    Why.WORD: Kind.CAUSE_WORD,
+    Why.PHRASE: Kind.CAUSE_SPEECH,
+    Why.BACKCHANNEL: Kind.CAUSE_BACKCHANNEL,
+    Why.NOISE: Kind.CAUSE_NOISE,
+    Why.TIMEOUT: Kind.CAUSE_TIMEOUT,
+}
+"""How the wire calls the ear's reasons."""
 
 
 class Verdicts:
@@ -73,3 +83,9 @@ def _evidence(verdict: Verdict) -> wire.VerdictEvidence:
         evidence.backchannel, evidence.noise = opinion.backchannel, opinion.noise
         evidence.word = opinion.word if verdict.why is Why.WORD else ""
     return evidence
+
+
+def silencing_word(verdict: Verdict) -> str:
+    """Return the word that ended the reply, if it is one that asks for silence: alone, it is not answered."""
+    word = verdict.opinion.word if verdict.why is Why.WORD and verdict.opinion is not None else ""
+    return word if word in SILENCING else ""

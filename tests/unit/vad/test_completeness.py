@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.vad.completeness import ANSWER_MS, CERTAIN, Context, ends, log_odds, probability
+from services.vad.completeness import (
+    ANSWER_MS,
+    CERTAIN,
+    SEMANTIC_STOPPED,
+    SILENCE_STOPPED,
+    Context,
+    ends,
+    log_odds,
+    probability,
+)
 from services.vad.rhythm import Rhythm
 
 NOTHING = Context()
@@ -57,3 +66,11 @@ def test_the_surer_the_ear_the_higher_the_odds(one: float, other: float, pauses:
 def test_odds_and_probability_are_inverse(odds: float) -> None:
     """Each undoes the other."""
     assert log_odds(probability(odds)) == pytest.approx(odds, abs=1e-6)
+
+
+def test_the_models_own_ear_is_one_more_voice() -> None:
+    """It adds what it is worth, to an opinion of our own; alone it is none."""
+    stopped = Context(model_stopped=SEMANTIC_STOPPED)
+    assert ends([0.5], Rhythm(), stopped, 5_000.0) == pytest.approx(SEMANTIC_STOPPED)
+    assert ends([], Rhythm(), stopped, 5_000.0) is None
+    assert 0 < SILENCE_STOPPED < SEMANTIC_STOPPED < CERTAIN

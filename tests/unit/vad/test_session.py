@@ -12,6 +12,7 @@ import pytest
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as wire
 from services.common.boundary import InternalFault, contained
 from services.common.errors import LimitFault, ParleyError
@@ -49,6 +50,14 @@ class Recorder:
         """The broker's word."""
         return self._note(f"answered {turn}")
 
+    def hear_all(self) -> list[Event]:
+        """The model listens all the time."""
+        return self._note("hear all")
+
+    def model_boundary(self, boundary: broker.ModelBoundary) -> list[Event]:
+        """The model's own ear."""
+        return self._note(f"boundary {boundary.mic_offset}")
+
     def _note(self, what: str) -> list[Event]:
         self.told.append(what)
         return []
@@ -68,6 +77,12 @@ class Call:
         for number in range(first, last + 1):
             frame = audio.AudioFrame(mic_offset=320 * number, pcm=bytes(640))
             self.listening.from_ingress(wire.ListenRequest(audio=frame))
+
+
+async def sent(call: Call) -> list[wire.ListenResponse]:
+    """Return what was sent to ingress."""
+    call.listening.to_ingress.close()
+    return [response async for response in call.listening.to_ingress]
 
 
 REQUESTS: list[tuple[wire.ListenRequest, str]] = [
@@ -93,6 +108,46 @@ async def test_the_brokers_word_finds_the_audio_before_it_decided() -> None:
     call.frames(0, 1)
     call.listening.from_broker(broker.RespondResponse(answered=broker.Answered(turn=1)))
     assert call.core.told == ["frame 0", "frame 1", "answered 1"]
+
+
+@pytest.mark.parametrize(
+    ("hearing", "told"),
+    [
+        (stream_pb2.StreamReady.HEARING_UNSPECIFIED, []),
+        (stream_pb2.StreamReady.HEARING_SPEECH, []),
+        (stream_pb2.StreamReady.HEARING_CONTINUOUS, ["hear all"]),
+    ],
+)
+async def test_what_the_model_wants_to_hear_goes_no_further(
+    hearing: stream_pb2.StreamReady.Hearing.ValueType, told: list[str]
+) -> None:
+    """The core learns of it; ingress learns that the ring stands, and no more."""
+    call = Call()
+    ready = stream_pb2.StreamReady(hearing=hearing)
+    call.listening.from_broker(broker.RespondResponse(ready=ready))
+    assert call.core.told == told
+    assert await sent(call) == [wire.ListenResponse(ready=stream_pb2.StreamReady())]
+
+
+async def test_the_models_boundaries_find_the_audio_before_them_decided() -> None:
+    """They are told to the core in their place, and to nobody else."""
+    call = Call()
+    call.frames(0, 1)
+    boundary = broker.ModelBoundary(kind=broker.ModelBoundary.KIND_SPEECH_STOPPED, mic_offset=7)
+    call.listening.from_broker(broker.RespondResponse(model_boundary=boundary))
+    assert call.core.told == ["frame 0", "frame 1", "boundary 7"]
+    assert await sent(call) == []
+
+
+async def test_notices_and_the_hangup_pass_to_ingress_as_they_are() -> None:
+    """Nothing is added or decided by them, and it goes on until ingress ends the session."""
+    call = Call()
+    notice = client.Notice(code=client.Notice.CODE_MODEL_RECONNECTING, message="It is back in a moment.")
+    hangup = stream_pb2.Hangup(reason=stream_pb2.Hangup.REASON_SILENCE, words="Nobody was there.")
+    call.listening.from_broker(broker.RespondResponse(notice=notice))
+    call.listening.from_broker(broker.RespondResponse(hangup=hangup))
+    assert not call.listening.to_broker.is_closed
+    assert await sent(call) == [wire.ListenResponse(notice=notice), wire.ListenResponse(hangup=hangup)]
 
 
 async def test_a_muted_microphone_is_not_judged() -> None:
