@@ -8,7 +8,7 @@ export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e bench eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk live test check unit integration e2e conformance bench eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -54,6 +54,9 @@ e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	  'tests/e2e --ignore tests/e2e/test_conversation.py --ignore tests/e2e/test_races.py' \
 	  'tests/e2e/test_races.py'
 
+conformance: dev-setup sdk-setup ## Run the official clients, unmodified, against the engine: openai, openai-agents, @openai/agents
+	$(PYTEST) tests/conformance $(ARGS)
+
 bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
@@ -84,6 +87,7 @@ lock: ## Resolve lock/*.txt again, after a change to the dependencies (needs uv:
 
 clean: ## Remove what was made here: environments, caches, recordings (the next call sets up again)
 	rm -rf .venv .venv-protos .venv-sdk .venv.lock .venv-protos.lock .venv-sdk.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
+	rm -rf tests/conformance/node/node_modules tests/conformance/node/.npm.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev-setup:
@@ -95,3 +99,4 @@ protos-setup:
 
 sdk-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-sdk lock/sdk.txt
+	@$(PYTHON) scripts/npm_packages.py tests/conformance/node .venv-sdk/bin
