@@ -38,7 +38,7 @@ class Manner:
 
 @asynccontextmanager
 async def replying(parts: Parts, context: Context, manner: Manner) -> AsyncIterator[AsyncGenerator[Delivered, None]]:
-    """Think and speak: `async with replying(…) as pieces`, and then `async for piece in pieces`.
+    """Think, speak and deliver. The value of the context is iterated: `async for piece in pieces`.
 
     Tool calls and usage come in their place, after what was said before them. The iterator raises PartError where a
     part failed, after all that came before it. Leaving the context, however, stops everything at once.

@@ -4,6 +4,9 @@ Two opinions are had. A decoder with a general language model follows the speech
 badly. At each pause a second one looks for a phrase of the grammars in all that was said, whole, because only
 then can it normalise for voice and channel: it hears little, well. `plausibility` decides between them. As a turn
 ends with a pause, both have mostly finished when its end is announced.
+
+Words are certain before the end in two cases: those of a phrase that was found at a pause; and in speech too long for
+a phrase, where the general decoder has the last word, those that it no longer changes.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pocketsphinx import Decoder
 
 from services.engine.listening.grammar import BRIEF, REQUESTS, sentences_of
 from services.engine.listening.plausibility import plausibility
+from services.engine.listening.stability import StableWords
 
 _IN_HZ, _OUT_HZ = 24_000, 16_000
 _FRAME = _OUT_HZ // 100
@@ -27,6 +31,7 @@ _SLACK_FRAMES = 5  # the end of speech wanders by so much as more of the noise i
 _MOST_PAUSES = 4  # judged ahead of the end; a turn with more is long, and no phrase
 _BRIEF_FRAMES = 110  # longer speech is no brief phrase
 _REQUEST_FRAMES = 500  # longer speech is no request
+_STABLE_MS = 800  # a word must have stood: then, of 427 in 24 espeak sentences, all were in the final text, in their place
 _MARGIN_FRAMES = 25  # silence a decoder is given before and after the speech
 _RANGE_DB = 30.0  # speech lies within this of its loudest frame
 _SPEECH_RMS, _FLOOR_RMS = 1200.0, 14.0  # -29 and -67 dBFS
@@ -77,16 +82,33 @@ class Ear:
         self._phrases: list[Phrase] = []
         self._judged_frames = 0
         self._judgements = 0
+        self._stable = StableWords(_STABLE_MS)
+        self._certain: list[str] = []
 
-    def hear(self, pcm: bytes) -> None:
-        """More of the turn, PCM16LE mono at 24 kHz."""
+    def hear(self, pcm: bytes) -> list[str]:
+        """More of the turn, PCM16LE mono at 24 kHz; gives the words that are certain by now: those before, and more."""
         self._take(pcm, last=False)
-        if self._judgements >= _MOST_PAUSES or len(self._samples) > 2 * _REQUEST_FRAMES * _FRAME:
-            return
+        if len(self._samples) > 2 * _REQUEST_FRAMES * _FRAME:
+            self._follow()
+            return self._certain
         speech = self._speech()
         quiet = len(self._samples) // _FRAME - speech.stop
-        if quiet >= _PAUSE_FRAMES:
-            self._judge(speech)
+        if len(speech) > _REQUEST_FRAMES:
+            self._follow()
+        elif quiet >= _PAUSE_FRAMES and self._judgements < _MOST_PAUSES and self._judge(speech):
+            self._expect()
+        return self._certain
+
+    def _follow(self) -> None:
+        """The speech is too long for a phrase: what the general decoder keeps to was said."""
+        stable = self._stable.feed(self._heard().split(), 1000 * len(self._samples) // _OUT_HZ)
+        self._certain += stable[len(self._certain) :]
+
+    def _expect(self) -> None:
+        """A phrase was found at a pause; what may follow it comes behind it."""
+        phrase = (self._likely(self._heard()) or "").split()
+        if phrase[: len(self._certain)] == self._certain:
+            self._certain = phrase
 
     def end(self) -> str:
         """What was said, in lower case; empty if nobody spoke."""
@@ -97,8 +119,13 @@ class Ear:
         if len(speech) < _MIN_SPEECH_FRAMES:
             return ""
         self._judge(speech)
+        heard = self._heard()
+        return self._likely(heard) or heard
+
+    def _heard(self) -> str:
+        """What the general decoder makes of it so far."""
         hypothesis = self._general.hyp()
-        return self._choose(hypothesis.hypstr if hypothesis else "")
+        return hypothesis.hypstr if hypothesis else ""
 
     def _take(self, pcm: bytes, last: bool) -> None:
         samples = self._resampler.resample_chunk(np.frombuffer(pcm, dtype=np.int16), last=last)
@@ -117,10 +144,10 @@ class Ear:
         loud = np.flatnonzero(level_db > threshold)
         return range(int(loud[0]), int(loud[-1]) + 1) if loud.size else range(0)
 
-    def _judge(self, speech: range) -> None:
-        """Look for phrases in all that was said, once for each pause."""
+    def _judge(self, speech: range) -> bool:
+        """Look for phrases in all that was said, once for each pause; False if this one was looked at."""
         if abs(speech.stop - self._judged_frames) <= _SLACK_FRAMES:
-            return
+            return False
         self._judged_frames = speech.stop
         self._judgements += 1
         self._phrases = []
@@ -128,6 +155,7 @@ class Ear:
             self._look_for("brief", speech)
         if 2 * _MIN_SPEECH_FRAMES <= len(speech) <= _REQUEST_FRAMES:
             self._look_for("requests", speech)
+        return True
 
     def _look_for(self, grammar: str, speech: range) -> None:
         self._strict.activate_search(grammar)
@@ -162,10 +190,11 @@ class Ear:
         fits: list[float] = [math.log(word.ascore) if word.ascore > 0 else -1000.0 for word in words]
         return sum(fits) / max(frames, 1)
 
-    def _choose(self, heard: str) -> str:
+    def _likely(self, heard: str) -> str | None:
+        """The phrase that was probably said, if one was."""
         sounds = self._phones(heard)
         texts = [phrase.text for phrase in self._phrases]
-        best, best_odds = heard, 0.0
+        best, best_odds = None, 0.0
         for phrase in self._phrases:
             is_stop = "stop" in phrase.text.split()
             agreed = texts.count(phrase.text) > 1

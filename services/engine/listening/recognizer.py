@@ -21,8 +21,10 @@ _ATTEMPTS = 2
 class Hearing:
     """The recognition of one turn. `feed` its audio, then wait for `text`; or `forget` it."""
 
-    def __init__(self, pool: Recognizer) -> None:
+    def __init__(self, pool: Recognizer, on_words: OnWords | None = None) -> None:
         self._pool = pool
+        self._on_words = on_words
+        self._told = 0
         self.pcm = bytearray()
         self.complete = False
         self.served = False
@@ -47,6 +49,14 @@ class Hearing:
         """Drop the turn."""
         self.result.cancel()
         self._pool.wake()
+
+    def tell(self, certain: list[str]) -> None:
+        """Pass on the words that were not told yet; a turn that is decoded again has told some already."""
+        fresh = certain[self._told :]
+        if fresh and self._on_words is not None and not self.over:
+            text = " ".join(fresh)
+            self._on_words(f" {text}" if self._told else text)
+        self._told = max(self._told, len(certain))
 
     @property
     def over(self) -> bool:
@@ -89,7 +99,7 @@ class Recognizer:
 
     def listen(self, language: str = "", prompt: str = "", on_words: OnWords | None = None) -> Hearing:
         """Begin a turn. The decoders know English alone, and take no prompt."""
-        hearing = Hearing(self)
+        hearing = Hearing(self, on_words)
         self._hearings.append(hearing)
         return hearing
 
@@ -132,8 +142,9 @@ class Recognizer:
             changed = self._changed
             if sent < len(hearing.pcm):
                 chunk = bytes(hearing.pcm[sent : sent + _CHUNK_BYTES])
-                await worker.tell({"do": "hear"}, chunk)
                 sent += len(chunk)
+                answer, _ = await worker.ask({"do": "hear"}, chunk)
+                hearing.tell(answer["words"])
             elif hearing.complete:
                 answer, _ = await worker.ask({"do": "end"})
                 if not hearing.over:

@@ -1,7 +1,7 @@
 """The process that recognises: PocketSphinx, one turn at a time.
 
-Messages: `{do: "begin"}`, `{do: "hear"}` with PCM16LE mono at 24 kHz, and, answered by `{id, text}`, `{do: "load"}`
-and `{do: "end"}`.
+Messages: `{do: "begin"}` without an answer; `{do: "load"}` and `{do: "end"}`, answered by `{id, text}`; and
+`{do: "hear"}` with PCM16LE mono at 24 kHz, answered by `{id, words}`: those that are certain by now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def main() -> None:
             case "begin":
                 ear.begin()
             case "hear":
-                ear.hear(payload)
+                answers.write(encode({"id": header["id"], "words": ear.hear(payload)}))
+                answers.flush()
             case asked:
                 answers.write(encode({"id": header["id"], "text": ear.end() if asked == "end" else ""}))
                 answers.flush()
