@@ -164,6 +164,7 @@ class Calls:
         """End every conversation, saying so."""
         for session in list(self._running.values()):
             session.to_client.control(client.ConverseResponse(draining=client.Draining(seconds=0)))
+            session.say_farewell(client.Closed.CODE_DRAINING)
             session.close(None)
 
     async def _talk(

@@ -14,6 +14,7 @@ from services.common.boundary import session_boundary
 from services.common.errors import ParleyError, PeerLost
 from services.common.link import Link, tell
 from services.ingress.call import Calls
+from services.ingress.farewell import farewell
 from services.ingress.inbox import Inbox
 from services.ingress.session import Session
 
@@ -34,6 +35,8 @@ class Caller:
     def __init__(self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write) -> None:
         self.told: stream_pb2.Error | None = None
         """The Error that the client was told."""
+        self.closed: wire.Closed | None = None
+        """The last word that the client was told."""
         self.untold: stream_pb2.Error | None = None
         """The Error that it did not take: it does not read."""
         self._calls = calls
@@ -101,8 +104,8 @@ class Caller:
         session.close(fault)
 
     async def _refuse(self, error: stream_pb2.Error) -> None:
-        closed = wire.Closed(reason=error.message)
-        await self._say_last([wire.ConverseResponse(error=error), wire.ConverseResponse(closed=closed)])
+        last = farewell(wire.Closed.CODE_FAULT, error.message)
+        await self._say_last([wire.ConverseResponse(error=error), last])
 
     async def _write(self, response: wire.ConverseResponse) -> None:
         if response.HasField("error"):
@@ -110,6 +113,8 @@ class Caller:
         self._writing = True
         await self._door_write(response)
         self._writing = False
+        if response.HasField("closed"):
+            self.closed = response.closed
 
     async def _say_last(self, messages: list[wire.ConverseResponse]) -> None:
         """Say what no link can: there was none yet, or it gave the client up."""

@@ -15,8 +15,6 @@ from services.ingress.session import Session
 
 log = logging.getLogger("parley.ingress")
 
-ENDED = "An operator ended the conversation."
-
 
 class Interventions:
     """Each goes its way behind the microphone's audio, so that vad takes it in its place among what was said.
@@ -47,6 +45,6 @@ class Interventions:
 
     def end(self, session: Session, reason: str) -> wire.EndResponse:
         """Hang up, and say why."""
-        session.to_client.close(client.ConverseResponse(closed=client.Closed(reason=reason.strip() or ENDED)))
+        session.say_farewell(client.Closed.CODE_OPERATOR, reason)
         session.counters["operator_ends"] += 1
         return wire.EndResponse()

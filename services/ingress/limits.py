@@ -33,7 +33,8 @@ class Limits:
     slow_reader_s: float = 10.0
     """A client that has not kept up with what it is sent for this long is closed."""
     max_idle_s: float = 900.0
-    """A session in which nobody has spoken or typed for this long is ended."""
+    """A session in which nobody has spoken or typed for this long is ended. A net below the agent's own, polite end by
+    silence, which comes after half a minute or so."""
     max_session_s: float = 0.0
     """The longest session."""
 

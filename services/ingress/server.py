@@ -20,7 +20,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[wire.ConverseRequest, wire.Conver
 SERVICE: Final = "parley.v1.ConversationService"
 
 LINGER_S: Final = 0.5
-"""How long a client that was told an Error has to read it before the stream closes."""
+"""How long a client that did not expect the end has to read why, before the stream closes."""
 
 
 class ConversationServer:
@@ -43,7 +43,7 @@ class ConversationServer:
         """Hold one conversation."""
         caller = Caller(self._calls, requests, context.write)
         await caller.converse()
-        if caller.told is not None and caller.untold is None:
+        if caller.closed is not None and caller.closed.code != wire.Closed.CODE_CLIENT:
             # A client that is sending when the stream closes may lose what it has not read: its own library's INTERNAL
             # takes the place of our words. One that has read them goes, and this ends.
             await asyncio.sleep(LINGER_S)

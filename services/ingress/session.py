@@ -22,9 +22,11 @@ from services.ingress.attention import Attention
 from services.ingress.echo.canceller import EchoCanceller
 from services.ingress.echo.notice import notice_of
 from services.ingress.echo.watch import Trouble
+from services.ingress.farewell import Code, code_of, counter_of, farewell
 from services.ingress.formats import input_format, output_format
 from services.ingress.limits import Limits
 from services.ingress.microphone import Microphone
+from services.ingress.notices import Notices
 from services.ingress.pace import Pace
 from services.ingress.plausible import plausible_samples, plausible_words
 from services.ingress.retention import Retention
@@ -65,6 +67,7 @@ class Session:
         self._clock = clock
         self._pace = Pace(limits, clock())
         self._attention = Attention(limits, clock())
+        self._notices = Notices(self.to_client.control, self.counters)
         self._someone_speaks = False
         server_cancels = opened.echo == client.Open.ECHO_SERVER
         self._echo = EchoCanceller(self._say_trouble) if server_cancels else None
@@ -113,8 +116,7 @@ class Session:
             case "open":
                 raise ProtocolFault("open came twice: it is the first message of a conversation, and only that.")
             case "end":
-                closed = client.Closed(reason="The conversation is over.")
-                self.to_client.close(client.ConverseResponse(closed=closed))
+                self.say_farewell(client.Closed.CODE_CLIENT)
             case None:
                 raise ProtocolFault("an empty or unknown message; see protos/parley/v1/conversation_service.proto.")
 
@@ -124,9 +126,8 @@ class Session:
             self.to_vad.audio(vad.ListenRequest(audio=frame))
 
     def _say_trouble(self, trouble: Trouble, words: str) -> None:
-        self.counters[trouble] += 1
         log.warning("session %s: %s", self.name or "(opening)", words)
-        self.to_client.control(notice_of(trouble, words))
+        self._notices.add(notice_of(trouble, words).notice)
 
     def tick(self, ms: int) -> None:
         """Be told that `ms` have passed: a microphone silent on the wire becomes a gap.
@@ -159,6 +160,10 @@ class Session:
             case "state":
                 self._someone_speaks = response.state.state != session_pb2.CONVERSATION_STATE_IDLE
                 self.to_client.control(client.ConverseResponse(state=response.state))
+            case "notice":
+                self._notices.add(response.notice)
+            case "hangup":
+                self._hang_up(response.hangup)
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
             case "error":
@@ -254,6 +259,16 @@ class Session:
 
     # The end.
 
+    def say_farewell(self, code: Code, words: str = "") -> None:
+        """End the conversation well: what waits is still sent, then Closed; when it is sent, the session ends."""
+        self.to_client.close(farewell(code, words))
+
+    def _hang_up(self, hangup: stream_pb2.Hangup) -> None:
+        """The broker ends it, once everything was heard."""
+        self.counters[counter_of(hangup.reason)] += 1
+        log.info("session %s: the broker hangs up: %s", self.name, hangup.words or "it says no more")
+        self.say_farewell(code_of(hangup.reason), hangup.words)
+
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into every outbox."""
         reason = stream_pb2.StreamEnd.REASON_FAILED if fault else stream_pb2.StreamEnd.REASON_DONE
@@ -261,8 +276,7 @@ class Session:
         if fault is not None:
             self.to_client.clear_audio()
             self.to_client.control(client.ConverseResponse(error=fault.to_wire()))
-        words = "The conversation ended because of a fault." if fault else "The conversation is over."
-        self.to_client.close(client.ConverseResponse(closed=client.Closed(reason=words)))
+        self.say_farewell(client.Closed.CODE_FAULT if fault else client.Closed.CODE_UNSPECIFIED)
         self.to_vad.close(vad.ListenRequest(end=end))
         self.to_egress.close(egress.AttachRequest(end=end))
 

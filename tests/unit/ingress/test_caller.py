@@ -77,6 +77,19 @@ async def test_a_conversation_that_ends_well() -> None:
     await client.caller.converse()
     assert client.told == ["closed"]
     assert (client.caller.told, ring.fault) == (None, None)
+    assert client.caller.closed is not None
+    assert client.caller.closed.code == wire.Closed.CODE_CLIENT
+
+
+async def test_a_server_that_hangs_up() -> None:
+    """The client is told why, and it is no fault; what it says meanwhile disturbs nobody."""
+    ring = Ring()
+    ring.session.say_farewell(wire.Closed.CODE_SILENCE, "Nobody was there.")
+    client = Client(ring, OPEN, SAY, SAY)
+    await client.caller.converse()
+    assert client.told == ["closed"]
+    assert (client.caller.told, ring.fault) == (None, None)
+    assert client.caller.closed == wire.Closed(reason="Nobody was there.", code=wire.Closed.CODE_SILENCE)
 
 
 @pytest.mark.parametrize("bad", [OPEN, wire.ConverseRequest(), ProtocolFault("no message at all")])
@@ -110,6 +123,7 @@ async def test_who_is_refused_is_told() -> None:
     assert client.told == ["error", "closed"]
     assert client.caller.told is not None
     assert client.caller.told.message == "not you"
+    assert client.caller.closed == wire.Closed(reason="not you", code=wire.Closed.CODE_FAULT)
     assert not client.caller.has_begun
 
 

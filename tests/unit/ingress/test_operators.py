@@ -17,7 +17,7 @@ from services.common.errors import SettingsFault, StoreLost
 from services.common.settings import Environment
 from services.common.store import Store
 from services.ingress.call import Calls
-from services.ingress.intervention import ENDED
+from services.ingress.farewell import WORDS
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import FORWARDED, OperatorServer
 from services.ingress.session import Session
@@ -26,6 +26,7 @@ from tests.unit.ingress.test_session import drained, session
 TOKEN = "0123456789abcdef"
 NAME = "5e55107" * 4
 Status = grpc.StatusCode
+OPERATOR = client.Closed.CODE_OPERATOR
 
 
 class Aborted(Exception):
@@ -182,11 +183,11 @@ async def test_an_interrupt_goes_to_vad_and_an_end_to_the_client() -> None:
     await door.ask(wire.EndRequest(session=NAME, reason="The shop closes."))
     assert await door.to_vad() == ["operator_interrupt"]
     (last,) = await drained(door.session.to_client)
-    assert last == client.ConverseResponse(closed=client.Closed(reason="The shop closes."))
+    assert last == client.ConverseResponse(closed=client.Closed(reason="The shop closes.", code=OPERATOR))
     other = Door()
     await other.ask(wire.EndRequest(session=NAME))
     (last,) = await drained(other.session.to_client)
-    assert last.closed.reason == ENDED
+    assert last == client.ConverseResponse(closed=client.Closed(reason=WORDS[OPERATOR], code=OPERATOR))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from services.ingress import upgrade, websocket
 from services.ingress.audio_header import decode_microphone, encode_reply
 from services.ingress.echo.notice import notice_of
 from services.ingress.echo.watch import Watch
+from services.ingress.farewell import code_of, counter_of, farewell
 from services.ingress.limits import Limits
 from services.ingress.version import NEWEST, OLDEST
 from services.ingress.wire_text import decode_text, encode_text
@@ -110,6 +111,17 @@ def test_every_error_code_is_explained() -> None:
     known = {name: number for name, number in stream_pb2.Error.Code.items() if number}
     assert {name: int(number) for number, name in codes} == known
     assert f"{websocket.ERROR_BASE + 1} … {websocket.ERROR_BASE + max(known.values())}" in section("The end")
+
+
+def test_every_end_is_explained() -> None:
+    """With its number, the counter of each that the broker brings about, and words as ingress says them."""
+    table = re.findall(r"^\| (\d+) \| `(CODE_\w+)` \|.*\|(.*)\|$", section("The end"), re.MULTILINE)
+    assert {name: int(number) for number, name, _ in table} == {n: c for n, c in wire.Closed.Code.items() if c}
+    counters = {name: counter.strip() for _, name, counter in table}
+    for reason in filter(None, stream_pb2.Hangup.Reason.values()):
+        assert counters[wire.Closed.Code.Name(code_of(reason))] == f"`{counter_of(reason)}`"
+    assert encode_text(farewell(wire.Closed.CODE_SILENCE)) in lines("json server")
+    assert encode_text(farewell(wire.Closed.CODE_CLIENT)) == said("<")[-1]
 
 
 def test_every_notice_is_explained() -> None:

@@ -336,7 +336,60 @@ async def test_a_client_that_hangs_up_is_told_goodbye() -> None:
     opened = session()
     opened.from_client(client.ConverseRequest(end=client.End()))
     play(opened, 1)
-    assert await kinds(opened.to_client) == ["closed"]
+    (last,) = await drained(opened.to_client)
+    assert last.closed.code == client.Closed.CODE_CLIENT
+
+
+async def test_a_hangup_is_the_last_word_after_all_that_waits() -> None:
+    """What the client has not read yet is still sent, then Closed with the broker's words; every stream ends well."""
+    opened = session()
+    play(opened, 1)
+    hangup = stream_pb2.Hangup(reason=stream_pb2.Hangup.REASON_GOODBYE, words="You said goodbye, and so do we.")
+    opened.from_vad(vad.ListenResponse(hangup=hangup))
+    opened.from_vad(vad.ListenResponse(hangup=stream_pb2.Hangup(words="twice")))
+    play(opened, 1, 480)
+    opened.close(None)
+    sound, last = await drained(opened.to_client)
+    assert sound.audio.position == 0
+    assert last.closed == client.Closed(reason=hangup.words, code=client.Closed.CODE_GOODBYE)
+    for outbox in (opened.to_vad, opened.to_egress):
+        assert [message.end.reason for message in await drained(outbox)] == [stream_pb2.StreamEnd.REASON_DONE]
+
+
+async def test_a_fault_after_the_last_word_is_not_told() -> None:
+    """The client was told that all is over: what breaks in the ring while it is put away is not its business."""
+    opened = session()
+    opened.from_vad(vad.ListenResponse(hangup=stream_pb2.Hangup(reason=stream_pb2.Hangup.REASON_TIME)))
+    opened.close(PeerLost("vad", "it crashed"))
+    (last,) = await drained(opened.to_client)
+    assert last.closed.code == client.Closed.CODE_TIME
+
+
+async def test_a_fault_is_told_before_the_last_word() -> None:
+    """And the last word says that it was one."""
+    opened = session()
+    opened.close(PeerLost("vad", "it crashed"))
+    error, last = await drained(opened.to_client)
+    assert error.HasField("error")
+    assert last.closed.code == client.Closed.CODE_FAULT
+
+
+async def test_a_notice_of_the_ring_is_told_once_and_counted_always() -> None:
+    """Each code by itself; one that this ingress does not know goes through as well."""
+    opened = session()
+    codes = client.Notice.Code
+    again = [
+        client.Notice.CODE_MODEL_RECONNECTING,
+        client.Notice.CODE_MODEL_RECONNECTING,
+        codes.Value("CODE_UNSPECIFIED"),
+    ]
+    for code in again:
+        opened.from_vad(vad.ListenResponse(notice=client.Notice(code=code, message="A moment.")))
+    opened.from_vad(vad.ListenResponse(notice=client.Notice.FromString(bytes([8, 99]))))
+    told = [message.notice.code for message in await drained(opened.to_client)]
+    assert told == [client.Notice.CODE_MODEL_RECONNECTING, 0, 99]
+    assert opened.statistics()["model_reconnecting"] == 2
+    assert opened.statistics()["notice_other"] == 1
 
 
 async def test_a_verdict_of_an_earlier_owner_is_ignored() -> None:
