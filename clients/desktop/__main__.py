@@ -90,7 +90,7 @@ async def _follow_script(
             transcript.feed(event)
         clock.cancel()
         if not script.done:
-            raise ConversationBroken("The server ended the conversation before everything was said and answered.")
+            raise ConversationBroken(script.cut_short())
 
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -137,9 +137,15 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True)
 class Closed(Event):
-    """The conversation is over; no event of the server follows."""
+    """The conversation is over; no event of the server follows. `code`: who ended it, or why: "client", "silence"…"""
 
     reason: str
+    code: str
+
+    @property
+    def is_polite(self) -> bool:
+        """Whether it came to its end, rather than to a fault or to a server that goes away."""
+        return self.code not in ("unspecified", "draining", "fault")
 
 
 @dataclass(frozen=True, slots=True)

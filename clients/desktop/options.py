@@ -30,10 +30,11 @@ examples:
   python -m clients.desktop --server wss://parley.example
 
 exit codes:
-  0  the conversation ended well
+  0  the conversation ended well: you hung up, or Parley did, and has said why
   1  a wrong option, an unreadable file, or no sound device
   2  the server can't be reached, or refused
-  3  the conversation went wrong: no answer in time, or the connection was lost
+  3  the conversation went wrong: no answer in time, the connection was lost, or
+     Parley hung up before all files were said
   130  stopped by Ctrl-C before the files were through
 
 Wear headphones in a live conversation: Parley must not hear itself."""

@@ -32,7 +32,8 @@ class Script:
         self._asked = 0
         self._opened = False
         self.done = False
-        """True: everything was said and answered."""
+        """True: everything was said and answered, or everything was said and the other side has hung up politely."""
+        self._last_words = ""
         self._activity = Activity.IDLE
         self._answered = False
         self._playing: deque[int] = deque(maxlen=1)
@@ -50,6 +51,9 @@ class Script:
                 self._playing.append(reply)
             case events.ReplyPlayed(reply=reply) | events.Silenced(reply=reply):
                 self._answered |= reply in self._playing
+            case events.Closed(reason=reason) if event.is_polite:
+                self._last_words = " ".join(reason.split())
+                self.done |= self._asked >= self._left
 
     def tick(self, now_s: float, *, talking: bool, audible: bool) -> Step:
         """Return what to do now. Raises ConversationBroken when the answer does not come."""
@@ -64,6 +68,11 @@ class Script:
         if now_s - self._last_sign_s > self._patience_s:
             raise ConversationBroken(self._complaint())
         return Step.WAIT
+
+    def cut_short(self) -> str:
+        """Return the complaint about an end that came too soon."""
+        why = f" It said: {self._last_words}" if self._last_words else ""
+        return f"The server ended the conversation before everything was said and answered.{why}"
 
     def _next(self, now_s: float) -> Step:
         if self._asked >= self._left:

@@ -44,6 +44,8 @@ class Transcript:
                 self._write(f"(The server is going away in {seconds} s.)")
             case events.Notice(code=code, message=message):
                 self._write(f"(The server says: {' '.join(message.split()) or code})")
+            case events.Closed(reason=reason, code=code) if event.is_polite and code != "client":
+                self._write(f"(Parley has hung up: {' '.join(reason.split()) or code})")
 
     def _finish(self, caption: events.Caption) -> None:
         self._line.pop(caption.who, None)

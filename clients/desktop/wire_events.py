@@ -35,7 +35,7 @@ def event_of(response: wire.ConverseResponse, at: Moment) -> Event | None:
         case "notice":
             return events.Notice(at, notice_code_of(response.notice.code), response.notice.message)
         case "closed":
-            return events.Closed(at, response.closed.reason)
+            return events.Closed(at, response.closed.reason, closed_code_of(response.closed.code))
         case _:
             return None
 
@@ -57,6 +57,12 @@ def notice_code_of(code: wire.Notice.Code.ValueType) -> str:
     """Return a code as a word: "echo_unstamped", "echo_misaligned"…"""
     known = code in wire.Notice.Code.values()
     return wire.Notice.Code.Name(code).removeprefix("CODE_").lower() if known else f"code {code}"
+
+
+def closed_code_of(code: wire.Closed.Code.ValueType) -> str:
+    """Return a code as a word: "client", "silence", "goodbye"…"""
+    known = code in wire.Closed.Code.values()
+    return wire.Closed.Code.Name(code).removeprefix("CODE_").lower() if known else f"code {code}"
 
 
 def _opened(opened: wire.Opened, at: Moment) -> Event:

@@ -71,9 +71,9 @@ class Call:
         value = session_pb2.ConversationState.Value(f"CONVERSATION_STATE_{name}")
         await self.send(state=wire.State(state=value))
 
-    async def close(self, reason: str = "done") -> None:
+    async def close(self, reason: str = "done", code: wire.Closed.Code.ValueType = wire.Closed.CODE_CLIENT) -> None:
         """Say the last word."""
-        await self.send(closed=wire.Closed(reason=reason))
+        await self.send(closed=wire.Closed(reason=reason, code=code))
 
     def of(self, kind: str) -> list[wire.ConverseRequest]:
         """Return what came of a kind so far."""
@@ -500,6 +500,43 @@ async def test_command_says_files_in_turn_and_keeps_both_voices(question: Path, 
     runs = PositionDecoder({1: 4800, 2: 4800}).decode(pcm_of(both[:, 1]))
     assert [(run.track, run.samples) for run in runs] == [(1, 4800), (2, 4800)]
     assert np.count_nonzero(np.abs(both[:, 0].astype(int)) > 1000) == pytest.approx(9600, rel=0.05)
+
+
+@pytest.mark.parametrize(("files", "code", "lines"), [(1, 0, 0), (2, 3, 1)], ids=["all was said", "one file is left"])
+async def test_command_when_parley_hangs_up(question: Path, files: int, code: int, lines: int) -> None:
+    """Its words are shown; it is a good end, unless something was yet to be said: then one line says that, and why."""
+
+    async def script(call: Call) -> None:
+        await call.open()
+        await _ask_and_answer(call, 1, after=0)
+        await call.close("You said goodbye.", wire.Closed.CODE_GOODBYE)
+
+    async with serving(script) as (address, server):
+        got, out, err = await run_client(address, "--say", *[str(question)] * files)
+        assert not server.calls[0].of("end")
+    assert (got, err.count("\n")) == (code, lines)
+    assert out.splitlines() == ["You: Question 1", "Parley: Answer 1", "(Parley has hung up: You said goodbye.)"]
+    assert not lines or err.endswith("before everything was said and answered. It said: You said goodbye.\n")
+
+
+async def test_a_live_conversation_that_parley_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words are on the screen, the card is let go, and it is no failure."""
+    card, heard = plug_in(monkeypatch), bytearray()
+
+    async def script(call: Call) -> None:
+        await call.open()
+        await call.until("audio")
+        await call.close("Nobody was there.", wire.Closed.CODE_SILENCE)
+
+    async with serving(script) as (address, _):
+        ticking = asyncio.create_task(_run_card(card, heard))
+        await live(parse(["--server", address]))
+        ticking.cancel()
+    assert card.instances[0].terminated
+    out = capsys.readouterr().out
+    assert out.endswith("(Parley has hung up: Nobody was there.)\n\nThe conversation is over.\n")
 
 
 async def test_command_ends_with_code_3_when_no_answer_comes(question: Path) -> None:

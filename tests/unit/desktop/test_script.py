@@ -96,3 +96,19 @@ def test_conversation_that_never_rests_is_a_failure() -> None:
     say_and_hear(script, 1, 0.0)
     with pytest.raises(ConversationBroken, match="still speaking 20 s after"):
         tick(script, 22.1)
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "done"), [(1, "goodbye", True), (2, "goodbye", False), (1, "draining", False)]
+)
+def test_an_end_by_the_other_side(files: int, code: str, done: bool) -> None:
+    """A polite one after the last file was said is the end that was wanted; any other came too soon, and says why."""
+    script = Script(files)
+    tick(script, 0.0)
+    script.feed(OPENED)
+    assert tick(script, 0.1) is Step.SAY
+    script.feed(events.Closed(AT, "See you\nsoon.", code))
+    assert script.done is done
+    words = script.cut_short()
+    assert words.startswith("The server ended the conversation before everything was said and answered.")
+    assert words.endswith(" It said: See you soon.") is (code != "draining")

@@ -6,7 +6,7 @@ from clients.desktop import events
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.playout import Playout
 from clients.desktop.session import SILENCE, Session
-from clients.desktop.wire_events import activity_of, error_code_of, notice_code_of
+from clients.desktop.wire_events import activity_of, closed_code_of, error_code_of, notice_code_of
 from parley.v1 import audio_pb2, session_pb2, stream_pb2
 from parley.v1 import conversation_service_pb2 as wire
 
@@ -189,7 +189,7 @@ def test_what_the_server_says_becomes_events() -> None:
         wire.ConverseResponse(notice=wire.Notice(code=wire.Notice.CODE_ECHO_UNSTAMPED, message="stamp them")),
         wire.ConverseResponse(duck=wire.Duck(seq=1, gain_db=-20)),
         wire.ConverseResponse(release=wire.Release(seq=2)),
-        wire.ConverseResponse(closed=wire.Closed(reason="done")),
+        wire.ConverseResponse(closed=wire.Closed(reason="done", code=wire.Closed.CODE_SILENCE)),
     ):
         session.receive(response, 5.0)
     at = events.Moment(5.0, 0, 0)
@@ -202,7 +202,7 @@ def test_what_the_server_says_becomes_events() -> None:
         events.Notice(at, "echo_unstamped", "stamp them"),
         events.Duck(at, 1, -20.0),
         events.Release(at, 2),
-        events.Closed(at, "done"),
+        events.Closed(at, "done", "silence"),
     ]
     assert session.closed
 
@@ -215,4 +215,6 @@ def test_codes_of_a_later_protocol_have_a_word_too() -> None:
     assert error_code_of(stream_pb2.Error(code=99).code) == "code 99"  # type: ignore[arg-type]
     assert notice_code_of(wire.Notice.CODE_ECHO_MISALIGNED) == "echo_misaligned"
     assert notice_code_of(wire.Notice(code=99).code) == "code 99"  # type: ignore[arg-type]
+    assert [closed_code_of(code) for code in (wire.Closed.CODE_CLIENT, wire.Closed.CODE_FAULT)] == ["client", "fault"]
+    assert closed_code_of(wire.Closed(code=99).code) == "code 99"  # type: ignore[arg-type]
     assert activity_of(wire.State(state=77).state) is events.Activity.UNKNOWN  # type: ignore[arg-type]

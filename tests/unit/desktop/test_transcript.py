@@ -39,6 +39,7 @@ TALK = [
     events.Draining(AT, 30),
     events.Notice(AT, "echo_unstamped", "echo can't be cancelled:\nstamp the frames."),
     events.Notice(AT, "code 99", ""),
+    events.Closed(AT, "Nobody has said\nanything.", "silence"),
 ]
 
 
@@ -55,7 +56,26 @@ def test_file_and_pipe_get_whole_lines_only() -> None:
         "(The server is going away in 30 s.)",
         "(The server says: echo can't be cancelled: stamp the frames.)",
         "(The server says: code 99)",
+        "(Parley has hung up: Nobody has said anything.)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("client", ""),
+        ("fault", ""),
+        ("draining", ""),
+        ("unspecified", ""),
+        ("operator", "(Parley has hung up: Bye.)\n"),
+        ("code 99", "(Parley has hung up: Bye.)\n"),
+    ],
+)
+def test_the_last_words_are_shown_where_they_are_news(code: str, shown: str) -> None:
+    """Not to who has hung up, nor where a failure or the server's going away was told already."""
+    screen = io.StringIO()
+    Transcript(screen).feed(events.Closed(AT, "Bye.", code))
+    assert screen.getvalue() == shown
 
 
 def test_terminal_shows_the_line_as_it_grows() -> None:
