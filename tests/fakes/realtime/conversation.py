@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.fakes.position_code import RATE_HZ, track_pcm
-from tests.fakes.realtime.script import Word
+from tests.fakes.realtime.plan import Word
 from tests.fakes.realtime.wire import Event, Refusal
 
 
@@ -27,6 +27,8 @@ class Item:
     """What the model understood of a user item's audio; the transcription follows later, if it is on."""
     truncated_ms: int | None = None
     deleted: bool = False
+    by_client: bool = False
+    """True for one that the client has put there: told, not heard or said."""
 
     @property
     def id(self) -> str:
@@ -143,9 +145,14 @@ class Conversation:
             raise Refusal("invalid_tool_call_id", message, "item.call_id")
         audio = b"".join(base64.b64decode(part.pop("audio", "")) for part in parts)
         shown = {"object": "realtime.item", "status": "completed", **wire, "id": wire.get("id") or fresh_id}
-        item = Item(shown | ({"content": parts} if "content" in wire else {}), audio=audio)
+        item = Item(shown | ({"content": parts} if "content" in wire else {}), audio=audio, by_client=True)
         self.add(item, after)
         return item
+
+    @property
+    def last(self) -> Item | None:
+        """The newest item."""
+        return self.items[self.order[-1]] if self.order else None
 
     def last_user(self) -> Item | None:
         """Find the newest item of the user."""
@@ -159,34 +166,3 @@ class Conversation:
         if item_id not in self.items:
             raise Refusal(code, f"Item with item_id '{item_id}' not found.", "item_id")
         return self.items[item_id]
-
-
-@dataclass(slots=True)
-class InputBuffer:
-    """Audio appended and not yet committed, 24 kHz PCM16LE."""
-
-    audio: bytearray = field(default_factory=bytearray)
-
-    def append(self, encoded: str) -> None:
-        """Add base64 audio. Raises Refusal for what is not base64 of whole samples."""
-        try:
-            audio = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            raise Refusal("invalid_value", "Invalid 'audio'. Expected base64 audio bytes.", "audio") from None
-        if len(audio) % 2:
-            raise Refusal("invalid_value", "Invalid 'audio'. Expected whole 16-bit samples.", "audio")
-        self.audio += audio
-
-    def commit(self) -> bytes:
-        """Take the audio. Raises Refusal below 100 ms, and keeps it then."""
-        ms = len(self.audio) / 2 * 1000 / RATE_HZ
-        if ms < 100:
-            message = f"buffer too small. Expected at least 100ms of audio, but buffer only has {ms:.2f}ms of audio."
-            raise Refusal("input_audio_buffer_commit_empty", f"Error committing input audio buffer: {message}")
-        return self.clear()
-
-    def clear(self) -> bytes:
-        """Empty the buffer; give what was in it."""
-        taken = bytes(self.audio)
-        self.audio.clear()
-        return taken

@@ -6,69 +6,18 @@ import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from tests.fakes.position_code import RATE_HZ
 from tests.fakes.realtime.conversation import Conversation, Item
-from tests.fakes.realtime.script import Call, PlannedMessage, Reply, Word, plan_messages
+from tests.fakes.realtime.line import LineDead
+from tests.fakes.realtime.plan import PlannedMessage, Word, pieces_of, plan_items
+from tests.fakes.realtime.response import Response
+from tests.fakes.realtime.script import Call
 from tests.fakes.realtime.wire import Event
 
 _AHEAD = 3  # captions "ahead" run at this multiple of the audio
+_RATE_LIMITS_EVERY = 3
 Send = Callable[[Event], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Response:
-    """What became of one response."""
-
-    id: str
-    track: int
-    reply: Reply
-    metadata: Event | None
-    in_conversation: bool
-    requested_s: float
-    """Monotonic time of the `response.create`, like the other times here."""
-    items: list[Item] = field(default_factory=list)
-    status: str = "in_progress"
-    details: Event | None = None
-    created_s: float | None = None
-    first_audio_s: float | None = None
-    done_s: float | None = None
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def sent_samples(self) -> int:
-        """Audio of the track that went out."""
-        return sum(item.generated_samples for item in self.items)
-
-    def wire(self, session: Event) -> Event:
-        """Show the response as `response.created` and `response.done` do."""
-        done = self.status != "in_progress"
-        return {
-            "object": "realtime.response",
-            "id": self.id,
-            "status": self.status,
-            "status_details": self.details,
-            "output": [item.wire for item in self.items],
-            "conversation_id": "conv_fake" if self.in_conversation else None,
-            "output_modalities": session["output_modalities"],
-            "max_output_tokens": session["max_output_tokens"],
-            "audio": {"output": {name: session["audio"]["output"][name] for name in ("format", "voice")}},
-            "usage": self._usage() if done and self.status != "failed" else None,
-            "metadata": self.metadata,
-        }
-
-    def _usage(self) -> Event:
-        audio = self.sent_samples * 20 // RATE_HZ  # 1 token per 50 ms
-        text = sum(len(item.words) for item in self.items)
-        inputs = {"text_tokens": 100, "audio_tokens": 20, "image_tokens": 0, "cached_tokens": 0}
-        return {
-            "total_tokens": 120 + audio + text,
-            "input_tokens": 120,
-            "output_tokens": audio + text,
-            "input_token_details": inputs,
-            "output_token_details": {"text_tokens": text, "audio_tokens": audio},
-        }
 
 
 class _Ended(Exception):
@@ -76,7 +25,7 @@ class _Ended(Exception):
 
 
 class Generation:
-    """Plays the script of one response to one client. Cancel it with `response.cancelled.set()`."""
+    """Plays the script of one response to one client. Cancel it with `response.cancel`."""
 
     def __init__(
         self, response: Response, conversation: Conversation, session: Event, new_id: Callable[[str], str], send: Send
@@ -95,30 +44,37 @@ class Generation:
         response = self._response
         await self._wait_until(response.requested_s + self._reply.created_ms / 1000)
         response.created_s = time.monotonic()
-        await self._send({"type": "response.created", "response": response.wire(self._session)})
-        limit = {"name": "tokens", "limit": 40_000, "remaining": 39_000, "reset_seconds": 1.5}
-        await self._send({"type": "rate_limits.updated", "rate_limits": [limit]})
-        response.status, response.details = await self._play()
-        response.done_s = time.monotonic()
-        await self._send({"type": "response.done", "response": response.wire(self._session)})
+        await self._send({"type": "response.created", "response": self._shown()})
+        if response.number % _RATE_LIMITS_EVERY == 0:
+            limit = {"name": "tokens", "limit": 40_000, "remaining": 39_000, "reset_seconds": 1.5}
+            await self._send({"type": "rate_limits.updated", "rate_limits": [limit]})
+        status, details = await self._play()
+        response.is_over = True
+        await asyncio.sleep(self._reply.done_ms / 1000)
+        response.status, response.details, response.done_s = status, details, time.monotonic()
+        await self._send({"type": "response.done", "response": self._shown()})
+
+    def _shown(self) -> Event:
+        return self._response.wire(self._session, self._conversation)
 
     async def _play(self) -> tuple[str, Event | None]:
         try:
             await self._wait_until(self._response.requested_s + self._reply.think_ms / 1000)
             self._check()
-            for message in plan_messages(self._reply):
+            for item in plan_items(self._reply):
                 self._check()
-                await self._message(message)
-            for call in self._reply.calls:
-                self._check()
-                await self._call(call)
+                await (self._call(item) if isinstance(item, Call) else self._message(item))
         except _Ended:
             return self._ending()
-        return "completed", None
+        return self._ending() if self._ends_badly else ("completed", None)
+
+    @property
+    def _ends_badly(self) -> bool:
+        return self._reply.fail is not None or self._reply.incomplete is not None
 
     def _ending(self) -> tuple[str, Event]:
         if self._response.cancelled.is_set():
-            return "cancelled", {"type": "cancelled", "reason": "client_cancelled"}
+            return "cancelled", {"type": "cancelled", "reason": self._response.cancelled_by}
         if self._reply.fail is not None:
             return "failed", {"type": "failed", "error": {"type": "server_error", "code": self._reply.fail}}
         return "incomplete", {"type": "incomplete", "reason": self._reply.incomplete}
@@ -126,8 +82,7 @@ class Generation:
     def _check(self) -> None:
         """Raises _Ended when the response was cancelled or its script ends it here."""
         at_ms = self._response.sent_samples * 1000 / RATE_HZ
-        stops = self._reply.fail is not None or self._reply.incomplete is not None
-        if self._response.cancelled.is_set() or (stops and at_ms >= self._reply.end_at_ms):
+        if self._response.cancelled.is_set() or (self._ends_badly and at_ms >= self._reply.end_at_ms):
             raise _Ended
 
     async def _wait_until(self, at_s: float) -> None:
@@ -147,19 +102,33 @@ class Generation:
                 wait.cancel()
         self._audio_from_s = None  # what follows is paced from now on
 
+    # A message.
+
     async def _message(self, plan: PlannedMessage) -> None:
-        wire = {"type": "message", "role": "assistant", "content": []}
-        item = await self._open_item(wire, plan.track_start)
+        item = await self._open_item({"type": "message", "role": "assistant", "content": []}, plan.track_start)
         address = self._address(item) | {"content_index": 0}
-        await self._send(
-            {"type": "response.content_part.added", **address, "part": {"type": "audio", "transcript": ""}}
-        )
+        if not self._response.speaks:
+            await self._write(item, plan, address)
+            return
+        part = {"type": "audio", "transcript": ""}
+        await self._send({"type": "response.content_part.added", **address, "part": part})
         try:
             await self._speak(item, plan, address)
         except _Ended:
             await self._close_message(item, address, complete=False)
             raise
         await self._close_message(item, address, complete=True)
+
+    async def _write(self, item: Item, plan: PlannedMessage, address: Event) -> None:
+        """Send a message of text."""
+        text = "".join(word.text for word in plan.words)
+        await self._send({"type": "response.content_part.added", **address, "part": {"type": "text", "text": ""}})
+        for word in plan.words:
+            await self._send({"type": "response.output_text.delta", **address, "delta": word.text})
+        item.wire["content"] = [{"type": "output_text", "text": text}]
+        await self._send({"type": "response.output_text.done", **address, "text": text})
+        await self._send({"type": "response.content_part.done", **address, "part": {"type": "text", "text": text}})
+        await self._close_item(item, complete=True)
 
     async def _speak(self, item: Item, plan: PlannedMessage, address: Event) -> None:
         """Send the captions and the audio of a message, delta by delta."""
@@ -199,7 +168,11 @@ class Generation:
         if self._response.first_audio_s is None:
             self._response.first_audio_s = time.monotonic()
         delta = base64.b64encode(pcm).decode()
-        await self._send({"type": "response.output_audio.delta", **address, "delta": delta})
+        try:
+            await self._send({"type": "response.output_audio.delta", **address, "delta": delta})
+        except LineDead:
+            item.generated_samples -= samples
+            raise
 
     async def _close_message(self, item: Item, address: Event, complete: bool) -> None:
         transcript = "".join(word.text for word in item.words)
@@ -211,16 +184,22 @@ class Generation:
         await self._send({"type": "response.content_part.done", **address, "part": part})
         await self._close_item(item, complete)
 
+    # A function call.
+
     async def _call(self, call: Call) -> None:
-        wire = {"type": "function_call", "name": call.name, "call_id": self._new_id("call"), "arguments": ""}
-        item = await self._open_item(wire, 0)
-        address = self._address(item) | {"call_id": wire["call_id"]}
-        delta = {"type": "response.function_call_arguments.delta", **address, "delta": call.arguments}
-        await self._send(delta)
+        call_id = call.call_id or self._new_id("call")
+        item = await self._open_item(
+            {"type": "function_call", "name": call.name, "call_id": call_id, "arguments": ""}, 0
+        )
+        address = self._address(item) | {"call_id": call_id}
+        for piece in pieces_of(call.arguments, call.pieces):
+            await self._send({"type": "response.function_call_arguments.delta", **address, "delta": piece})
         item.wire["arguments"] = call.arguments
         done = {"type": "response.function_call_arguments.done", **address}
         await self._send(done | {"name": call.name, "arguments": call.arguments})
         await self._close_item(item, complete=True)
+
+    # Items as such.
 
     def _address(self, item: Item) -> Event:
         index = self._response.items.index(item)

@@ -5,28 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.fakes.position_code import RATE_HZ, track_pcm
+from tests.fakes.position_code import track_pcm
 
 if TYPE_CHECKING:
     from tests.fakes.realtime.connection import Connection
+    from tests.fakes.realtime.conversation import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something said: one item of a reply."""
+
+    text: str = "one two three four"
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call at the end of a reply; `arguments` is JSON text. The call id is minted by the fake."""
+    """A function call: one item of a reply. `arguments` is JSON text, streamed in `pieces` deltas."""
 
     name: str
     arguments: str = "{}"
+    call_id: str = ""
+    """Minted by the fake when empty."""
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One response of the model.
 
-    The audio is `seconds` of the response's own track, divided evenly over `items` messages; so is `text`.
+    The audio is `seconds` of the response's own track, divided evenly over `items` messages; so is `text`; `calls`
+    follow. `output` says it item by item instead: a commentary, a call, an answer.
     """
 
     seconds: float = 2.0
@@ -35,6 +47,8 @@ class Reply:
     text: str = "one two three four five six seven eight"
     items: int = 1
     calls: Sequence[Call] = ()
+    output: Sequence[Message | Call] | None = None
+    """The items in their order; () for a response without any. None: `seconds`, `text`, `items` and `calls` count."""
     created_ms: float = 0
     """From `response.create` to `response.created`; an interruption may fall in between."""
     think_ms: float = 50
@@ -46,18 +60,22 @@ class Reply:
     """Transcript deltas run three times faster than the audio, or just before the audio they caption."""
     stragglers: int = 0
     """Audio deltas still sent after a cancel, before `response.done`, if so much audio is left."""
+    done_ms: float = 0
+    """From the last item, or the cancel, to `response.done`. Meanwhile it is active, and can't be cancelled."""
     hold: asyncio.Event | None = None
     """Audio stops at `hold_at_ms` of the reply until this event is set (a cancel gets through)."""
     hold_at_ms: float = 0
     fail: str | None = None
-    """An error code: at `end_at_ms` of audio the response ends with status `failed`."""
+    """An error code: at `end_at_ms` of audio, or at its end, the response ends with status `failed`."""
     incomplete: Literal["max_output_tokens", "content_filter"] | None = None
-    """At `end_at_ms` of audio the response ends with status `incomplete`."""
+    """At `end_at_ms` of audio, or at its end, the response ends with status `incomplete`."""
     end_at_ms: float = 0
+    has_usage: bool = True
+    """`response.done` says what it used; servers leave that out where they like."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a script that cannot be played."""
-        if self.items < 0 or (self.seconds > 0 and self.items == 0):
+        if self.items < 0 or (self.seconds > 0 and self.items == 0 and self.output is None):
             raise ValueError("a reply with audio needs at least one item; for calls alone say seconds=0, items=0")
         if self.speed <= 0 or self.delta_ms <= 0 or self.seconds < 0:
             raise ValueError("speed and delta_ms must be positive, seconds not negative")
@@ -79,11 +97,25 @@ class ReplyRequest:
     track: int
     """Number of this response over the whole server, from 1 on: also the track that it will speak."""
     event: Mapping[str, Any]
-    """The client's `response.create`."""
+    """The client's `response.create`; empty when the server asks itself."""
     user_text: str
     """Transcript or text of the last user item; empty if there is none."""
     user_audio: bytes
     """Audio of the last user item, 24 kHz PCM16LE; empty if it was typed."""
+    last: Item | None = None
+    """The newest item of the conversation, whosever it is."""
+
+    @property
+    def result(self) -> str | None:
+        """The result that the newest item is, when that is a `function_call_output`: the reply is to go on from it."""
+        if self.last is None or self.last.wire["type"] != "function_call_output":
+            return None
+        return str(self.last.wire["output"])
+
+    @property
+    def instructions(self) -> str:
+        """What this response is told, where that is other than what the session is told."""
+        return str((self.event.get("response") or {}).get("instructions") or "")
 
 
 Replies = Sequence[Reply] | Callable[[ReplyRequest], Reply]
@@ -102,44 +134,3 @@ def choose_transcript(transcripts: Transcripts, audio: bytes, nth: int) -> str |
     if callable(transcripts):
         return transcripts(audio, nth)
     return transcripts[min(nth, len(transcripts) - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a reply (with its leading space) and the sample of its item at which it begins."""
-
-    text: str
-    at_sample: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedMessage:
-    """One message of a reply: where its audio stands on the track, and when its words are spoken."""
-
-    track_start: int
-    samples: int
-    words: tuple[Word, ...]
-
-
-def plan_messages(reply: Reply) -> list[PlannedMessage]:
-    """Divide a reply over its items."""
-    if not reply.items:
-        return []
-    total = round(reply.seconds * RATE_HZ)
-    words = reply.text.split()
-    edges = [(total * n // reply.items, len(words) * n // reply.items) for n in range(reply.items + 1)]
-    return [
-        PlannedMessage(begin, end - begin, _timed(words[first:last], end - begin))
-        for (begin, first), (end, last) in pairwise(edges)
-    ]
-
-
-def _timed(words: Sequence[str], samples: int) -> tuple[Word, ...]:
-    """Spread the words over the audio by their letters."""
-    letters = sum(len(word) + 1 for word in words)
-    timed: list[Word] = []
-    spoken = 0
-    for word in words:
-        timed.append(Word(f" {word}" if timed else word, samples * spoken // letters))
-        spoken += len(word) + 1
-    return tuple(timed)
