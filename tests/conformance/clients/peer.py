@@ -79,7 +79,7 @@ class Peer:
         return (event for event in self.events if event.type == kind)
 
     def types(self) -> list[str]:
-        """The order in which types of events came, repetitions left out."""
+        """The order in which types of events came, without repetitions."""
         return runs(event.type for event in self.events)
 
     def audio(self, response_id: str | None = None) -> bytes:

@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -71,8 +70,12 @@ def chunks(pcm: bytes) -> list[bytes]:
 
 
 def runs(kinds: Iterable[str]) -> list[str]:
-    """The order in which kinds of events came, each repetition left out."""
-    return [kind for kind, _ in groupby(kinds)]
+    """The order in which kinds of events came, without repetitions and without those of two that take turns."""
+    order: list[str] = []
+    for kind in kinds:
+        if kind not in order[-2:]:
+            order.append(kind)
+    return order
 
 
 async def speak(pcm: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:

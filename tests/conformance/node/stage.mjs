@@ -31,8 +31,14 @@ export async function speak(pcm, send) {
   }
 }
 
-/** The order in which kinds of events came, each repetition left out. */
-export const runs = (kinds) => kinds.filter((kind, index) => index === 0 || kinds[index - 1] !== kind);
+/** The order in which kinds of events came, without repetitions and without those of two that take turns. */
+export function runs(kinds) {
+  const order = [];
+  for (const kind of kinds) {
+    if (!order.slice(-2).includes(kind)) order.push(kind);
+  }
+  return order;
+}
 
 /** Plays all scenarios at the same time and prints their lines. */
 export async function play(scenarios) {
