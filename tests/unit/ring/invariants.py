@@ -224,6 +224,11 @@ def announcements_are_said_once(simulation: Simulation) -> None:
         assert killer_of(simulation, number) is None, f"announcement {name} was cancelled by nobody"
 
 
+def the_last_word_is_the_last(simulation: Simulation) -> None:
+    """(i) After Closed nothing comes, and what waited to be sent came before it."""
+    assert [last.WhichOneof("message") for last in simulation.last_words] in ([], ["closed"])
+
+
 INVARIANTS: tuple[Callable[[Simulation], None], ...] = (
     nothing_dead_is_heard,
     nothing_living_is_lost,
@@ -233,4 +238,5 @@ INVARIANTS: tuple[Callable[[Simulation], None], ...] = (
     announcements_are_said_once,
     nothing_tentative_is_told,
     turns_are_whole,
+    the_last_word_is_the_last,
 )

@@ -15,7 +15,7 @@ from clients.desktop.session import Session as Client
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
-from parley.v1 import session_pb2
+from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
 from services.broker.conversation import Conversation
 from services.broker.session import Thinking
@@ -48,6 +48,8 @@ STREAMS: Final = (
     "model→broker",
 )
 TOPICS: Final = ("topic→ingress", "topic→egress")
+
+HANGUP: Final = stream_pb2.Hangup(reason=stream_pb2.Hangup.REASON_GOODBYE, words="You said goodbye.")
 
 MIC_FRAME: Final = bytes(640)
 LIMIT_S: Final = 60.0
@@ -98,6 +100,8 @@ class Simulation:
         self._prepared: int | None = None
         self.flushes: list[FlushSeen] = []
         self.captions: list[client.Caption] = []
+        self.last_words: list[client.ConverseResponse] = []
+        """What the client got from Closed on."""
         self._weather = weather or Weather()
         clock = self._now
         self.playout = Playout(prebuffer_ms=20)
@@ -155,6 +159,8 @@ class Simulation:
 
     def _act(self) -> None:
         self.timeline.note("vad decides", self.vad.next)
+        if self.vad.next == "hang up":
+            self.broker.to_vad.control(broker.RespondResponse(hangup=HANGUP))
         self._listening.from_ingress(vad.ListenRequest(interrupt=client.ConverseRequest.Interrupt()))
 
     def _publish(self, interrupt: session_pb2.Interrupt) -> None:
@@ -176,6 +182,8 @@ class Simulation:
 
     def _at_client(self, response: client.ConverseResponse) -> None:
         self.client.receive(response, self.timeline.now_s)
+        if self.client.closed:
+            self.last_words.append(response)
         if response.WhichOneof("message") == "flush":
             fade_end, _ = self.playout._silent
             self.flushes.append(FlushSeen(response.flush.seq, self.playout.handed, fade_end))
@@ -210,6 +218,8 @@ class Simulation:
     def _at_vad(self, response: broker.RespondResponse) -> None:
         if response.WhichOneof("message") == "interrupt_acknowledged":
             self.floors[response.interrupt_acknowledged.seq] = response.interrupt_acknowledged.floor
+        elif response.WhichOneof("message") in ("ready", "model_boundary", "notice", "hangup"):
+            self._listening.from_broker(response)
 
     # The wires.
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2
 from tests.unit.ring.invariants import TOLERANCE_SAMPLES, check, heard_of, was_answered_in_time
 from tests.unit.ring.scripted_model import Plan
 from tests.unit.ring.scripted_vad import Act, Deed
-from tests.unit.ring.simulation import STREAMS, TOPICS, Simulation, Weather
+from tests.unit.ring.simulation import HANGUP, STREAMS, TOPICS, Simulation, Weather
 from tests.unit.ring.wires import Copies, Delay, cycled, steady
 
 LONG = Plan(items=(48_000,))
@@ -277,6 +278,17 @@ def test_the_model_thinks_while_the_pause_grows(pause_ms: int) -> None:
     assert abs((late - early) / 1000 - min(pause_ms, 322)) <= 2
 
 
+@pytest.mark.parametrize("way", ["broker→vad", "vad→ingress", "ingress→client", "egress→ingress"])
+@pytest.mark.parametrize("after", ["turn", "cancel", "announce"])
+def test_the_broker_hangs_up_when_all_was_heard(way: str, after: Deed) -> None:
+    """Whichever wire is slow: the client has everything before Closed, which says why, and nothing after it."""
+    script = [Act(0, "turn"), Act(900, after), Act(400, "turn"), Act(5_500, "hang up")]
+    simulation = ran(script, weather=Weather({way: steady(150)}))
+    (last,) = simulation.last_words
+    assert last.closed == client.Closed(reason=HANGUP.words, code=client.Closed.CODE_GOODBYE)
+    assert heard_of(simulation, max(simulation.model.responses)) == 48_000
+
+
 # Any script, any weather.
 
 delays = st.one_of(st.just((1,)), st.lists(st.sampled_from((0, 1, 5, 20, 60, 150)), min_size=1, max_size=5).map(tuple))
@@ -297,7 +309,8 @@ def _in_turn(lots: Sequence[Sequence[int]]) -> Callable[[Any], Sequence[int]]:
     return lambda interrupt: lots[turns(interrupt)]
 
 
-acts = st.builds(Act, st.sampled_from((0, 1, 30, 150, 300, 600, 1_200)), st.sampled_from(get_args(Deed)))
+deeds = st.sampled_from([deed for deed in get_args(Deed) if deed != "hang up"])  # which is done when all is quiet
+acts = st.builds(Act, st.sampled_from((0, 1, 30, 150, 300, 600, 1_200)), deeds)
 beginnings = st.sampled_from(([Act(0, "turn")], [Act(0, "tentative")], [Act(0, "tentative"), Act(300, "confirm")]))
 scripts = st.builds(
     lambda beginning, acts: [*beginning, *acts, Act(200, "confirm")],  # an end that nobody confirms is waited for
