@@ -35,13 +35,23 @@ def install(folder: Path, npm: str) -> str:
         print(f"set-up: npm installs what {folder.relative_to(ROOT)}/package-lock.json pins (once)", flush=True)
         # npm is a script that looks for `node` on the path.
         environment = {**os.environ, "PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-        command = [npm, "ci", "--silent", "--ignore-scripts"]
+        command = [npm, "ci", "--loglevel=error", "--ignore-scripts"]
         try:
-            subprocess.run(command, cwd=folder, env=environment, check=True, timeout=_PATIENCE_S)
-        except (subprocess.SubprocessError, OSError) as error:
-            return f"npm could not install them ({error})"
+            ended = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+            )
+        except (subprocess.TimeoutExpired, OSError) as error:
+            return f"npm could not be run ({error})"
+        if ended.returncode:
+            return f"npm could not install them ({_reason(ended.stderr)})"
         stamp.write_text(wanted)
     return ""
+
+
+def _reason(complaint: str) -> str:
+    """Return the sentence in which npm says what went wrong: the last one but for where its log lies."""
+    said = [line.removeprefix("npm error ") for line in complaint.splitlines() if line.startswith("npm error ")]
+    return next((line for line in reversed(said) if "complete log" not in line), "it does not say why")
 
 
 def main() -> None:
