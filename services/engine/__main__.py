@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
-import os
 import signal
 import sys
 
+from services.engine.parts import PartError
 from services.engine.server import PATH, engine
 from services.engine.settings import Settings, SettingsError
 from services.engine.worker import WorkerError
 
 _log = logging.getLogger("parley.engine")
 
+_HELP = """\
+A Realtime API server of one's own: it hears, thinks and speaks with the parts you choose. Any client of OpenAI's
+Realtime API can use it. All settings are environment variables; docs/engine.md explains them and has recipes.
 
-def read_settings() -> Settings:
-    """Take the settings from the environment. Raises SettingsError."""
-    try:
-        return Settings(
-            host=os.environ.get("PARLEY_ENGINE_HOST", "127.0.0.1"),
-            port=int(os.environ.get("PARLEY_ENGINE_PORT", "8765")),
-            pace=float(os.environ.get("PARLEY_ENGINE_SPEED", "8")),
-            key=os.environ.get("PARLEY_ENGINE_KEY", ""),
-            decoders=int(os.environ.get("PARLEY_ENGINE_DECODERS", "2")),
-        )
-    except ValueError as error:
-        message = f"PARLEY_ENGINE_PORT, _SPEED and _DECODERS must be numbers: {error}"
-        raise SettingsError(message) from error
+where it listens
+  PARLEY_ENGINE_HOST, _PORT     address (127.0.0.1, 8765)
+  PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine
+  PARLEY_ENGINE_SPEED           how many times faster than real time it gives audio (8)
+
+what hears                      PARLEY_ENGINE_STT=embedded, openai or whisper
+  embedded                      PocketSphinx, English; PARLEY_ENGINE_DECODERS people at once (2)
+  openai                        POST …/audio/transcriptions: PARLEY_ENGINE_STT_URL, _MODEL, _KEY, _STREAM
+  whisper                       faster-whisper on this machine: PARLEY_ENGINE_STT_MODEL (base), _DEVICE, _COMPUTE
+  either of the last two        PARLEY_ENGINE_STT_LANGUAGE, such as en
+
+what thinks                     PARLEY_ENGINE_LLM=embedded or openai
+  embedded                      knows the time, small sums and a story
+  openai                        POST …/chat/completions: PARLEY_ENGINE_LLM_URL, _MODEL, _KEY, _PREAMBLE, _EXTRA
+
+what speaks                     PARLEY_ENGINE_TTS=embedded, openai or piper
+  embedded                      eSpeak NG
+  openai                        POST …/audio/speech: PARLEY_ENGINE_TTS_URL, _MODEL, _KEY, _VOICE, _FORMAT, _RATE_HZ
+  piper                         a Piper voice on this machine: PARLEY_ENGINE_TTS_MODEL, its .onnx file
+
+every server                    _PATIENCE_S: how long it may send nothing (30); _KEY_FILE: the key from a file
+                                PARLEY_ENGINE_ALLOW_PLAIN_HTTP=on: http:// beyond the local network
+
+a language model of Ollama, with the rest as it is:
+  PARLEY_ENGINE_LLM=openai PARLEY_ENGINE_LLM_URL=http://127.0.0.1:11434/v1 PARLEY_ENGINE_LLM_MODEL=llama3.2 \\
+      python -m services.engine
+
+ends with 0 after a signal, 2 for a wrong setting or a part that can't be had, 1 if it could not start
+"""
 
 
 async def run(settings: Settings) -> None:
@@ -37,17 +57,21 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with engine(settings) as (host, port):
         name = f"[{host}]" if ":" in host else host
+        _log.info("%s", settings.parts.summary)
         _log.info("engine listening on ws://%s:%d%s", name, port, PATH)
         await stop.wait()
 
 
 def main() -> int:
-    """Run, and give the exit status: 0 after a signal, 2 for wrong settings, 1 if it could not start."""
+    """Run, and give the exit status."""
+    form = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(prog="python -m services.engine", description=_HELP, formatter_class=form).parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("parley.engine.websockets").setLevel(logging.WARNING)
+    for chatty in ("parley.engine.websockets", "httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        asyncio.run(run(read_settings()))
-    except SettingsError as error:
+        asyncio.run(run(Settings.read()))
+    except (SettingsError, PartError) as error:
         print(f"engine: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -152,8 +152,9 @@ class Listening(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts an engine was given."""
+    """The parts an engine was given. `is_voice` tells the names of voices that `voice` may be asked for."""
 
     listening: Listening
     mind: Mind
     voice: Voice
+    is_voice: Callable[[str], bool]

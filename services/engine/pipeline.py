@@ -1,7 +1,8 @@
 """From a conversation to the pieces of a reply, each at its time: thought, speech and delivery at once.
 
-The mind's text is cut into sentences as it comes. A sentence is spoken while the one before it is delivered, and never
-further ahead, so that little is made in vain when the person interrupts. Leaving the context ends both at once.
+The mind's text is cut into sentences as it comes, and what can't be said, markup, is left out. A sentence is spoken
+while the one before it is delivered, and never further ahead, so that little is made in vain when the person
+interrupts. Leaving the context ends both at once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from services.engine.delivery import TYPED_WORD_S, Pacer, Piece, cut
 from services.engine.parts import Context, Curtailed, PartError, Parts, TextDelta, ThoughtUsage, ToolCall
+from services.engine.reader import Reader
 from services.engine.sentences import SentenceCutter, WordCutter
 from services.engine.speech import Utterance
 
@@ -89,6 +91,7 @@ async def _think(parts: Parts, context: Context, cutter: SentenceCutter | WordCu
 
 
 async def _speak(parts: Parts, manner: Manner, thoughts: _Thoughts, speech: _Speech) -> None:
+    reader = Reader()
     while True:
         thought = await thoughts.get()
         if not isinstance(thought, str):
@@ -96,10 +99,13 @@ async def _speak(parts: Parts, manner: Manner, thoughts: _Thoughts, speech: _Spe
             if thought is None or isinstance(thought, PartError):
                 return
             continue
+        text = reader.read(thought)
+        if not text.strip():
+            continue
         sentence: _Sentence = asyncio.Queue()
         await speech.put(sentence)
         try:
-            async with aclosing(parts.voice.speak(thought, manner.voice, manner.speed)) as utterances:
+            async with aclosing(parts.voice.speak(text, manner.voice, manner.speed)) as utterances:
                 async for utterance in utterances:
                     sentence.put_nowait(utterance)
         except PartError as error:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from services.engine.hosts import is_loopback
+from services.engine.part_settings import PartSettings, SettingsError
 
-class SettingsError(Exception):
-    """A setting is wrong; the message says which and what to do."""
+__all__ = ["Settings", "SettingsError", "is_loopback"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to listen, how fast to speak (times real time), and the key a client must show, if any."""
+    """Where to listen, how fast to speak (times real time), the key a client must show, if any, and the parts."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     pace: float = 8.0
     key: str = ""
     decoders: int = 2
+    parts: PartSettings = field(default_factory=PartSettings)
+
+    @classmethod
+    def read(cls, values: Mapping[str, str] = os.environ) -> Settings:
+        """Take them from the environment. Raises SettingsError."""
+        try:
+            return cls(
+                host=values.get("PARLEY_ENGINE_HOST", "127.0.0.1"),
+                port=int(values.get("PARLEY_ENGINE_PORT", "8765")),
+                pace=float(values.get("PARLEY_ENGINE_SPEED", "8")),
+                key=values.get("PARLEY_ENGINE_KEY", ""),
+                decoders=int(values.get("PARLEY_ENGINE_DECODERS", "2")),
+                parts=PartSettings.read(values),
+            )
+        except ValueError as error:
+            message = f"PARLEY_ENGINE_PORT, _SPEED and _DECODERS must be numbers: {error}"
+            raise SettingsError(message) from error
 
     def check(self) -> None:
         """Raises SettingsError for what cannot work or must not be."""
@@ -33,11 +52,3 @@ class Settings:
                 f"PARLEY_ENGINE_HOST={self.host} can be reached from other machines: set PARLEY_ENGINE_KEY to "
                 "the key that clients must show, or listen on 127.0.0.1"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

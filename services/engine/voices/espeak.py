@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 from services.engine.parts import PartError
 from services.engine.speech import DEFAULT_VOICE, SAMPLES_PER_MS, VOICES, Utterance, resample, time_words
-from services.engine.worker import Header, Worker, WorkerDiedError, WorkerError
+from services.engine.steady_worker import SteadyWorker
+from services.engine.worker import Header, WorkerError
 
 _WORKER = "services.engine.voices.espeak_worker"
 _NORMAL_WPM = 175  # espeak's own default
@@ -22,15 +22,14 @@ class EspeakVoice:
     """
 
     def __init__(self) -> None:
-        self._worker = Worker(_WORKER)
-        self._replacing = asyncio.Lock()
+        self._worker = SteadyWorker(_WORKER)
 
     async def __aenter__(self) -> EspeakVoice:
-        await self._worker.start()
+        await self._worker.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._worker.close()
+        await self._worker.__aexit__()
 
     async def speak(self, text: str, voice: str, speed: float) -> AsyncGenerator[Utterance, None]:
         """Speak one sentence, in one piece: it is made faster than a part of it could be asked for."""
@@ -51,25 +50,8 @@ class EspeakVoice:
             "pitch": min(100, max(0, pitch)),
         }
         try:
-            answer, pcm = await self._ask(question)
+            answer, pcm = await self._worker.ask(question)
         except WorkerError as error:
             raise PartError("failed", f"the voice: {error}") from error
         starts = [(position, start_ms * SAMPLES_PER_MS) for position, start_ms in answer["words"]]
         return Utterance(resample(pcm, answer["rate_hz"]), time_words(text, starts))
-
-    async def _ask(self, question: Header) -> tuple[Header, bytes]:
-        worker = self._worker
-        try:
-            return await worker.ask(question)
-        except WorkerDiedError:
-            await self._replace(worker)
-            return await self._worker.ask(question)
-
-    async def _replace(self, dead: Worker) -> None:
-        async with self._replacing:
-            if self._worker is not dead:
-                return  # another utterance has done it
-            await dead.close()
-            fresh = Worker(_WORKER)
-            await fresh.start()
-            self._worker = fresh
