@@ -57,6 +57,18 @@ if tonumber(redis.call('HGET', KEYS[1], 'floor') or '0') < tonumber(ARGV[1]) the
 end
 return 1
 """
+_USAGE: Final = """
+-- A session that has been forgotten stays so.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for index = 2, #ARGV, 2 do
+  if tonumber(redis.call('HGET', KEYS[1], ARGV[index]) or '0') < tonumber(ARGV[index + 1]) then
+    redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1])
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
+_USAGE_FIELDS: Final = tuple(field.name for field in wire.Usage.DESCRIPTOR.fields)
 
 
 def connect(url: str) -> Redis:
@@ -131,6 +143,11 @@ class Store:
         """Note that no reply at or below `floor` may be heard."""
         await self._call("raise the floor", _FLOOR, [_key(session, "record")], [floor, seq, RECORD_TTL_S])
 
+    async def add_usage(self, session: str, usage: wire.Usage) -> None:
+        """Note what the session has used and cost in all: a total that is late never lowers a figure."""
+        fields = [part for name in _USAGE_FIELDS for part in (f"usage_{name}", int(getattr(usage, name)))]
+        await self._call("note a session's usage", _USAGE, [_key(session, "record")], [RECORD_TTL_S, *fields])
+
     async def read_record(self, session: str) -> wire.SessionRecord | None:
         """Return the record, or None."""
         async with asking("could not read a record"):
@@ -143,6 +160,9 @@ class Store:
             setattr(record, name, int(text.get(name, "0")))
         for name in ("vad", "broker", "egress"):
             setattr(record.route, name, text.get(name, ""))
+        for name in _USAGE_FIELDS:
+            if used := int(text.get(f"usage_{name}", "0")):
+                setattr(record.usage, name, used)
         return record
 
     async def append_history(self, session: str, item: wire.HistoryItem) -> None:

@@ -135,6 +135,38 @@ async def test_the_floor_only_rises(store: Store) -> None:
     assert (await store.read_record("s") or record(0)).floor == 10
 
 
+async def test_what_a_session_used_stands_in_its_record(store: Store) -> None:
+    """The totals, with the rest of the record left as it is, and as it is when the record is written again."""
+    await store.write_record(record(7))
+    assert not (await store.read_record("s") or record(0)).HasField("usage")
+    used = wire.Usage(text_in=1, text_cached=2, text_out=3, audio_in=4, audio_cached=5, audio_out=6)
+    used.transcribed_ms, used.connected_ms, used.cost_micros = 7, 8, 2**40 + 1
+    await store.add_usage("s", used)
+    await store.write_record(record(8))
+    found = await store.read_record("s")
+    assert found is not None
+    assert found.usage == used
+    assert (found.lease, found.agent) == (8, "clerk")
+
+
+async def test_usage_only_grows(store: Store) -> None:
+    """Totals that come late, or from a broker that was replaced, lower no figure."""
+    await store.write_record(record(7))
+    await store.add_usage("s", wire.Usage(audio_out=100, cost_micros=9))
+    await store.add_usage("s", wire.Usage(audio_out=20, text_out=5, cost_micros=10))
+    found = await store.read_record("s")
+    assert found is not None
+    assert found.usage == wire.Usage(audio_out=100, text_out=5, cost_micros=10)
+
+
+async def test_usage_brings_no_forgotten_session_back(store: Store) -> None:
+    """The last figures may come after the end."""
+    await store.write_record(record(7))
+    await store.forget("s", keep_history=False)
+    await store.add_usage("s", wire.Usage(audio_out=100))
+    assert await store.read_record("s") is None
+
+
 # History.
 
 
@@ -175,6 +207,7 @@ async def test_losing_redis_is_told_at_once() -> None:
         lambda: store.renew_leases("a", {"s": 1}),
         lambda: store.write_record(record(1)),
         lambda: store.raise_floor("s", 1, 1),
+        lambda: store.add_usage("s", wire.Usage()),
         lambda: store.read_record("s"),
         lambda: store.append_history("s", wire.HistoryItem()),
         lambda: store.history("s"),
