@@ -102,7 +102,7 @@ async def test_a_conversation_by_hand(scene: Scene) -> None:
     ends = [at + (len(frame) - 16) // 2 for (*_, at), frame in zip(headers, client.binaries, strict=True)]
     assert [at for *_, at in headers] == [0, *ends[:-1]], "every sample once"
     assert ended == {"reply": "1", "samples": str(ends[-1])}
-    assert "closed" in client.texts[-1]
+    assert client.texts[-1] == {"closed": {"reason": "The conversation is over.", "code": "CODE_CLIENT"}}
     assert client.of("error") == []
 
 
@@ -289,6 +289,7 @@ async def test_a_server_that_stops_says_so_and_comes_back_at_both_addresses(scen
         stopping = asyncio.create_task(scene.ring.stop("ingress"))
         assert await client.over() == 1001
         assert [next(iter(text)) for text in client.texts[-2:]] == ["draining", "closed"]
+        assert client.texts[-1]["closed"]["code"] == "CODE_DRAINING"
         assert client.of("error") == []
         assert await silent.over() == 1001
         await stopping
