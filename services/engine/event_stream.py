@@ -22,7 +22,10 @@ class EventCutter:
 
     def feed(self, chunk: bytes) -> list[str]:
         """Add what has come. Raises EventTooLargeError."""
-        *lines, self._rest = _LINE_END.split(self._rest + chunk)
+        if self._rest and b"\n" not in chunk and b"\r" not in chunk and not self._rest.endswith(b"\r"):
+            lines, self._rest = [], self._rest + chunk  # a long line is not searched again with each chunk
+        else:
+            *lines, self._rest = _LINE_END.split(self._rest + chunk)
         events = []
         for line in lines:
             if line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -18,6 +20,7 @@ from services.engine.remote_faults import bad_answer, broken_off, told_in_stream
 PREAMBLE = "What you write is spoken aloud. Answer in a few short, plain sentences, without lists, markup or emoji."
 _MOST_BODY_BYTES = 4 * 2**20
 _DONE = "[DONE]"
+_LAST_BYTES_S = 0.1  # what may come between that and the end of the answer comes at once, or never
 
 
 class ChatMind:
@@ -74,6 +77,7 @@ class ChatMind:
                 async for event in events:
                     if event.strip() == _DONE:
                         answer.ended = True
+                        await _read_out(events)
                         return
                     yield self._parse(event)
 
@@ -87,3 +91,11 @@ class ChatMind:
         if chunk.get("error"):
             raise told_in_stream(self._remote.name, chunk)
         return chunk
+
+
+async def _read_out(events: AsyncGenerator[str, None]) -> None:
+    """Read to the end of the answer, so that the connection can be used again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_BYTES_S):
+            async for _ in events:
+                pass

@@ -1,0 +1,1 @@
+"""An OpenAI-compatible HTTP server for tests: chat, transcription and speech, over real sockets, with faults."""
