@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
-from services.broker.event import Event, text
+from services.broker.event import Event, table, text
 from services.common.errors import ModelFault
 
 BUSY: Final = "conversation_already_has_active_response"
 COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
 
-HARMLESS: Final = frozenset({"response_cancel_not_active", "item_delete_invalid_item_id"})
+HARMLESS: Final = frozenset(
+    {
+        "response_cancel_not_active",
+        "item_delete_invalid_item_id",
+        "item_truncate_invalid_item_id",
+        "input_audio_buffer_commit_empty",
+        "item_create_duplicate_item_id",
+    }
+)
 """A response that ended, or an item that went, before our word on it arrived."""
 
 _FATAL: Final = frozenset(
@@ -26,6 +35,10 @@ _FATAL: Final = frozenset(
 """Codes, by some servers sent as types, after which no call succeeds until somebody has seen to the account."""
 
 
+_FATAL_CLOSES: Final = frozenset({1003, 1007, 1008, 1010})
+"""Codes of a close by which a server says that what it is sent is wrong, not that it can't just now (RFC 6455, 7.4)."""
+
+
 class ModelRefused(ModelFault):
     """The model refuses on grounds that trying again doesn't change: a key, an account, a setting."""
 
@@ -35,6 +48,11 @@ class ModelRefused(ModelFault):
 def code_of(error: Event) -> str:
     """Return what an error is for programs: its code, or its type where it has none."""
     return text(error, "code") or text(error, "type")
+
+
+def is_harmless(error: Event) -> bool:
+    """Say whether an error only tells that something had happened already when our word on it arrived."""
+    return code_of(error) in HARMLESS or "is already shorter than" in text(error, "message")
 
 
 def ending(error: Event) -> ModelFault | None:
@@ -48,12 +66,37 @@ def ending(error: Event) -> ModelFault | None:
     return None
 
 
-def refusal(place: str, status: int) -> ModelFault:
-    """Put the HTTP status of a refused call into words; `place` is the model's URL without secrets."""
+def closing(code: int, reason: str) -> ModelFault:
+    """Return the fault by which the end of a socket is told: whatever the code, the model has left.
+
+    One of 4000 and more is a server's own and, as those of OpenAI's are, no use to try again; all others that do not
+    blame us are, 1000 and 1001 too: nobody had asked for them.
+    """
+    why = f"code {code}{reason and ': '}{reason}"
+    if code in _FATAL_CLOSES or code >= 4000 or any(word in reason for word in _FATAL):
+        return ModelRefused(f"the model ended its session ({why}). Check its server's profile, its name and the key.")
+    return ModelFault(f"the model ended its session ({why}). Try again in a moment.")
+
+
+def refusal(place: str, status: int, body: bytes = b"") -> ModelFault:
+    """Put the refusal of a call into words: HTTP status and body; `place` is the model's URL without secrets."""
+    error = _error_in(body)
+    if (fault := ending(error)) is not None and isinstance(fault, ModelRefused):
+        return fault
+    what = f"HTTP {status}: {message[:200]}" if (message := text(error, "message")) else f"HTTP {status}"
     if status in (401, 403):
-        return ModelRefused(f"the model at {place} refused the key (HTTP {status}). Check OPENAI_API_KEY.")
-    if status == 429 or status >= 500:
-        return ModelFault(f"the model at {place} is busy or down (HTTP {status}). Try again in a moment.")
-    return ModelRefused(
-        f"the model at {place} refused the call (HTTP {status}). Check PARLEY_MODEL_URL and PARLEY_MODEL."
-    )
+        return ModelRefused(f"the model at {place} refused the key ({what}). Check OPENAI_API_KEY.")
+    if status in (408, 425, 429) or status >= 500:
+        return ModelFault(f"the model at {place} is busy or down ({what}). Try again in a moment.")
+    if 300 <= status < 400:
+        return ModelRefused(f"the model at {place} sends callers elsewhere ({what}). Set PARLEY_MODEL_URL to there.")
+    return ModelRefused(f"the model at {place} refused the call ({what}). Check PARLEY_MODEL_URL and PARLEY_MODEL.")
+
+
+def _error_in(body: bytes) -> Event:
+    """Return the error in the body of a response; an empty one where there is none."""
+    try:
+        document = json.loads(body[:10_000])
+    except (ValueError, RecursionError):
+        return {}
+    return table(document, "error") if isinstance(document, dict) else {}

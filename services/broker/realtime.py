@@ -1,4 +1,4 @@
-"""The model's socket: the GA Realtime protocol over a WebSocket. It sends, receives and names faults; nothing more."""
+"""The model's socket: it dials, sends, receives and names faults; what is said is its driver's business."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
-from services.broker.event import table, text
-from services.broker.faults import ModelRefused, ending, refusal
-from services.broker.settings import ModelSettings
+from services.broker.event import Event, table, text
+from services.broker.faults import ModelRefused, closing, ending, refusal
+from services.broker.model_settings import ModelSettings
+from services.broker.upstream.capabilities import Capabilities
+from services.broker.upstream.driver import CREATED, OPENING_ID, UPDATED, Driver, Message
+from services.broker.upstream.drivers import driver_for
 from services.common.errors import ModelFault
 
 log = logging.getLogger("parley.broker")
@@ -23,52 +27,92 @@ CONFIGURE_S: Final = 3.0
 """Some compatible servers never confirm a session.update: after this the conversation goes on, with a warning."""
 
 _MAX_FRAME: Final = 16 << 20
+_LATEST_S: Final = 1e11
+"""Later than this no session expires: a server that says so counts in something else than seconds."""
 
 
 class RealtimeSocket:
-    """A configured connection to the model."""
+    """A connection to the model."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, driver: Driver) -> None:
+        self.expires_at_s: float | None = None
+        """When the server ends the session (Unix time); None where it doesn't say."""
         self._socket = socket
+        self._driver = driver
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the core may rely on."""
+        return self._driver.capabilities
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Send a client event. Raises ModelFault when the connection has gone."""
-        try:
-            await self._socket.send(json.dumps(event))
-        except WebSocketException as error:
-            raise ModelFault(f"the model's connection broke ({error}). Try again in a moment.") from error
+        """Send an event of the core's. Raises ModelFault when the connection has gone."""
+        await self._send(self._driver.outgoing(event))
 
     async def run(self, handle: Callable[[dict[str, Any]], None]) -> None:
         """Hand every server event to `handle` until the connection ends.
 
         Raises:
             ModelFault: always, in the end: whatever the close code, the model has left. (A 1001 ends the iteration
-                without an exception.)
+                without an exception.) One that is not retryable says that another call would end the same way.
         """
         async for event in self._events():
             handle(event)
 
-    async def expect(self, kind: str, timeout_s: float) -> None:
-        """Read until an event of this kind. Raises TimeoutError, or ModelFault for an error or the end instead."""
+    async def begin(self, timeout_s: float) -> None:
+        """Read until the server is there. Raises TimeoutError, or ModelFault for an error or the end instead."""
         async with asyncio.timeout(timeout_s), aclosing(self._events()) as events:
             async for event in events:
-                if text(event, "type") == kind:
+                if text(event, "type") == CREATED:
+                    self.expires_at_s = _expiry(table(event, "session"))
                     return
                 if text(event, "type") == "error":
-                    error = table(event, "error")
-                    kind_of_fault = ModelRefused if text(error, "type") == "invalid_request_error" else ModelFault
-                    raise ending(error) or kind_of_fault(f"the model refused the session: {text(error, 'message')}")
+                    raise _refused(table(event, "error"))
 
-    async def _events(self) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield server events; raise ModelFault at the end, never just stop."""
+    async def configure(self, session: dict[str, Any], timeout_s: float) -> None:
+        """Set the session up and read until the server has taken it; go on without its word after `timeout_s`.
+
+        Raises ModelFault for an error or the end instead. An error that names another event, or none, refuses the
+        settings only if no confirmation comes after it: speaches sends one for each field that it leaves aside.
+        """
+        await self._send(self._driver.opening(session))
+        doubt: ModelFault | None = None
         try:
-            async for message in self._socket:
-                if (event := parse(message)) is not None:
-                    yield event
+            async with asyncio.timeout(timeout_s), aclosing(self._events()) as events:
+                async for event in events:
+                    if text(event, "type") == UPDATED:
+                        if doubt is not None:
+                            log.warning("the model took the session's settings, but said: %s", doubt.message)
+                        return
+                    if text(event, "type") == "error":
+                        doubt = _refused(error := table(event, "error"))
+                        if text(error, "event_id") == OPENING_ID or ending(error) is not None:
+                            raise doubt
+        except TimeoutError:
+            if doubt is not None:
+                raise doubt from None
+            log.warning("the model did not confirm the session's settings; going on")
+
+    async def _send(self, messages: list[Message]) -> None:
+        try:
+            for message in messages:
+                await self._socket.send(json.dumps(message))
         except WebSocketException as error:
-            raise ModelFault(f"the model's connection broke ({error}). Try again in a moment.") from error
-        code, reason = self._socket.close_code, self._socket.close_reason
-        raise ModelFault(f"the model ended its session (code {code}{reason and ': '}{reason}). Try again in a moment.")
+            raise self._ended() from error
+
+    async def _events(self) -> AsyncGenerator[Message, None]:
+        """Yield events; raise ModelFault at the end, never just stop."""
+        try:
+            async for frame in self._socket:
+                if (message := parse(frame)) is not None:
+                    for event in self._driver.incoming(message):
+                        yield event
+        except WebSocketException as error:
+            raise self._ended() from error
+        raise self._ended()
+
+    def _ended(self) -> ModelFault:
+        return closing(self._socket.close_code or 1006, (self._socket.close_reason or "")[:200])
 
 
 def parse(message: str | bytes) -> dict[str, Any] | None:
@@ -83,36 +127,43 @@ def parse(message: str | bytes) -> dict[str, Any] | None:
 
 @asynccontextmanager
 async def model_session(settings: ModelSettings) -> AsyncIterator[RealtimeSocket]:
-    """Connect to the model and configure the session.
+    """Connect to the model and set the session up.
 
     Raises:
         ModelFault: it can't be reached, refuses the key, or never becomes ready; the message says what to do.
     """
     clock = asyncio.get_running_loop().time
     deadline_s = clock() + settings.connect_s
-    async with await _dial(settings) as socket:
-        session = RealtimeSocket(socket)
+    driver = driver_for(settings)
+    async with await _dial(settings, driver) as socket:
+        session = RealtimeSocket(socket, driver)
         try:
-            await session.expect("session.created", deadline_s - clock())
+            await session.begin(deadline_s - clock())
         except TimeoutError:
             raise ModelFault(
                 f"the model at {settings.place} took the call but began no session within {settings.connect_s:g} s. "
                 "Check that PARLEY_MODEL_URL is a Realtime server's, and try again."
             ) from None
-        await session.send({"type": "session.update", "event_id": "parley_session", "session": settings.session()})
-        try:
-            await session.expect("session.updated", CONFIGURE_S)
-        except TimeoutError:
-            log.warning("the model did not confirm the session's settings; going on")
+        await session.configure(settings.session(), CONFIGURE_S)
         yield session
 
 
-async def _dial(settings: ModelSettings) -> ClientConnection:
+class _Dial(connect):
+    """A call that is not sent elsewhere: the key would go along."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Take a redirect for what it is here: a refusal."""
+        return exc
+
+
+async def _dial(settings: ModelSettings, driver: Driver) -> ClientConnection:
     """Connect to the model. Raises ModelFault in words that say what to do."""
+    call = driver.call
     try:
-        return await connect(
-            settings.full_url,
-            additional_headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
+        return await _Dial(
+            call.url,
+            additional_headers=call.headers,
+            subprotocols=[Subprotocol(name) for name in call.subprotocols] or None,
             compression=None,  # base64 audio does not compress; deflate only costs CPU
             max_size=_MAX_FRAME,
             open_timeout=settings.connect_s,
@@ -120,7 +171,7 @@ async def _dial(settings: ModelSettings) -> ClientConnection:
             proxy=None if settings.is_local else True,
         )
     except InvalidStatus as error:
-        raise refusal(settings.place, error.response.status_code) from error
+        raise refusal(settings.place, error.response.status_code, bytes(error.response.body or b"")) from error
     except (OSError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy without python-socks
         raise ModelFault(
             f"the model at {settings.place} can't be reached ({_why(error, settings.connect_s)}). Start it, or set "
@@ -133,3 +184,17 @@ def _why(error: Exception, connect_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {connect_s:g} s"
     return (error.strerror or str(error)) if isinstance(error, OSError) else type(error).__name__
+
+
+def _refused(error: Event) -> ModelFault:
+    """Return the fault of an error that came instead of a session."""
+    kind = ModelRefused if text(error, "type") == "invalid_request_error" else ModelFault
+    return ending(error) or kind(f"the model refused the session: {text(error, 'message')}")
+
+
+def _expiry(session: Event) -> float | None:
+    """Return when a session expires, if that is a time at all."""
+    told = session.get("expires_at")
+    if isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < _LATEST_S:
+        return float(told)
+    return None

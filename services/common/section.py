@@ -133,8 +133,8 @@ class Section:
             secret = self.env.text(variable).strip()
             if not secret and not optional:
                 raise self.fault(by_env, f"names {variable}, which is not set.")
-            return self._printable(by_env, secret)
-        return self._printable(by_file, self._file(by_file, path)) if path else ""
+            return self._printable(by_env, variable, secret)
+        return self._printable(by_file, path, self._file(by_file, path)) if path else ""
 
     def section(self, key: str) -> Section:
         """Return the section behind a key; an empty one where there is none."""
@@ -211,9 +211,9 @@ class Section:
             raise self.fault(key, f"names {path}, which is empty.")
         return text
 
-    def _printable(self, key: str, secret: str) -> str:
-        if not (secret.isascii() and (secret.isprintable() or not secret)):
-            raise self.fault(key, "leads to characters that no key has; copy it again.")
+    def _printable(self, key: str, where: str, secret: str) -> str:
+        if not (secret.isascii() and secret.isprintable()):
+            raise self.fault(key, f"names {where}, which holds characters that no key has; copy it again.")
         return secret
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from openai.types.realtime import RealtimeSessionCreateRequest
 
 from services.broker.settings import ENGINE_URL, OPENAI_URL, BrokerSettings, ModelSettings
+from services.broker.upstream.capabilities import Capabilities
 from services.common.errors import SettingsFault
 from services.common.settings import Environment
 
@@ -94,6 +97,47 @@ def test_answers_may_be_left_until_the_turn_is_over() -> None:
     assert not read(PARLEY_SPECULATE="off").speculate
     with pytest.raises(SettingsFault, match="PARLEY_SPECULATE='maybe'"):
         read(PARLEY_SPECULATE="maybe")
+
+
+def test_a_server_can_be_named_and_its_address_given() -> None:
+    """A profile says what is known of it; the URL where it is; the variables still decide on the rest."""
+    named = read(PARLEY_MODEL_SERVER="localai")
+    assert (named.server.name, named.model, named.transcription_model) == ("localai", "gpt-realtime", "whisper-1")
+    moved = read(PARLEY_MODEL_SERVER="localai", PARLEY_MODEL_URL="ws://box:1/v1", PARLEY_MODEL="m", PARLEY_VOICE="v")
+    assert (moved.full_url, moved.voice) == ("ws://box:1/v1/realtime?model=m", "v")
+    assert moved.capabilities.commit_responds
+    with pytest.raises(SettingsFault, match="PARLEY_MODEL_SERVER='x' is none of the servers: azure, engine,"):
+        read(PARLEY_MODEL_SERVER="x")
+    with pytest.raises(SettingsFault, match=r"PARLEY_MODEL_URL='ws://evil\.example/' would send the key unencrypted"):
+        read(PARLEY_MODEL_SERVER="openai", PARLEY_MODEL_URL="ws://evil.example/", OPENAI_API_KEY="k")
+
+
+def test_a_server_of_which_nothing_is_known_is_believed_to_be_as_openais() -> None:
+    """Only the URL is given: as before there were profiles."""
+    unknown = read(PARLEY_MODEL_URL="wss://gw.example/v1/realtime", OPENAI_API_KEY="k")
+    assert (unknown.server.name, unknown.capabilities) == ("", Capabilities())
+    assert unknown.server.call_headers() == {"Authorization": "Bearer k"}
+    assert read(PARLEY_MODEL_URL="ws://127.0.0.1:1/x").server.call_headers() == {}
+
+
+def test_nothing_is_written_down_where_transcription_is_off() -> None:
+    """And the core is told so."""
+    off = read(PARLEY_TRANSCRIPTION_MODEL="off")
+    assert off.session()["audio"]["input"]["transcription"] is None
+    assert (off.capabilities.transcribes, read().capabilities.transcribes) == (False, True)
+
+
+def test_hints_of_language_are_what_the_transcriber_takes() -> None:
+    """One, or a list where a list is known; several to one that takes one would be a wrong hint."""
+
+    def told(model: str, *languages: str) -> object:
+        settings = replace(read(PARLEY_TRANSCRIPTION_MODEL=model), languages=languages)
+        return settings.session()["audio"]["input"]["transcription"]
+
+    assert told("gpt-transcribe", "de") == {"model": "gpt-transcribe", "language": "de"}
+    assert told("gpt-transcribe", "de", "fr") == {"model": "gpt-transcribe", "languages": ["de", "fr"]}
+    assert told("whisper-1", "de", "fr") == {"model": "whisper-1"}
+    assert told("whisper-1") == {"model": "whisper-1"}
 
 
 def test_the_session_object_is_what_the_official_types_take() -> None:

@@ -1,0 +1,148 @@
+"""Server: one Realtime server, how it is reached, and what it can do."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from services.broker.money import Prices
+from services.broker.upstream.capabilities import Capabilities
+from services.common.errors import SettingsFault
+
+_HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_NEAR: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".svc", ".svc.cluster.local")
+"""Endings of names that no public name server knows."""
+
+
+class Auth(Enum):
+    """How a server is shown the key."""
+
+    BEARER = "bearer"
+    """`Authorization: Bearer <key>`."""
+    API_KEY = "api-key"
+    """A header of its own."""
+    BASIC = "basic"
+    """`Authorization: Basic <key>`; a key of the form user:password is encoded first."""
+    QUERY = "query"
+    """A parameter of the URL."""
+    NONE = "none"
+
+
+class Dialect(Enum):
+    """Which protocol a server speaks."""
+
+    GA = "ga"
+    """OpenAI's Realtime API since 2025-08."""
+    BETA = "beta"
+    """The one before: flat sessions, other names of events."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The defaults are a GA server of which nothing is known but where it is."""
+
+    url: str = field(repr=False)
+    """ws:// or wss://, with path and query as they are dialled, but for the model and a key in the query."""
+    name: str = ""
+    """Of its profile; "" for one that only PARLEY_MODEL_URL names."""
+    key: str = field(default="", repr=False)
+    auth: Auth = Auth.BEARER
+    auth_name: str = ""
+    """The header's or parameter's name; "" for the usual one."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    subprotocols: tuple[str, ...] = ()
+    model_parameter: str = "model"
+    """The parameter of the URL that names the model; "" where there is none."""
+    dialect: Dialect = Dialect.GA
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    model: str = ""
+    """The one it is asked for unless another is named; "" has none."""
+    voice: str = ""
+    transcription_model: str | None = None
+    """None: nobody says; "": it writes nothing down."""
+    captions_model: str = ""
+    """For a transcription session that writes while the person speaks."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model, those that transcribe included."""
+
+    @property
+    def place(self) -> str:
+        """The URL as it may be shown: without user, password and query, where some servers take their keys."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    @property
+    def is_local(self) -> bool:
+        """True when the server runs on this machine: no proxy stands between."""
+        return urlsplit(self.url).hostname in _HERE
+
+    def dialled(self, **parameters: str) -> str:
+        """Return the URL to dial, with these parameters in its query unless it has them itself, and the key if due."""
+        parts = urlsplit(self.url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if self.auth is Auth.QUERY and self.key:
+            parameters[self.auth_name or "api_key"] = self.key
+        for name, value in parameters.items():
+            query.setdefault(name, value)
+        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+
+    def call_headers(self) -> dict[str, str]:
+        """Return the headers to dial with: the profile's, and the key."""
+        headers = dict(self.headers)
+        if not self.key:
+            return headers
+        match self.auth:
+            case Auth.BEARER:
+                headers["Authorization"] = f"Bearer {self.key}"
+            case Auth.API_KEY:
+                headers[self.auth_name or "api-key"] = self.key
+            case Auth.BASIC:
+                user = base64.b64encode(self.key.encode()).decode() if ":" in self.key else self.key
+                headers["Authorization"] = f"Basic {user}"
+        return headers
+
+    def prices_of(self, model: str, transcription_model: str) -> Prices:
+        """Return what a conversation with these two models costs; of one that nobody knows, nothing.
+
+        A snapshot (`gpt-x-2026-11-01`) costs what its model does, unless it has prices of its own.
+        """
+        spoken, written = self._prices(model), self._prices(transcription_model)
+        return replace(spoken, transcribed_minute=written.transcribed_minute)
+
+    def _prices(self, model: str) -> Prices:
+        return self.prices.get(model) or self.prices.get(_DATE.sub("", model)) or Prices()
+
+
+def reachable(url: str, fault: Callable[[str], SettingsFault], *, has_key: bool) -> str:
+    """Return the URL of a server as it is dialled: where the path is empty or ends in /v1, /realtime is added.
+
+    Raises the fault when nothing can be reached by it, or a key would travel unencrypted through the world.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0 and not parts.fragment
+    except ValueError:  # a port that is no number, a bracket that isn't closed
+        usable = False
+    if not usable or not url.isascii() or any(character <= " " for character in url):
+        raise fault("must be like ws://127.0.0.1:8765/v1/realtime or wss://api.openai.com/v1/realtime: ws:// or wss://")
+    if has_key and parts.scheme == "ws" and not _is_near(parts):
+        raise fault("would send the key unencrypted: use wss://.")
+    if not parts.path or parts.path.rstrip("/").endswith("/v1"):
+        parts = parts._replace(path=f"{parts.path.rstrip('/')}/realtime")
+    return urlunsplit(parts)
+
+
+def _is_near(parts: SplitResult) -> bool:
+    """Say whether a host is this machine, or one of a private network."""
+    host = parts.hostname or ""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_private
+    except ValueError:
+        return "." not in host or host.endswith(_NEAR)
