@@ -13,6 +13,7 @@ from datetime import datetime
 
 from services.engine.minds.arithmetic import numbers, solve
 from services.engine.minds.story import STORY
+from services.engine.minds.tool_result import sentence_of
 from services.engine.minds.verbatim import dictated
 from services.engine.parts import Line
 from services.engine.sentences import sentences
@@ -36,14 +37,18 @@ def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
     """
     if words := dictated(instructions):
         return words
-    lines = [line for line in lines if line.speaker not in ("system", "call")]
+    lines = [line for line in lines if line.speaker != "system"]
     if not lines:
         return "Hello! What can I do for you?"
     last = lines[-1]
     if last.speaker == "tool":
-        return f"The answer is: {last.text}"
+        if _is_hanging_up(lines):
+            return "Goodbye!"
+        return " ".join(sentence_of(line.text) for line in _results(lines))
     if last.speaker == "assistant":
         return "I am listening."
+    if last.speaker == "call":
+        return "I am still waiting for an answer."
     text = _plain(last.text)
     if not text:
         return _NOT_CAUGHT
@@ -51,6 +56,21 @@ def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
         if match := pattern.search(text):
             return reply(_Turn(lines, last.text, text, match, now))
     return f"I heard “{_shorten(last.text)}”. {_HELP}"
+
+
+def says_goodbye(text: str) -> bool:
+    """Whether someone takes their leave by it."""
+    return bool(_GOODBYE.search(_plain(text)))
+
+
+def _results(lines: Sequence[Line]) -> list[Line]:
+    """What came of the calls that were made last."""
+    before = next((index for index in range(len(lines), 0, -1) if lines[index - 1].speaker != "tool"), 0)
+    return list(lines[before:])
+
+
+def _is_hanging_up(lines: Sequence[Line]) -> bool:
+    return any(line.speaker == "call" and line.name == "end_conversation" for line in lines[-2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +190,8 @@ def _say(reply: str) -> Callable[[_Turn], str]:
     return lambda _: reply
 
 
+_GOODBYE = re.compile(r"\b(goodbye|good bye|bye|see you|good night|talk to you later)\b")
+
 # The first pattern that matches answers. Those that quote the person come first; greetings, which can open any
 # sentence, come late.
 _INTENTS: list[tuple[re.Pattern[str], Callable[[_Turn], str]]] = [
@@ -195,10 +217,7 @@ _INTENTS: list[tuple[re.Pattern[str], Callable[[_Turn], str]]] = [
         (r"\bhow (are|do) you\b", _say("I am very well, thank you. How are you?")),
         (r"\b(your name|who are you|you called)\b", _say("My name is Parley.")),
         (r"\b(can|do) you (do|know)\b|\bcan i (ask|say)\b|\babout yourself\b|\bhelp\b", _say(_CAN_DO)),
-        (
-            r"\b(goodbye|good bye|bye|see you|good night|talk to you later)\b",
-            _say("Goodbye! It was nice talking to you."),
-        ),
+        (_GOODBYE.pattern, _say("Goodbye! It was nice talking to you.")),
         (r"\b(thanks|thank you)\b", _say("You are welcome.")),
         (r"^(yes|yeah|okay|ok|sure|of course|right|maybe)( please)?$", _say("Good. What would you like?")),
         (r"^(no|not now|nope)$", _say("All right. I am here if you need me.")),
