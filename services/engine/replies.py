@@ -9,7 +9,6 @@ from datetime import datetime
 from services.engine.delivery import Piece
 from services.engine.parts import Curtailed, PartError, Parts, ThoughtUsage, ToolCall
 from services.engine.pipeline import Delivered, Manner, replying
-from services.engine.protocol.audio_settings import voice_name
 from services.engine.protocol.realtime import RealtimeSession
 from services.engine.protocol.response import Response
 from services.engine.recognitions import Perform, Recognitions
@@ -73,7 +72,7 @@ class Replies:
         """Give the reply; returns why it is not whole, if it is not. Raises PartError."""
         wish = response.wish
         context = self._core.context(response, datetime.now().astimezone())
-        manner = Manner(wish.modality, voice_name(wish.audio["voice"]), wish.audio["speed"], self._pace)
+        manner = Manner(wish.modality, wish.audio["voice"], wish.audio["speed"], self._pace)
         curtailed: Curtailed | None = None
         fault: PartError | None = None
         async with replying(self._parts, context, manner) as pieces:

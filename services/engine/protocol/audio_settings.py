@@ -63,15 +63,13 @@ def output_at(change: Fields, current: Fields, path: str, is_voice: IsVoice) -> 
     return merged
 
 
-def voice_name(voice: str | Fields) -> str:
-    """The voice to speak with. One of the client's own at OpenAI ({"id": "voice_…"}) is not here: the default is."""
-    return voice if isinstance(voice, str) else DEFAULT_VOICE
-
-
-def _voice(value: object, path: str, is_voice: IsVoice) -> str | Fields:
-    if isinstance(value, dict):
+def _voice(value: object, path: str, is_voice: IsVoice) -> str:
+    if isinstance(
+        value, dict
+    ):  # one of the client's own at OpenAI, which is not here: the default stands in, and shows
         only(value, ("id",), path)
-        return {"id": string_at(needed(value, "id", path), f"{path}.id", _MAX_NAME)}
+        string_at(needed(value, "id", path), f"{path}.id", _MAX_NAME)
+        return DEFAULT_VOICE
     name = string_at(value, path, _MAX_NAME)
     if name not in VOICES and not is_voice(name):
         raise wrong_value(path, f"there is no voice '{name}'. Choose one of {', '.join(VOICES)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-from services.engine.protocol.audio_settings import DEFAULT_VOICE, IsVoice, input_at, output_at, voice_name
+from services.engine.protocol.audio_settings import DEFAULT_VOICE, IsVoice, input_at, output_at
 from services.engine.protocol.detection_settings import SERVER_VAD, Detection
 from services.engine.protocol.errors import ClientError, missing, wrong_value
 from services.engine.protocol.fields import Fields, object_at, object_in, only, string_at
@@ -24,6 +24,8 @@ _INPUT: Final[Fields] = {
 }
 _OUTPUT: Final[Fields] = {"format": PCM, "voice": DEFAULT_VOICE, "speed": 1.0}
 _MAX_MODEL: Final = 256
+_OF_LISTENING: Final = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
+_UNSHOWN: Final = ("parallel_tool_calls",)  # may be set, and is in no official session that a server gives
 
 
 def _any_voice(_: str) -> bool:
@@ -57,9 +59,14 @@ class Configuration:
         """The session object of `session.created` and `session.updated`."""
         if self.transcribes_only:
             kind = {"type": _TRANSCRIPTION, "object": "realtime.transcription_session", **self._identity}
-            return copy.deepcopy({**kind, "include": self._rest["include"], "audio": {"input": self._input}})
+            detection = self._input["turn_detection"]
+            # The official session of this kind has only what concerns listening.
+            shown = detection and {name: detection[name] for name in _OF_LISTENING if name in detection}
+            audio = {"input": {**self._input, "turn_detection": shown}}
+            return copy.deepcopy({**kind, "include": self._rest["include"], "audio": audio})
         kind = {"type": _REALTIME, "object": "realtime.session", **self._identity, "model": self._model}
-        return copy.deepcopy({**kind, **self._rest, "audio": {"input": self._input, "output": self._output}})
+        shown = {name: value for name, value in self._rest.items() if name not in _UNSHOWN}
+        return copy.deepcopy({**kind, **shown, "audio": {"input": self._input, "output": self._output}})
 
     # What is set
 
@@ -88,7 +95,7 @@ class Configuration:
     @property
     def voice(self) -> str:
         """The voice to speak with."""
-        return voice_name(self._output["voice"])
+        return str(self._output["voice"])
 
     def __getitem__(self, name: str) -> Any:
         """One of the model's settings (`OF_SESSION`)."""
@@ -114,7 +121,7 @@ class Configuration:
     def output_with(self, change: Fields, path: str, has_spoken: bool) -> Fields:
         """`audio.output` after a change, which is not made yet. Raises ClientError."""
         output = output_at(change, self._output, path, self._is_voice)
-        if has_spoken and voice_name(output["voice"]) != self.voice:
+        if has_spoken and output["voice"] != self.voice:
             message = "Cannot update a conversation's voice if assistant audio is present"
             raise ClientError("cannot_update_voice", message, f"{path}.voice")
         return output

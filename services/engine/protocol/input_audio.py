@@ -108,16 +108,16 @@ class InputAudio:
     def commit(self) -> list[Action]:
         """The turn is over, says the client. Raises ClientError if there is too little of it."""
         self._waiting += self._decoder.finish()
-        actions = self.hear()
-        while self._waiting:
-            actions += self.hear()
-        buffered_ms = (self.end - self._since) / SAMPLES_PER_MS
+        buffered_ms = (self.end - self._since + len(self._waiting) // 2) / SAMPLES_PER_MS
         if buffered_ms < _MIN_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"{_MIN_COMMIT_MS}ms of audio, but buffer only has {buffered_ms:.2f}ms of audio."
             )
             raise ClientError("input_audio_buffer_commit_empty", message)
+        actions = self.hear()
+        while self._waiting:
+            actions += self.hear()
         if self._turn is None:
             actions += self._open(self._since)
         actions += [*self._hear_on(self.end), *self._close(self.end)]

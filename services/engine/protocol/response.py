@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.engine.parts import ThoughtUsage, ToolCall
-from services.engine.protocol.audio_settings import voice_name
 from services.engine.protocol.events import Event, new_id
 from services.engine.protocol.fields import Fields
 from services.engine.protocol.item import Item, Part
@@ -68,7 +67,7 @@ class Response:
 
     def as_dict(self) -> dict[str, Any]:
         """The response object."""
-        output = {"format": self.wish.audio["format"], "voice": voice_name(self.wish.audio["voice"])}
+        output = {"format": self.wish.audio["format"], "voice": self.wish.audio["voice"]}
         return {
             "id": self.id,
             "object": "realtime.response",

@@ -27,7 +27,7 @@ _LEAST: Final = 0.02
 """Below this no window ever falls."""
 
 _EAGERNESS: Final = {
-    "low": replace(EndpointingSettings.calm(), even_pause_ms=1_600, per_odds_ms=900, max_pause_ms=8_000),
+    "low": replace(EndpointingSettings.calm(), even_pause_ms=1_800, per_odds_ms=900, max_pause_ms=8_000),
     "medium": replace(EndpointingSettings.normal(), max_pause_ms=4_000),
     "high": replace(EndpointingSettings.eager(), max_pause_ms=2_000),
 }
