@@ -148,7 +148,8 @@ def model_in_words(ring: Ring) -> str:
     """Say which model answers."""
     if ring.uses_engine:
         return "its own engine (no key needed)"
-    return ring.model_url or "OpenAI's (OPENAI_API_KEY is set)"
+    named = os.environ.get("PARLEY_MODEL_SERVER", "")
+    return ring.model_url or (f"{named}'s (PARLEY_MODEL_SERVER)" if named else "OpenAI's (OPENAI_API_KEY is set)")
 
 
 async def until_told_to_stop(options: argparse.Namespace, folder: Path) -> int:

@@ -19,6 +19,8 @@ from local.child import ROOT, Program, StartFault
 from local.supervisor import Supervisor
 
 SERVICES: Final = ("ingress", "vad", "broker", "egress", "engine")
+ENGINE: Final = "engine"
+"""The profile of our own engine among the servers that a broker knows."""
 DOOR_PORT: Final = 7700
 WEBSOCKET_PORT: Final = 7780
 _LOOPBACK: Final = "127.0.0.1"
@@ -31,8 +33,8 @@ class RingSettings:
     """What kind of ring is wanted.
 
     `model_url` points the broker at another Realtime server than the ring's own engine, which then isn't started;
-    None takes PARLEY_MODEL_URL, then OPENAI_API_KEY, from the environment, then the engine; `engine=True` takes the
-    engine whatever the environment says.
+    None takes PARLEY_MODEL_URL, PARLEY_MODEL_SERVER, OPENAI_API_KEY, from the environment, then the engine;
+    `engine=True` takes the engine whatever the environment says.
     `env` adds variables per service ({"vad": {"PARLEY_…": "…"}}); `copies` runs more than one ("vad", "vad-2", …).
     `port` and `websocket_port` are the doors': 0 for any, a number for that one or, when it is taken, any.
     `log_folder` keeps everything printed; `show(name, line)` sees each line; `notice(text)` says what goes on.
@@ -145,12 +147,13 @@ class Ring:
         await self._start_door()
 
     def _choose_model(self) -> tuple[str, bool]:
-        """Return the Realtime server's URL ("" is the broker's own default, OpenAI) and whether to run the engine."""
+        """Return the Realtime server's URL ("" leaves it to the broker) and whether to run the engine."""
         if self.settings.engine or self.settings.model_url is not None:
             return self.settings.model_url or "", self.settings.engine
         if url := os.environ.get("PARLEY_MODEL_URL", ""):
             return url, False
-        return "", not os.environ.get("OPENAI_API_KEY")
+        server = os.environ.get("PARLEY_MODEL_SERVER", "") or (os.environ.get("OPENAI_API_KEY", "") and "openai")
+        return "", server in ("", ENGINE)
 
     async def _start_services(self, services: list[str]) -> None:
         programs = [self._program(name) for service in services for name in self._names_of(service)]
@@ -202,6 +205,10 @@ class Ring:
             env |= {"PARLEY_ENGINE_HOST": _LOOPBACK, "PARLEY_ENGINE_PORT": "0"}
         if service == "broker" and self.model_url:
             env["PARLEY_MODEL_URL"] = self.model_url
+            if self.uses_engine:
+                env["PARLEY_MODEL_SERVER"] = ENGINE
+            elif self.settings.model_url is not None:
+                env.pop("PARLEY_MODEL_SERVER", None)
         if service == "ingress":
             env["PARLEY_WS_LISTEN"] = f"{_LOOPBACK}:{websocket_port}"
             for peer, variable in (("vad", "PARLEY_VADS"), ("broker", "PARLEY_BROKERS"), ("egress", "PARLEY_EGRESSES")):

@@ -16,6 +16,7 @@ from services.broker.servers.server import Server
 from services.broker.tools.declaration import Toolbox
 from services.broker.tools.reading import read_tools
 from services.broker.upstream.capabilities import Billing
+from services.broker.webhook import Webhook, read_webhook
 from services.common.agents import Agents, read_agents
 from services.common.section import Section
 from services.common.settings import Environment
@@ -43,7 +44,7 @@ class Agent:
     model: ModelSettings
     manner: Manner
     toolbox: Toolbox
-    webhook: None = None
+    webhook: Webhook | None = None
     captions: ModelSettings | None = None
     """A transcription session beside the conversation, for captions while the person speaks; None for none."""
 
@@ -94,7 +95,7 @@ def agent(
         prices=prices,
     )
     captions = _captions(settings, servers, model)
-    return Agent(model.profile, settings, manner, toolbox, None, captions)
+    return Agent(model.profile, settings, manner, toolbox, read_webhook(session), captions)
 
 
 def _model(usual: ModelSettings, servers: Servers, section: Section) -> ModelSettings:
