@@ -23,17 +23,19 @@ def ended(history: list[wire.HistoryItem], summary: str | None = None) -> Ended:
     return Ended("s-1", "clerk", START_MS, START_MS + 61_500, "goodbye", history, usage, "EUR", summary)
 
 
+STORY = [
+    wire.HistoryItem(role=USER, turn=1, text="Book room 7.", at_ms=START_MS + 1),
+    tool(wire.ToolCall.STATUS_CALLED, "", START_MS + 2),
+    tool(wire.ToolCall.STATUS_DONE, "booked", START_MS + 900),
+    wire.HistoryItem(role=ASSISTANT, turn=1, text="Room seven is", interrupted=True, at_ms=START_MS + 1_000),
+    wire.HistoryItem(role=USER, turn=2, text="Thanks, bye!", at_ms=START_MS + 2_000),
+    wire.HistoryItem(text="nobody's"),
+]
+
+
 def test_a_session_is_told_whole() -> None:
     """Words as they were heard, each tool call once as it went in the end, figures, and no role that is none."""
-    history = [
-        wire.HistoryItem(role=USER, turn=1, text="Book room 7.", at_ms=START_MS + 1),
-        tool(wire.ToolCall.STATUS_CALLED, "", START_MS + 2),
-        tool(wire.ToolCall.STATUS_DONE, "booked", START_MS + 900),
-        wire.HistoryItem(role=ASSISTANT, turn=1, text="Room seven is", interrupted=True, at_ms=START_MS + 1_000),
-        wire.HistoryItem(role=USER, turn=2, text="Thanks, bye!", at_ms=START_MS + 2_000),
-        wire.HistoryItem(text="nobody's"),
-    ]
-    body = report(ended(history))
+    body = report(ended(STORY))
     assert json.loads(json.dumps(body)) == {
         "type": "session.ended",
         "timestamp": "2023-11-14T22:14:21.500Z",
