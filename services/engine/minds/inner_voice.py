@@ -20,23 +20,21 @@ class InnerVoice:
     def feed(self, text: str) -> str:
         """Add text; gives what is certainly none of a thought."""
         self._rest += text
-        said = []
+        said = ""
         while match := (_CLOSE if self._thinking else _OPEN).search(self._rest):
-            if not self._thinking:
-                said.append(self._rest[: match.start()])
+            said += self._aloud(self._rest[: match.start()])
             self._rest = self._rest[match.end() :]
             self._skip_space = self._thinking
             self._thinking = not self._thinking
         keep = self._beginning_of_tag()
-        if not self._thinking:
-            said.append(self._rest[: len(self._rest) - keep])
+        said += self._aloud(self._rest[: len(self._rest) - keep])
         self._rest = self._rest[len(self._rest) - keep :]
-        return self._trimmed("".join(said))
+        return said
 
     def finish(self) -> str:
         """The text is over: what looked like the beginning of a tag was none."""
         rest, self._rest = self._rest, ""
-        return "" if self._thinking else self._trimmed(rest)
+        return self._aloud(rest)
 
     def _beginning_of_tag(self) -> int:
         """How many characters at the end may be the first ones of a tag."""
@@ -45,7 +43,9 @@ class InnerVoice:
             return 0
         return len(self._rest) - start
 
-    def _trimmed(self, text: str) -> str:
+    def _aloud(self, text: str) -> str:
+        if self._thinking:
+            return ""
         # The empty lines between a thought and the answer may come in a later piece than the tag.
         if self._skip_space:
             text = text.lstrip()

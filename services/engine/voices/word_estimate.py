@@ -45,7 +45,10 @@ class WordEstimate:
         self._words: list[tuple[str, float]] = []  # with the characters before each
         before = 0.0
         for match in re.finditer(r"\s*\S+", text):
-            self._words.append((match.group(), before))
+            if self._words and not re.search(r"\w", match.group()):
+                self._words[-1] = (self._words[-1][0] + match.group(), self._words[-1][1])  # a dash is not spoken
+            else:
+                self._words.append((match.group(), before))
             before += len(match.group().strip()) + 1 + _PAUSE_CHARACTERS.get(match.group()[-1], 0.0)
         self._characters = before
         self._held: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
