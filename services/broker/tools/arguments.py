@@ -6,6 +6,7 @@ A model that is told what is wrong mostly gets it right the second time.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
@@ -32,7 +33,7 @@ def parse(text: str) -> dict[str, Any]:
     if len(text) > MOST_CHARS:
         raise BadArguments(f"the arguments have {len(text)} characters; they may have {MOST_CHARS}.")
     try:
-        value = json.loads(text or "{}", parse_constant=_refuse)
+        value = json.loads(text or "{}", parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadArguments(f"the arguments are not valid JSON ({error}). Call again with a JSON object.") from error
     if not isinstance(value, dict):
@@ -81,6 +82,10 @@ def _is_a(value: object, kind: object) -> bool:
 def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _finite(digits: str) -> float:
+    return value if math.isfinite(value := float(digits)) else _refuse(digits[:_SHOWN])
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -31,6 +31,7 @@ SCHEMA: dict[str, Any] = {
         ("[1]", r"must be a JSON object, such as {}, not \[1\]"),
         ('"x"', "must be a JSON object"),
         ('{"a": NaN}', "NaN is no JSON"),
+        ('{"a": 1e999}', "1e999 is no JSON"),
         ("[" * 60_000, "not valid JSON"),
         ("9" * 5_000, "not valid JSON"),
         ('{"a": "' + "x" * 70_000 + '"}', "they may have 65536"),
