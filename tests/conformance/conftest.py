@@ -14,7 +14,7 @@ from tests.conformance.client_run import Client, ClientRun, run_client
 from tests.conformance.engine_process import running_engine
 from tests.fakes import speech as person
 
-SPEECH = {"question": "what is two plus three", "long": "what is the weather in paris"}
+SPEECH = {"question": "what is two plus three", "long": "could you please count from twenty to forty two"}
 _PERSON_HZ, _API_HZ = person.RATE_HZ, 24_000
 
 Run = Callable[[Client], ClientRun]

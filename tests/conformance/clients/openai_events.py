@@ -21,6 +21,7 @@ TOOL: Any = {
 ASKS_FOR_TOOL = "what is the weather in paris"
 RESULT = "sunny and twenty one degrees"
 STORY = "tell me a story"
+TEN = "count to ten"
 
 
 async def tool(stage: Stage) -> Facts:
@@ -58,13 +59,10 @@ async def out_of_band(stage: Stage) -> Facts:
             "input": [{"type": "message", "role": "user", "content": content}],
         }
         await talker.connection.response.create(response=aside)
-        done = [await talker.until("response.done")]
-        if not done[0].response.metadata:
-            done.append(await talker.until("response.done"))
-        else:
-            await talker.connection.response.cancel()
-            done.insert(0, await talker.until("response.done"))
-        story, side = (event.response for event in done)
+        first = (await talker.until("response.done")).response
+        await talker.connection.response.cancel()
+        second = (await talker.until("response.done")).response
+        side, story = (first, second) if first.metadata else (second, first)
         added = {event.item.id for event in talker.of("conversation.item.added")}
         return {
             "faults": talker.faults,
@@ -99,7 +97,7 @@ async def cancelled(stage: Stage) -> Facts:
 async def truncated(stage: Stage) -> Facts:
     """The conversation remembers of a reply what was heard of it, and no more."""
     async with peer(stage, realtime()) as talker:
-        await talker.ask(STORY)
+        await talker.ask(TEN)
         done = (await talker.until("response.done")).response
         item = done.output[0].id
         truncate = talker.connection.conversation.item.truncate
