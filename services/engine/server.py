@@ -16,7 +16,6 @@ from services.engine.admission import Admission, choose_subprotocol
 from services.engine.assembly import open_parts
 from services.engine.session import Means, Session
 from services.engine.settings import Settings
-from services.engine.speech import ESPEAK_VOICE
 from services.vad.judge import Judge
 from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
@@ -37,7 +36,7 @@ async def engine(settings: Settings) -> AsyncIterator[tuple[str, int]]:
     judge = Judge(SmartTurn())
     try:
         async with open_parts(settings) as parts:
-            means = Means(parts, settings.pace, SileroModel(), judge, _is_voice)
+            means = Means(parts, settings.pace, SileroModel(), judge)
             server = await serve(
                 _Shell(means).handle,
                 settings.host,
@@ -64,11 +63,6 @@ async def _close(server: Server) -> None:
         await asyncio.wait_for(server.wait_closed(), 1.2)
     except TimeoutError:
         _log.warning("some clients did not close in time")
-
-
-def _is_voice(name: str) -> bool:
-    """Whether a name that is none of the Realtime API's may be a voice of the part's own, as "en-gb+m3" is."""
-    return ("-" in name or "+" in name) and ESPEAK_VOICE.fullmatch(name) is not None
 
 
 class _Shell:

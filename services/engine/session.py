@@ -13,7 +13,6 @@ from typing import Final, Protocol
 from websockets.exceptions import ConnectionClosed
 
 from services.engine.parts import Parts
-from services.engine.protocol.audio_settings import IsVoice
 from services.engine.protocol.configuration import Configuration
 from services.engine.protocol.events import (
     Action,
@@ -56,7 +55,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all sessions share: the engine's parts, the ear and its judge of finished turns, and the voices there are.
+    """What all sessions share: the engine's parts, and the ear and its judge of finished turns.
 
     `pace` is the speed at which replies are delivered, as a factor on real time.
     """
@@ -65,7 +64,6 @@ class Means:
     pace: float
     ear: SileroModel
     judge: TurnJudge
-    is_voice: IsVoice
 
 
 class Session:
@@ -77,7 +75,7 @@ class Session:
         expires_at = int(time.time()) + SESSION_LIMIT_S
         session_id = new_id("sess")
         configuration = Configuration(
-            session_id, model, expires_at, transcribes_only=transcribes_only, is_voice=means.is_voice
+            session_id, model, expires_at, transcribes_only=transcribes_only, is_voice=means.parts.is_voice
         )
         self._core = RealtimeSession(configuration, means.ear)
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
