@@ -53,7 +53,7 @@ def test_without_profiles_the_environment_alone_decides() -> None:
     assert session == ModelSettings.read(env).session()
     assert (agent.manner.speculate, agent.manner.answer_s, agent.manner.instructions) == (False, 3, INSTRUCTIONS)
     assert agent.manner.closing == Closing(silence_s=30)
-    assert agent.captions is agent.webhook is None
+    assert (agent.captions, agent.webhook) == (None, None)
 
 
 def test_every_key_of_the_model_is_obeyed(tmp_path: Path) -> None:
