@@ -74,7 +74,7 @@ class TurnTaking:
 
     def feed(self, frame: audio.AudioFrame) -> list[Event]:
         """Take what the microphone heard, any length, gapless."""
-        pcm = self._rest + frame.pcm
+        pcm = self._rest + (bytes(len(frame.pcm)) if self._muted else frame.pcm)
         whole = len(pcm) // _FRAME_BYTES * _FRAME_BYTES
         self._rest = pcm[whole:]
         for start in range(0, whole, _FRAME_BYTES):
@@ -180,8 +180,6 @@ class TurnTaking:
     # One frame of 20 ms.
 
     def _hear(self, pcm: bytes, frame: audio.AudioFrame) -> None:
-        if self._muted:
-            pcm = bytes(len(pcm))
         self._assistant.hear(self._memory.end, frame.playhead)
         self._follow_assistant(self._memory.end)
         self._memory.append(pcm)

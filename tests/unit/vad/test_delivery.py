@@ -150,6 +150,19 @@ def test_a_turn_that_is_resumed_goes_on_where_it_is() -> None:
     assert_heard_once(scene)
 
 
+def test_what_was_muted_stays_silent_to_the_sample() -> None:
+    """Half a frame that waits for its other half while the key is pressed or let go is not confused with it."""
+    loud = b"\x00\x10" * 500
+    scene = Listener()
+    for muted in (False, True, False):
+        scene.does(scene.core.mute(muted))
+        scene.does(scene.core.feed(audio.AudioFrame(pcm=loud)))
+    scene.does(scene.core.feed(audio.AudioFrame(pcm=loud)))
+    given = b"".join(piece.pcm for piece in scene.all(broker.TurnAudio))
+    assert given == (loud + bytes(len(loud)) + 2 * loud)[: len(given)]
+    assert len(given) == 2 * CHUNK
+
+
 def test_an_hour_of_silence_is_not_kept() -> None:
     """What was given is forgotten: memory is bounded, however long nobody speaks."""
     scene = Listener()
