@@ -79,7 +79,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m services.vad.content.enrol",
         description="Teach the ear a word: record it three to five times, alone and once in each file.",
-        epilog='Then name the file in an agent\'s profile: enrolled = ["computer.npz"]. docs/agents.md says more.',
+        epilog="Then name the file in an agent's profile: enrolled: [computer.npz]. docs/agents.md says more.",
     )
     parser.add_argument("--word", required=True, help="the word, as logs shall name it")
     parser.add_argument("--out", type=Path, required=True, help="the file to write, such as computer.npz")
