@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from services.engine.parts import Context, OnWords, PartError, Parts, TextDelta, Thought
 from services.engine.speech import RATE_HZ, Utterance, Word
@@ -58,7 +58,7 @@ class ScriptedMind:
         self.contexts: list[Context] = []
         self.thinking = 0
 
-    async def think(self, context: Context) -> AsyncIterator[Thought]:
+    async def think(self, context: Context) -> AsyncGenerator[Thought, None]:
         """Give the reply."""
         self.contexts.append(context)
         self.thinking += 1
@@ -78,7 +78,7 @@ class ScriptedVoice:
     def __init__(self) -> None:
         self.said: list[tuple[str, str, float]] = []
 
-    async def speak(self, text: str, voice: str, speed: float) -> AsyncIterator[Utterance]:
+    async def speak(self, text: str, voice: str, speed: float) -> AsyncGenerator[Utterance, None]:
         """Speak one sentence."""
         self.said.append((text, voice, speed))
         await asyncio.sleep(0.05)
