@@ -39,6 +39,9 @@ _FATAL_CLOSES: Final = frozenset({1003, 1007, 1008, 1010})
 """Codes of a close by which a server says that what it is sent is wrong, not that it can't just now (RFC 6455, 7.4)."""
 
 
+_KEY: Final = "the key: OPENAI_API_KEY, or the one that the server's profile names"
+
+
 class ModelRefused(ModelFault):
     """The model refuses on grounds that trying again doesn't change: a key, an account, a setting."""
 
@@ -60,7 +63,7 @@ def ending(error: Event) -> ModelFault | None:
     kinds = {text(error, "code"), text(error, "type")}
     message = text(error, "message") or code_of(error)
     if kinds & _FATAL:
-        return ModelRefused(f"the model refused to go on: {message} Check the account and OPENAI_API_KEY.")
+        return ModelRefused(f"the model refused to go on: {message} Check the account, and {_KEY}.")
     if "session_expired" in kinds:
         return ModelFault(f"the model's session has run out: {message} Start a new conversation.")
     return None
@@ -85,7 +88,7 @@ def refusal(place: str, status: int, body: bytes = b"") -> ModelFault:
         return fault
     what = f"HTTP {status}: {message[:200]}" if (message := text(error, "message")) else f"HTTP {status}"
     if status in (401, 403):
-        return ModelRefused(f"the model at {place} refused the key ({what}). Check OPENAI_API_KEY.")
+        return ModelRefused(f"the model at {place} refused the key ({what}). Check {_KEY}.")
     if status in (408, 425, 429) or status >= 500:
         return ModelFault(f"the model at {place} is busy or down ({what}). Try again in a moment.")
     if 300 <= status < 400:

@@ -50,8 +50,8 @@ class ModelSettings:
     """Of one response; 0 sets no limit."""
     truncation: str | Mapping[str, Any] = ""
     """What happens to the oldest when the context is full, as the model is told; "" leaves it to the server."""
-    tools: tuple[Mapping[str, Any], ...] = ()
-    """As the model is told of them."""
+    tools: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """As the model is told of them; a remote one may hold a token."""
     transcribes_only: bool = False
     """No conversation: a session that writes down what it hears."""
     connect_s: float = CONNECT_S

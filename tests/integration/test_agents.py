@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from local.child import StartFault
@@ -34,6 +36,21 @@ async def test_a_client_that_names_no_agent_of_ours_is_told_which_there_are() ->
                     await caller.send(wire.ConverseRequest(end=wire.End()))
                     await caller.hear()
                 assert caller.kinds() == ["opened", "closed"]
+
+
+async def test_an_agent_finds_the_rings_own_engine_by_its_profile(tmp_path: Path) -> None:
+    """Wherever that listens this time; and what is wrong in a profile keeps the broker from starting, with its line."""
+    (tmp_path / "own.yaml").write_text("model: {server: engine}\nvoice: {greeting: Hello there.}\n")
+    async with Ring(settings(str(tmp_path))) as ring, raw_caller("grpc", ring) as caller:
+        await caller.opens(agent="own")
+        await caller.send(wire.ConverseRequest(end=wire.End()))
+        await caller.hear()
+        assert caller.kinds()[0] == "opened"
+        assert "error" not in caller.kinds()
+    (tmp_path / "own.yaml").write_text("model:\n  server: bing\n")
+    with pytest.raises(StartFault, match=r"broker cannot start: .*own\.yaml:2: server in model must be one of"):
+        async with Ring(settings(str(tmp_path))):
+            pass
 
 
 async def test_a_folder_that_is_not_there_keeps_vad_from_starting() -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.broker.agent import Agent, read_broker_agents
+from services.broker.agent import agent as agent_of_sections
 from services.broker.detection import Detection
 from services.broker.manner import Closing, Manner, TurnMode
 from services.broker.model_settings import INSTRUCTIONS, ModelSettings
+from services.broker.money import Prices
+from services.broker.servers.profile import Servers, server
+from services.broker.upstream.capabilities import Capabilities
 from services.broker.upstream.driver import OPENING_ID
 from services.common.agents import Agents
+from services.common.document import parse
 from services.common.errors import SettingsFault
+from services.common.section import Section
 from services.common.settings import Environment
 from tests.fakes.realtime.wire import client_faults
 
@@ -298,6 +306,33 @@ def test_the_default_profile_shows_every_key(tmp_path: Path, section: str) -> No
     left_out = {"mcp"}  # what few servers take: docs/agents.md has it
     assert known
     assert set(known) - set(shown) <= left_out
+
+
+def test_the_documents_name_every_key() -> None:
+    """Of an agent's sections and of a server's profile, its capabilities and prices included."""
+    docs = SHIPPED.parents[1] / "docs"
+    of_agents = "".join((docs / name).read_text(encoding="utf-8") for name in ("agents.md", "tools.md", "sessions.md"))
+    env = Environment({})
+    usual, servers = ModelSettings.read(env), Servers(env)
+    keys = keys_of("no_such_key: 1", lambda each: agent_of_sections(usual, servers, each, each, each, each))
+    assert keys - named(of_agents) == set()
+    keys = keys_of("base_url: ws://h/\nno_such_key: 1", server)
+    keys |= {each.name for each in fields(Capabilities)} - {"input_hz", "output_hz"} | set(Prices().by_name())
+    assert keys - named((docs / "models.md").read_text(encoding="utf-8")) == set()
+
+
+def keys_of(text: str, read_all: Callable[[Section], object]) -> set[str]:
+    """Return the keys by which an unknown one is answered."""
+    section = Section(Path("x.yaml"), "", parse(text, Path("x.yaml")))
+    read_all(section)
+    with pytest.raises(SettingsFault) as error:
+        section.finish()
+    return set(re.findall(r"\w+", error.value.message.partition("there are: ")[2]))
+
+
+def named(text: str) -> set[str]:
+    """Return the words that a document sets as code."""
+    return set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
 
 
 def uncommented(section: str) -> str:

@@ -52,7 +52,7 @@ def test_an_expired_session_may_be_followed_by_another() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "retryable", "words"),
     [
-        (401, b"", False, "refused the key (HTTP 401). Check OPENAI_API_KEY"),
+        (401, b"", False, "refused the key (HTTP 401). Check the key: OPENAI_API_KEY"),
         (403, b"not json", False, "refused the key (HTTP 403)"),
         (404, b"[]", False, "refused the call (HTTP 404). Check PARLEY_MODEL_URL"),
         (301, b"", False, "sends callers elsewhere (HTTP 301)"),
