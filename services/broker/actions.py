@@ -25,13 +25,37 @@ class RaiseFloor:
     floor: int
 
 
-Action: TypeAlias = ToModel | RaiseFloor | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
+@dataclass(frozen=True)
+class CallTool:
+    """Carry out a tool call of the model's, and tell `Conversation.tool_done`."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """JSON as the model wrote it."""
+    turn: int
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a response, or the writing down of a turn, has used; and all of the session so far."""
+
+    turn: int
+    usage: session.Usage
+    total: session.Usage
+
+
+Action: TypeAlias = (
+    ToModel | RaiseFloor | CallTool | Spent | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
+)
 
 
 class Actions:
     """Collects actions; `taken` hands them over."""
 
     def __init__(self) -> None:
+        self.model_away = False
+        """While set, nothing goes to the model: there is none. It will be told everything anew."""
         self._actions: list[Action] = []
         self._events = 0
 
@@ -39,12 +63,14 @@ class Actions:
         """Send a client event to the model; return its event_id, which an error will name."""
         self._events += 1
         event_id = f"parley_{self._events}"
-        self._actions.append(ToModel({"type": type_, "event_id": event_id, **fields}))
+        if not self.model_away:
+            self._actions.append(ToModel({"type": type_, "event_id": event_id, **fields}))
         return event_id
 
     def append_audio(self, base64_pcm: str) -> None:
         """Send audio to the model: the one event that is never acknowledged and needs no id."""
-        self._actions.append(ToModel({"type": "input_audio_buffer.append", "audio": base64_pcm}))
+        if not self.model_away:
+            self._actions.append(ToModel({"type": "input_audio_buffer.append", "audio": base64_pcm}))
 
     def progress(self, turn: int, stage: broker.TurnProgress.Stage.ValueType, reply: int = 0) -> None:
         """Tell vad how a turn is coming along."""

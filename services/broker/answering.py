@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
-from parley.v1 import conversation_service_pb2 as client
-from parley.v1 import egress_service_pb2 as egress
 from services.broker.actions import Actions
-from services.broker.event import Event, table, text
+from services.broker.apology import apologise
+from services.broker.asking import dictate, question
+from services.broker.event import Event, table, tables, text
 from services.broker.faults import BUSY, code_of
+from services.broker.manner import Manner
+from services.broker.money import usage_of
+from services.broker.remote_calls import RemoteCalls
 from services.broker.reply import Reply
-from services.broker.sequencer import REQUEST_TIMEOUT_S, Sequencer, Slot
-from services.broker.verbatim import verbatim
-from services.broker.voice import Stages, Voice
+from services.broker.second_try import SecondTry
+from services.broker.sequencer import Sequencer, Slot
+from services.broker.stages import Stages, TurnEnd
+from services.broker.tool_calls import Round, ToolCalls
+from services.broker.voice import Voice
 from services.broker.withheld import Withheld
-from services.common import names
 from services.common.errors import ModelFault
-
-log = logging.getLogger("parley.broker")
 
 MAX_LOST: Final = 2
 """Responses in a row of which nothing came, before the conversation ends."""
 
 
-@dataclass(frozen=True)
-class TurnEnd:
-    """When the last turn ended, for its report."""
-
-    turn: int = 0
-    at_s: float = 0.0
-    waited_ms: float = 0.0
-
-
 class Answering:
     """One conversation's responses, one at a time."""
 
-    def __init__(self, actions: Actions, voice: Voice, answer_s: float = REQUEST_TIMEOUT_S) -> None:
-        self.sequencer = Sequencer(answer_s)
-        self.last_turn = TurnEnd()
+    def __init__(self, actions: Actions, voice: Voice, tools: ToolCalls, manner: Manner) -> None:
+        self.sequencer = Sequencer(manner.answer_s)
+        self.remote = RemoteCalls(actions)
+        self.on_begun: Callable[[int], None] = lambda turn: None
+        """Told of a turn whose answer has begun to sound."""
+        self.on_spent: Callable[[int, object], None] = lambda turn, usage: None
+        """Told what a response has used."""
+        self.on_calls: Callable[[Round], None] = lambda calls: None
+        """Told of a response that has called tools, when no more of it comes."""
+        self.commit: Callable[[int, float], str] | None = None
+        """Where a commit asks for the response: commits a turn, returns the event's id, or "" if there is nothing."""
         self._actions = actions
         self._voice = voice
+        self._tools = tools
+        self._manner = manner
+        self._stages = Stages()
+        self._second_try = SecondTry(self.sequencer)
         self._requested: Reply | None = None
         self._withheld: Withheld | None = None
-        self._asked_s = 0.0
-        self._asked_stages: Stages = []
+        self._continues = False
+        """The next response goes on where a connection broke off."""
         self._lost = 0
         """Responses in a row of which nothing came."""
+
+    @property
+    def last_turn(self) -> TurnEnd:
+        """The turn that ended last."""
+        return self._stages.last_turn
+
+    @last_turn.setter
+    def last_turn(self, end: TurnEnd) -> None:
+        self._stages.last_turn = end
 
     def advance(self, now_s: float) -> None:
         """Ask for a response if one is wished for and can be had."""
@@ -57,20 +70,18 @@ class Answering:
         announcement = self.sequencer.announcement
         self._requested = reply = self._voice.mint(self.sequencer.wish or 0)
         reply.announcement = announcement
-        metadata = {"reply": str(reply.number), "turn": str(reply.turn)}
-        words = {} if announcement is None else verbatim(announcement.text)
-        event_id = self._actions.model("response.create", response={"metadata": metadata, **words})
-        self.sequencer.requested(event_id, now_s)
-        self._asked_s = now_s
-        self._asked_stages = [] if announcement is not None else self._stages_of_turn(reply.turn, now_s)
+        self.sequencer.requested(self._ask(reply, now_s), now_s)
+        self._stages.asked(reply.turn, now_s, answers=announcement is None)
 
-    def _stages_of_turn(self, turn: int, now_s: float) -> Stages:
-        """Return what a turn's report begins with."""
-        ended = self.last_turn if self.last_turn.turn == turn else TurnEnd(turn, now_s)
-        return [
-            client.TurnReport.Stage(name=names.VAD_ENDPOINT, ms=ended.waited_ms),
-            client.TurnReport.Stage(name=names.BROKER_COMMIT, ms=(now_s - ended.at_s) * 1000),
-        ]
+    def _ask(self, reply: Reply, now_s: float) -> str:
+        if reply.announcement is not None:
+            return dictate(self._actions, reply, reply.announcement.text, self._manner)
+        if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
+            return event_id
+        continues, self._continues = self._continues, False
+        too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
+        fields = question(reply, self._manner, continues=continues, without_tools=too_many)
+        return self._actions.model("response.create", response=fields)
 
     # Before a turn is sure to be over.
 
@@ -92,7 +103,7 @@ class Answering:
         if withheld is None:
             return
         reply = withheld.reply
-        self._asked_s, self._asked_stages = now_s, self._stages_of_turn(reply.turn, now_s)
+        self._stages.asked(reply.turn, now_s, answers=True)
         if reply.response_id is not None:
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
         for kind, event in withheld.events:
@@ -112,11 +123,19 @@ class Answering:
     def _withholds(self, reply: Reply | None) -> bool:
         return self._withheld is not None and self._withheld.reply is reply
 
+    # What stops it.
+
     def cancel(self, now_s: float) -> None:
-        """Stop the response that is being generated, if there is one."""
+        """Stop the response that is being generated, if there is one; nothing failed is tried again."""
+        self._second_try.end()
+        self._continues = False
         response_id = self.sequencer.response_id
         if self.sequencer.cancel(now_s):
-            # Only one whose id we never learnt is cancelled without: a late cancel would hit the next response.
+            self._cancel(response_id)
+
+    def _cancel(self, response_id: str | None) -> None:
+        """Only one whose id we never learnt is cancelled without: a late cancel would hit the next response."""
+        if self._manner.capabilities.can_cancel:
             self._actions.model("response.cancel", **({"response_id": response_id} if response_id else {}))
 
     def retract(self, turn: int) -> None:
@@ -125,6 +144,33 @@ class Answering:
             self.sequencer.drop()
         if self._requested is not None and self._requested.turn == turn:
             self._voice.discard(self._requested)
+
+    def lose_model(self) -> None:
+        """The connection has gone. What sounds goes on as far as it was given; what was asked is asked again."""
+        reply, self._requested = self._requested, None
+        self._withheld = None
+        if reply is None:
+            reply = self._voice.of_response(self.sequencer.response_id or "")
+        self.sequencer.reset()
+        self._second_try.end()
+        unanswered = self.remote.lose_model()
+        if reply is not None and not reply.is_dead and not reply.received:
+            self._voice.discard(reply)
+            self._ask_again(reply)
+        elif reply is not None and not reply.is_dead:
+            self._voice.break_off(reply)
+            has_called = self._tools.generated(reply) is not None
+            if reply.announcement is None and not has_called and self.sequencer.wish is None:
+                self._continues = True
+                self.sequencer.want(reply.turn)
+        elif unanswered is not None and self.sequencer.wish is None:
+            self.sequencer.want(unanswered)
+
+    def _ask_again(self, reply: Reply) -> None:
+        if reply.announcement is not None:
+            self.sequencer.announce_again(reply.announcement)
+        elif self.sequencer.wish is None:
+            self.sequencer.want(reply.turn)
 
     # From the model.
 
@@ -139,8 +185,10 @@ class Answering:
             return
         if kind == "response.done":
             self._lost = 0
-            self._end(table(event, "response"))
+            self._end(event, now_s)
             return
+        if (turn := self.remote.take(event)) is not None:
+            self.sequencer.want(turn)
         reply = self._voice.of_response(text(event, "response_id"))
         if reply is None:
             return
@@ -148,20 +196,36 @@ class Answering:
         self.sequencer.heard_of(text(event, "response_id"), now_s)
         match kind:
             case "response.output_item.added":
-                self._voice.item_added(reply, table(event, "item"))
+                self._item_added(reply, table(event, "item"))
+            case "response.output_item.done":
+                self._item_done(reply, table(event, "item"), now_s)
             case "response.output_audio.delta":
-                self._voice.audio(reply, event, self._stages(now_s))
+                self._voice.audio(reply, event, self._stages.first_audio(now_s))
+                if reply.received and not reply.is_dead:
+                    self.on_begun(reply.turn)
             case "response.output_audio_transcript.delta":
                 self._voice.words(reply, event)
             case "response.output_audio.done":
                 self._voice.item_done(reply, text(event, "item_id"))
+
+    def _item_added(self, reply: Reply, item: Event) -> None:
+        self._voice.item_added(reply, item)
+        if not reply.is_dead:
+            self.remote.item(reply, item)
+            if text(item, "type") == "function_call":
+                reply.open_calls.add(text(item, "id"))
+
+    def _item_done(self, reply: Reply, item: Event, now_s: float) -> None:
+        is_call = text(item, "type") == "function_call" and not reply.is_dead
+        if is_call and self._tools.called(reply, reply.turn, item, now_s):
+            reply.open_calls.discard(text(item, "id"))
 
     def _begin(self, response: Event, now_s: float) -> None:
         response_id, reply = text(response, "id"), self._requested
         if not response_id:
             return  # nothing could be told apart; the request times out
         if reply is None or not _answers(response, reply):
-            self._actions.model("response.cancel", response_id=response_id)  # nobody asked for it, or no longer
+            self._cancel(response_id)  # nobody asked for it, or no longer
             return
         self._requested = None
         self._voice.bind(reply, response_id)
@@ -171,23 +235,49 @@ class Answering:
         elif not self._withholds(reply):
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
 
-    def _end(self, response: Event) -> None:
-        response_id = text(response, "id")
+    def _end(self, event: Event, now_s: float) -> None:
+        response = table(event, "response")
+        response_id, status = text(response, "id"), text(response, "status")
         self.sequencer.done(response_id)
         reply = self._voice.unbind(response_id)
+        if reply is not None and status not in ("failed", "cancelled"):
+            for item in tables(response, "output"):  # where a server told of a call only here
+                self._item_done(reply, item, now_s)
+        if reply is not None:
+            self.on_spent(reply.turn, usage_of(event))
+            self._voice.forget_calls(reply)
         if reply is None or reply.is_dead:
             return
-        if text(response, "status") == "failed":
-            self._apologise(reply, table(table(response, "status_details"), "error"))
+        if status == "failed" and self._fails(reply, table(table(response, "status_details"), "error"), now_s):
+            return
+        if text(table(response, "status_details"), "reason") == "content_filter":
+            apologise(self._actions, reply, {"message": "the model's filter held the answer back"})
         self._finish(reply)
+
+    def _fails(self, reply: Reply, error: Event, now_s: float) -> bool:
+        """A response has failed: say whether it is asked for again; if not, the person has been told."""
+        nothing_said = not reply.received and reply.announcement is None
+        if nothing_said and self._second_try.begin(reply.turn, error, now_s):
+            self._voice.discard(reply)
+            self._ask_again(reply)
+            return True
+        apologise(self._actions, reply, error)
+        return False
 
     def _finish(self, reply: Reply) -> None:
         """No more of a living reply comes: what there is will be played."""
+        calls = self._tools.generated(reply)
+        has_called, turn = self.remote.generated(reply)
         if reply.received:
             self._voice.done(reply)
         else:
             self._voice.discard(reply)
-            self._actions.silent(reply.turn)
+            if not has_called and (calls is None or not calls.is_wanted):
+                self._actions.silent(reply.turn)
+        if turn is not None:
+            self.sequencer.want(turn)
+        if calls is not None:
+            self.on_calls(calls)
 
     def refused(self, error: Event) -> bool:
         """Take an error; say whether it was the answer to our request."""
@@ -200,13 +290,11 @@ class Answering:
         self._voice.discard(reply)
         if self._withholds(reply):
             return True  # the turn is asked again when it is over
-        if not busy:
-            self._apologise(reply, error)
+        if busy:
+            self._ask_again(reply)
+        else:
+            apologise(self._actions, reply, error)
             self._actions.silent(reply.turn)
-        elif reply.announcement is not None:
-            self.sequencer.announce_again(reply.announcement)
-        elif self.sequencer.wish is None:
-            self.sequencer.want(reply.turn)
         return True
 
     # Time.
@@ -217,12 +305,13 @@ class Answering:
         Raises:
             ModelFault: it was the second in a row; a person who is told "sorry" a third time would rather know.
         """
+        self._second_try.tick(now_s)
         slot, response_id = self.sequencer.slot, self.sequencer.response_id
         if not self.sequencer.expire(now_s):
             return
         reply, self._requested = self._requested, None
         if slot is Slot.ACTIVE and response_id:
-            self._actions.model("response.cancel", response_id=response_id)
+            self._cancel(response_id)
         if response_id:
             reply = self._voice.unbind(response_id)
         if reply is not None and self._withholds(reply):
@@ -236,25 +325,8 @@ class Answering:
             )
         if reply is not None and not reply.is_dead:
             if not reply.received:
-                self._apologise(reply, {"message": "the model did not answer"})
+                apologise(self._actions, reply, {"message": "the model did not answer"})
             self._finish(reply)
-
-    def _stages(self, now_s: float) -> Stages:
-        first_audio = client.TurnReport.Stage(name=names.MODEL_FIRST_AUDIO, ms=(now_s - self._asked_s) * 1000)
-        return [*self._asked_stages, first_audio]
-
-    def _apologise(self, reply: Reply, error: Event) -> None:
-        """Tell the person in plain words that there is no answer: silence would be worse.
-
-        Nobody waits for an announcement but its operator, who has the log.
-        """
-        why = text(error, "message") or text(error, "code") or "the model gave no reason"
-        if reply.announcement is not None:
-            log.warning("announcement %s was not said to its end: %s", reply.announcement.id, why)
-            return
-        words = f"Sorry, I could not answer that ({why})."
-        caption = client.Caption(who=client.Caption.WHO_ASSISTANT, text=words, final=True, turn=reply.turn)
-        self._actions.add(egress.SpeakRequest(caption=caption))
 
 
 def _answers(response: Event, reply: Reply) -> bool:

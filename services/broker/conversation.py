@@ -1,46 +1,42 @@
 """Conversation: the core of the broker. Turns and verdicts in, model events in, actions out; no I/O, no clock.
 
-An interrupt becomes: kill what was said (nothing more of it goes out), cancel what is still being generated, wait for
-the position at which the listener's output fell silent, cut the model's memory to what was heard, and only then ask
-for the next response.
+Each of its parts holds one concept: `listening` and `ears` what the person says, `answering` and `voice` what the model
+does, `interruptions` what was heard of it, `speculation` a turn that may go on, `tool_calls` what is done for it,
+`recollection` what it must remember when its connection is a new one, `host` what the agent does of its own accord.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
+from parley.v1 import stream_pb2
 from services.broker import faults
-from services.broker.actions import Action, Actions, RaiseFloor
-from services.broker.answering import Answering, TurnEnd
-from services.broker.ears import Ears, Part
+from services.broker.actions import Action, Actions
+from services.broker.answering import Answering
+from services.broker.apology import say_sorry
+from services.broker.ears import Ears
 from services.broker.event import Event, table, text
 from services.broker.history import History
-from services.broker.sequencer import REQUEST_TIMEOUT_S
-from services.broker.settling import Heard, Settling
+from services.broker.host import Host
+from services.broker.interruptions import Interruptions
+from services.broker.listening import Listening
+from services.broker.manner import Manner, TurnMode
+from services.broker.part import Part
+from services.broker.recollection import Recollection
+from services.broker.server_ears import ServerEars
 from services.broker.speculation import Speculation, Tally
-from services.broker.stop_words import is_bare_stop, may_be_bare
+from services.broker.tool_calls import ToolCalls
 from services.broker.voice import Voice
 from services.common.recent import Recent
 
 log = logging.getLogger("parley.broker")
 
-TRANSCRIPT_WAIT_S: Final = 3.0
-"""How long a short interruption waits to be understood: is it a bare "stop"? Then it is taken for one."""
-
-
-@dataclass
-class Doubt:
-    """A short interruption that is answered unless it turns out to be a bare stop."""
-
-    part: Part
-    deadline_s: float
-    resumed: bool
-    """The turn had begun before: what it said then wants an answer even if this was no word at all."""
+RECONNECTING: Final = "The connection to the model broke; it is being made again. Nothing you said is lost."
 
 
 class Conversation:
@@ -49,59 +45,112 @@ class Conversation:
     Until `begin` the model is not there yet: what the person says is prepared, and no response is asked for.
     """
 
-    def __init__(self, *, aligned: bool, answer_s: float = REQUEST_TIMEOUT_S, speculate: bool = True) -> None:
+    def __init__(self, manner: Manner | None = None) -> None:
+        manner = manner or Manner()
+        can = manner.capabilities
+        listens = manner.turns is not TurnMode.PARLEY
         self._actions = Actions()
         self._history = History(self._actions)
-        self._ears = Ears(self._actions, self._history, keeps=speculate)
-        self._voice = Voice(self._actions, self._history, aligned=aligned)
-        self._answering = Answering(self._actions, self._voice, answer_s)
-        self._speculation = Speculation(self._ears, self._answering, enabled=speculate)
+        self._ears = (ServerEars if listens else Ears)(self._actions, self._history, can)
+        self._voice = Voice(self._actions, self._history, capabilities=can)
+        self._recollection = Recollection(self._actions, self._ears, self._history)
+        self._tools = ToolCalls(self._actions, self._history, self._recollection)
+        self._answering = Answering(self._actions, self._voice, self._tools, manner)
         self._sequencer = self._answering.sequencer
         self._sequencer.hold()
-        self._settling: list[Settling] = []
-        self._flushed = egress.Played()
-        """The last answer to a Flush. It may overtake the cancel that it answers: that one comes another way round."""
+        speculates = manner.speculate and not listens and not can.commit_responds and can.can_delete
+        self._speculation = Speculation(self._ears, self._answering, enabled=speculates)
+        self._interruptions = Interruptions(self._actions, self._voice, self._sequencer)
+        self._host = Host(self._actions, self._sequencer, self._tools, manner)
+        self._listening = Listening(
+            self._actions, self._ears, self._answering, self._speculation, self._tools, self._host.ending
+        )
         self._announced = Recent()
-        self._doubt: Doubt | None = None
-        self._seq = 0
+        self._answering.on_begun = self._ears.answered
+        self._answering.on_calls = self._host.called
+        self._answering.on_spent = self._host.responded
+        self._ears.on_transcribed = self._host.transcribed
+        if can.commit_responds:
+            self._answering.commit = self._listening.commit_to_ask
+
+    # The connection to the model.
 
     def begin(self, now_s: float) -> list[Action]:
         """The model is ready. Its patience and ours count from now."""
         self._sequencer.release()
         self._ears.begin(now_s)
+        self._host.begin(now_s)
         return self._advance(now_s)
+
+    def lose_model(self, now_s: float) -> list[Action]:
+        """The connection has broken: nothing more goes to the model until `rebuild`, and nothing is forgotten."""
+        self._speculation.take_back(now_s)
+        self._actions.model_away = True
+        self._answering.lose_model()
+        self._tools.lose_model()
+        self._ears.lose_model()
+        self._voice.lose_model()
+        self._sequencer.hold()
+        return self._actions.taken()
+
+    def rebuild(self, now_s: float) -> list[Action]:
+        """A new connection stands: its model is told what was said and heard, and asked what nobody has answered."""
+        self._interruptions.settle_all()
+        self._actions.model_away = False
+        self._recollection.rebuild(now_s)
+        self._listening.doubt.wait_again(now_s)
+        self._sequencer.release()
+        return self._advance(now_s)
+
+    def reconnecting(self) -> list[Action]:
+        """Tell the client that the model is away for a moment."""
+        notice = client.Notice(code=client.Notice.CODE_MODEL_RECONNECTING, message=RECONNECTING)
+        self._actions.add(broker.RespondResponse(notice=notice))
+        return self._actions.taken()
+
+    def give_up(self, why: str) -> list[Action]:
+        """The model does not come back: say so to the person, who would hear nothing but silence."""
+        self._actions.add(
+            say_sorry(f"I have lost my connection and can't go on. {why}", self._answering.last_turn.turn)
+        )
+        return self._actions.taken()
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when nobody speaks, nothing is awaited and everything has been heard."""
+        return not self._voice.living() and self.is_between_turns
+
+    @property
+    def is_between_turns(self) -> bool:
+        """True when neither person nor model owes anything; a reply may still be heard."""
+        busy = (
+            self._listening.is_spoken_to
+            or self._listening.doubt.stands
+            or self._ears.has_sound
+            or self._ears.awaits_commit
+            or self._tools.is_running
+            or self._answering.remote.is_busy
+            or self._interruptions.is_settling
+        )
+        return not busy and self._sequencer.is_idle
 
     # From vad.
 
     def from_vad(self, request: broker.RespondRequest, now_s: float) -> list[Action]:
         """Take a message of the Respond stream. Raises ProtocolFault for half a sample."""
         match request.WhichOneof("message"):
-            case "audio":
-                self._ears.hear(request.audio.pcm)
-            case "turn_ended" if request.turn_ended.tentative:
-                self._speculation.begin(request.turn_ended, now_s, is_free=self._doubt is None)
-            case "turn_ended":
-                self._speculation.drop(now_s)
-                self._end_turn(request.turn_ended, now_s)
-            case "turn_confirmed":
-                if (ended := self._speculation.confirmed(request.turn_confirmed)) is not None:
-                    self._end_turn(ended, now_s)
-            case "turn_resumed":
-                if not self._speculation.drop(now_s):  # it had really ended
-                    self._doubt = None
-                    self._sequencer.drop()
-            case "speech_dismissed":
-                self._ears.forget()
-                self._speculation.drop(now_s)
-            case "typed":
-                self._speculation.take_back(now_s)
-                self._ears.type(request.typed.turn, request.typed.text)
-                self._want(TurnEnd(request.typed.turn, now_s))
             case "announcement":
                 self._announce(request.announcement)
             case "interrupt":
                 self._interrupt(request.interrupt, now_s)
+            case _:
+                self._listening.take(request, now_s)
         return self._advance(now_s)
+
+    def live_words(self, words: str) -> list[Action]:
+        """Take the next words of a recogniser that writes while the person speaks."""
+        self._ears.captions.live(words)
+        return self._actions.taken()
 
     def _announce(self, announcement: session.Announcement) -> None:
         """Have something said as soon as the model is free; what was sent twice is said once."""
@@ -111,72 +160,29 @@ class Conversation:
             log.warning("announcement %s is not said: too many wait for the model already", announcement.id)
             self._actions.silent(0)
 
-    def _end_turn(self, ended: broker.TurnEnded, now_s: float) -> None:
-        resumed = ended.turn == self._answering.last_turn.turn
-        end = TurnEnd(ended.turn, now_s, ended.waited_ms)
-        if self._speculation.release(end, now_s):
-            return
-        part = self._ears.commit(ended.turn, now_s)
-        if may_be_bare(ended) and self._ears.transcribes:
-            self._answering.last_turn = end
-            self._doubt = Doubt(part, now_s + TRANSCRIPT_WAIT_S, resumed)
-        elif ended.interruption and ended.stop_word and not resumed:  # without words the ear's is the last one
-            self._answering.last_turn = end
-            self._actions.silent(end.turn)
-        else:
-            self._want(end)
-
-    def _want(self, end: TurnEnd) -> None:
-        """Wish for an answer; it answers what was in doubt, too."""
-        self._answering.last_turn = end
-        self._doubt = None
-        self._sequencer.want(end.turn)
-
     def _interrupt(self, interrupt: session.Interrupt, now_s: float) -> None:
-        if interrupt.kind != session.Interrupt.KIND_CANCEL or interrupt.seq <= self._seq:
+        if not self._interruptions.is_news(interrupt):
             return
-        self._seq = interrupt.seq
-        interrupt.floor = floor = self._voice.minted
-        self._actions.add(egress.SpeakRequest(interrupt=interrupt))
-        acknowledged = broker.InterruptAcknowledged(seq=interrupt.seq, floor=floor)
-        self._actions.add(broker.RespondResponse(interrupt_acknowledged=acknowledged))
-        self._actions.add(RaiseFloor(interrupt.seq, floor))
+        floor = self._interruptions.open_gates(interrupt)
         self._speculation.take_back(now_s)
         self._sequencer.drop_all()
-        self._doubt = None
-        dead = self._voice.kill(floor)
+        self._listening.doubt.drop()
+        self._tools.drop()
+        self._answering.remote.drop()
+        self._host.ending.stir(now_s)
         self._answering.cancel(now_s)
-        if interrupt.cause == session.Interrupt.CAUSE_TURN_RESUMED:
-            self._voice.erase(dead)
-        elif dead:
-            self._settling.append(Settling(interrupt.seq, dead, now_s))
-            self._sequencer.hold()
-            self._settle_answered()
+        self._interruptions.kill(interrupt, floor, now_s)
 
     # From egress.
 
     def from_egress(self, played: egress.Played, now_s: float) -> list[Action]:
         """Take what was played; the answer to a Flush settles what was heard."""
-        if played.flushed_seq:
-            if played.flushed_seq > self._flushed.flushed_seq:
-                self._flushed = played
-            self._settle_answered()
-        else:
-            for settling in self._settling:
-                settling.note_played(played, now_s)
+        self._interruptions.played(played, now_s)
+        if not played.flushed_seq:
             self._voice.played(played, now_s)
         return self._advance(now_s)
 
-    def _settle_answered(self) -> None:
-        for settling in [s for s in self._settling if s.seq <= self._flushed.flushed_seq]:
-            self._settle(settling, settling.answered(self._flushed))
-
-    def _settle(self, settling: Settling, heard: Heard) -> None:
-        self._settling.remove(settling)
-        self._voice.settle(settling.dead, *heard)
-        self._sequencer.release()
-
-    # From the model.
+    # From the model, and from tools.
 
     def from_model(self, event: Event, now_s: float) -> list[Action]:
         """Take a server event; unknown ones are ignored.
@@ -190,37 +196,32 @@ class Conversation:
         elif kind.startswith("response."):
             self._answering.take(kind, event, now_s)
         elif (part := self._ears.from_model(event)) is not None:
-            self._understand(part)
+            self._understood(part)
         return self._advance(now_s)
 
-    def _understand(self, part: Part) -> None:
-        """A short interruption has been understood: a bare stop is obeyed, anything else answered."""
-        if self._doubt is None or self._doubt.part is not part:
-            return
-        doubt, self._doubt = self._doubt, None
-        words = part.transcript or ""
-        if is_bare_stop(words) or not (words or doubt.resumed):
-            self._actions.silent(part.turn)
-        else:
-            self._sequencer.want(part.turn)
+    def tool_done(
+        self, call_id: str, output: str, status: session.ToolCall.Status.ValueType, now_s: float
+    ) -> list[Action]:
+        """Take the result of a `CallTool`."""
+        self._host.tool_done(call_id, output, status)
+        return self._advance(now_s)
+
+    def _understood(self, part: Part) -> None:
+        self._listening.doubt.understood(part)
+        if part.turn == self._answering.last_turn.turn:
+            self._host.understood(part)
 
     def _take_error(self, error: Event, now_s: float) -> None:
         if (fault := faults.ending(error)) is not None:
             raise fault
-        if self._answering.refused(error):
-            return
-        if (part := self._ears.refused(error)) is not None:
-            if part.is_held:
-                self._speculation.refused(part, now_s)
-                return
-            if self._doubt is not None and self._doubt.part is part:
-                self._doubt = None
-            self._answering.retract(part.turn)
-            self._actions.silent(part.turn)
-        elif faults.code_of(error) not in faults.HARMLESS:
+        part = self._ears.refused(error)
+        is_our_request = self._answering.refused(error)
+        if part is not None:
+            self._listening.retract(part, now_s)
+        elif not is_our_request and not faults.is_harmless(error):
             log.warning("the model reports %s: %s", faults.code_of(error), text(error, "message"))
 
-    # Time.
+    # Time, and the end.
 
     def tick(self, now_s: float) -> list[Action]:
         """Act on what has been waited for long enough; call it every 50 ms or so.
@@ -228,25 +229,33 @@ class Conversation:
         Raises:
             ModelFault: the model answers no more.
         """
-        if not (self._settling or self._doubt or self._ears.awaits_words or self._sequencer.is_busy):
-            return []  # nothing is waited for: most of the time
-        for settling in [s for s in self._settling if s.is_due(now_s)]:
-            self._settle(settling, settling.guess())
-        if self._doubt is not None and now_s >= self._doubt.deadline_s:
-            self._understand(self._doubt.part)
-        self._ears.expire(now_s)
+        self._interruptions.tick(now_s)
+        self._listening.doubt.tick(now_s)
+        for part in self._ears.expire(now_s):
+            self._understood(part)
         self._answering.tick(now_s)
+        if not self._actions.model_away:
+            self._host.tick(now_s, is_quiet=self.is_quiet, is_speaking=bool(self._voice.living()))
         return self._advance(now_s)
 
     def close(self, now_s: float) -> list[Action]:
         """The session ends: what was heard so far enters history; the model needn't know any more."""
         self._speculation.drop(now_s)
-        for settling in list(self._settling):
-            self._settle(settling, settling.guess())
+        self._interruptions.settle_all()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
         self._history.close()
         return [action for action in self._actions.taken() if isinstance(action, session.HistoryItem)]
+
+    @property
+    def hangup(self) -> stream_pb2.Hangup | None:
+        """Why the session ended by itself, if it did."""
+        return self._host.ending.hangup
+
+    @property
+    def spent(self) -> session.Usage:
+        """What the model has used so far."""
+        return self._host.spent
 
     @property
     def tally(self) -> Tally:

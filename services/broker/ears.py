@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
-from parley.v1 import conversation_service_pb2 as client
-from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions
-from services.broker.event import Event, text
+from services.broker.event import Event, table, text
 from services.broker.faults import COMMIT_EMPTY, code_of
-from services.broker.history import History, Place
-from services.common.audio import MIC_HZ, REPLY_HZ, SAMPLE_BYTES, samples_of
+from services.broker.history import History, Place, Said
+from services.broker.input_buffer import InputBuffer
+from services.broker.items import spoken_item
+from services.broker.part import Part
+from services.broker.person_captions import PersonCaptions
+from services.broker.upstream.capabilities import Capabilities
+from services.common.audio import MIC_HZ, SAMPLE_BYTES
 from services.common.errors import ProtocolFault
-from services.common.resampler import Resampler
-
-MIN_COMMIT_MS: Final = 120
-"""The model refuses to commit less than 100 ms."""
 
 TRANSCRIPT_LOST_S: Final = 15.0
 """A turn whose words aren't known by then enters history without them."""
@@ -29,73 +27,91 @@ TRANSCRIPT_LOST_S: Final = 15.0
 KEPT_PIECE_BYTES: Final = MIC_HZ * SAMPLE_BYTES
 """A turn that goes on after all is given to the model again in pieces of a second."""
 
+KEPT_SOUND_BYTES: Final = 4 << 20
+"""The sound of answered turns without a transcript is all that is known of them: two minutes are kept."""
+
 _MAX_UNCOMMITTED: Final = 64
 """Some servers never confirm a commit; more than this can't be under way."""
-
-
-@dataclass(eq=False)
-class Part:
-    """One committed piece of a turn: a resumed turn has several."""
-
-    turn: int
-    commit_id: str
-    place: Place
-    since_s: float
-    item_id: str = ""
-    transcript: str | None = None
-    is_held: bool = False
-    """Its turn may go on: nothing of it is told."""
-    is_void: bool = False
-    """Its turn went on: the model is to forget the item."""
-    words: str = ""
-    """What was understood of it while it was held."""
 
 
 class Ears:
     """Appends speech to the model's input buffer, commits it, and follows the transcript of what was committed."""
 
-    def __init__(self, actions: Actions, history: History, *, keeps: bool = False) -> None:
-        """`keeps`: hold on to the audio of a turn until it is over, so that it can be taken back."""
-        self.transcribes = True
+    def __init__(self, actions: Actions, history: History, capabilities: Capabilities | None = None) -> None:
+        capabilities = capabilities or Capabilities()
+        self.transcribes = capabilities.transcribes
         """False after a turn whose transcript never came, until one does."""
+        self.on_transcribed: Callable[[int, Event], None] = lambda turn, usage: None
+        """Told what writing down a turn has used."""
         self._actions = actions
         self._history = history
-        self._resampler: Resampler | None = None
-        self._buffered = 0
-        self._keeps = keeps
+        self.captions = PersonCaptions(actions)
+        self._buffer = InputBuffer(actions, capabilities.input_hz)
+        self._can_delete = capabilities.can_delete
         self._kept = bytearray()
+        """The sound since the last commit, at 16 kHz: it may have to be given again."""
+        self._with_sound: list[Part] = []
+        """Parts whose sound is kept, oldest first."""
+        self._answered = 0
         self._begun = False
         self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
         self._pending: list[Part] = []
 
+    def started(self, started: broker.SpeechStarted) -> None:
+        """A turn has begun."""
+
+    def take(self, audio: broker.TurnAudio) -> None:
+        """Take a piece of a turn. Raises ProtocolFault for half a sample."""
+        self.captions.heard(audio.turn)
+        self.hear(audio.pcm)
+
     def hear(self, pcm: bytes) -> None:
         """Append speech at 16 kHz. Raises ProtocolFault for half a sample."""
+        self.check(pcm)
+        self._kept += pcm
+        self._buffer.append(pcm)
+
+    @staticmethod
+    def check(pcm: bytes) -> None:
+        """Raise ProtocolFault for half a sample."""
         if len(pcm) % SAMPLE_BYTES:
             raise ProtocolFault("a turn's audio holds half a sample")
-        if self._keeps:
-            self._kept += pcm
-        self._feed(pcm)
 
-    def commit(self, turn: int, now_s: float, *, held: bool = False) -> Part:
+    def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0) -> Part:
         """End a turn: flush what the resampler holds, fill up to what the model takes, and commit.
 
         What is `held` is told to nobody until `confirm`, and can be undone by `take_back`.
         """
-        if self._resampler is not None:
-            self._append(self._resampler.finish())
-            self._resampler = None
-        missing = samples_of(MIN_COMMIT_MS, REPLY_HZ) - self._buffered
-        if missing > 0:
-            self._append(bytes(missing * SAMPLE_BYTES))
-        self._buffered = 0
-        commit_id = self._actions.model("input_audio_buffer.commit")
-        since_s = now_s if self._begun else math.inf
-        part = Part(turn, commit_id, self._history.reserve(), since_s, is_held=held)
+        part = Part(turn, self._buffer.commit(), self._since(now_s), is_held=held, pcm=bytes(self._kept))
+        self._keep(part)
         if not held:
             self._kept.clear()
-        self._uncommitted.append(part)
-        self._pending.append(part)
+        if not self._actions.model_away:
+            self._uncommitted.append(part)
         return part
+
+    def _keep(self, part: Part) -> None:
+        part.place = self._history.reserve(part)
+        self._pending.append(part)
+        self._with_sound.append(part)
+
+    def _since(self, now_s: float) -> float:
+        return now_s if self._begun else math.inf
+
+    def answered(self, turn: int) -> None:
+        """A turn's answer has begun: from now on its words will do, where they are known."""
+        self._answered = max(self._answered, turn)
+        self._let_sound_go()
+
+    def _let_sound_go(self) -> None:
+        """Keep the sound of what is not answered, and of the newest turns that nobody could write down."""
+        room = KEPT_SOUND_BYTES
+        for part in reversed(self._with_sound):
+            if part.turn <= self._answered and part.transcript is not None:
+                room -= len(part.pcm)
+                if part.transcript or room < 0:
+                    part.pcm = b""
+        self._with_sound = [part for part in self._with_sound if part.pcm]
 
     def confirm(self, part: Part) -> None:
         """The turn of a held part is over: tell what is known of it. Sound since then belongs to no turn."""
@@ -104,7 +120,7 @@ class Ears:
         if part.transcript is not None:
             self._say(part.turn, part.place, part.transcript, part.item_id)
         elif part.words:
-            self._caption(part.turn, part.words, final=False)
+            self.captions.more(part.turn, part.words)
 
     def take_back(self, part: Part) -> None:
         """The turn of a held part goes on: undo its commit, as if the model had only listened so far."""
@@ -112,27 +128,51 @@ class Ears:
         self._history.fill(part.place)
         if part in self._pending:
             self._pending.remove(part)
+        part.pcm = b""
         if part.item_id:
-            self._actions.model("conversation.item.delete", item_id=part.item_id)
+            self._delete(part.item_id)
         kept = bytes(self._kept)
         self.forget()
-        for start in range(0, len(kept), KEPT_PIECE_BYTES):
-            self.hear(kept[start : start + KEPT_PIECE_BYTES])
+        self._hear_pieces(kept)
+
+    def _hear_pieces(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), KEPT_PIECE_BYTES):
+            self.hear(pcm[start : start + KEPT_PIECE_BYTES])
+
+    # The connection to the model is lost, and made anew.
+
+    def lose_model(self) -> None:
+        """Nobody owes a commit or a transcript any more; what was heard is kept."""
+        self._begun = False
+        self._uncommitted.clear()
+        self._buffer.lose()
+        for part in self._pending:
+            part.since_s = math.inf
+
+    def commit_again(self, part: Part, now_s: float) -> None:
+        """Give a part's sound to a model that doesn't know it."""
+        kept, self._kept = self._kept, bytearray()
+        self._hear_pieces(part.pcm)
+        part.commit_id, part.item_id = self._buffer.commit(), ""
+        self._kept = kept
+        self._uncommitted.append(part)
+
+    def hear_again(self, now_s: float) -> None:
+        """Give the sound since the last commit to a model that doesn't know it."""
+        self.begin(now_s)
+        kept = bytes(self._kept)
+        self._kept.clear()
+        self._hear_pieces(kept)
 
     def forget(self) -> None:
         """Drop what was heard since the last commit: it was no speech."""
-        self._resampler = None
         self._kept.clear()
-        if self._buffered:
-            self._buffered = 0
-            self._actions.model("input_audio_buffer.clear")
+        self._buffer.clear()
 
     def type(self, turn: int, words: str) -> None:
         """Take a typed turn."""
-        content = [{"type": "input_text", "text": words}]
-        item = {"type": "message", "role": "user", "content": content}
-        self._actions.model("conversation.item.create", item=item)
-        self._say(turn, self._history.reserve(), words, "")
+        self._actions.model("conversation.item.create", item=spoken_item("user", words))
+        self._say(turn, self._history.reserve(Said("user", words)), words, "")
 
     def from_model(self, event: Event) -> Part | None:
         """Take an event about the person's words; return the part whose transcript is complete by it."""
@@ -148,8 +188,9 @@ class Ears:
                 part.words += text(event, "delta")
                 self._write(part, part.words)
             else:
-                self._caption(part.turn, text(event, "delta"), final=False)
+                self.captions.more(part.turn, text(event, "delta"))
         elif kind == "conversation.item.input_audio_transcription.completed":
+            self.on_transcribed(part.turn, table(event, "usage"))
             return self._understand(part, text(event, "transcript").strip(), transcribes=True)
         elif kind == "conversation.item.input_audio_transcription.failed":
             return self._understand(part, "", transcribes=True)
@@ -164,14 +205,23 @@ class Ears:
         if part is None:
             return None
         self._uncommitted.remove(part)
-        if part in self._pending:
-            self._pending.remove(part)
-        part.transcript = ""
-        if not part.is_held:
-            self._history.fill(part.place, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))
-        elif not part.is_void:  # who knows what the model kept of it; it will be given all of it again
+        self._void(part)
+        if part.is_held and not part.is_void:  # who knows what the model kept of it; it will be given all of it again
             self._actions.model("input_audio_buffer.clear")
         return part
+
+    @property
+    def has_sound(self) -> bool:
+        """True while something was heard that is not committed."""
+        return bool(self._kept)
+
+    def _void(self, part: Part) -> None:
+        """There was no turn in a part."""
+        if part in self._pending:
+            self._pending.remove(part)
+        part.transcript, part.pcm = "", b""
+        if not part.is_held:
+            self._history.fill(part.place, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))
 
     def begin(self, now_s: float) -> None:
         """The model begins to listen: only now can it be late with a transcript."""
@@ -197,6 +247,7 @@ class Ears:
     def _understand(self, part: Part, transcript: str, *, transcribes: bool) -> Part:
         self.transcribes = transcribes
         part.transcript = transcript
+        self._let_sound_go()
         self._pending.remove(part)
         if part.is_held:
             self._write(part, transcript)
@@ -213,17 +264,11 @@ class Ears:
     def _committed(self, part: Part, item_id: str) -> None:
         part.item_id = item_id
         if part.is_void and item_id:
+            self._delete(item_id)
+
+    def _delete(self, item_id: str) -> None:
+        if self._can_delete:
             self._actions.model("conversation.item.delete", item_id=item_id)
-
-    def _feed(self, pcm: bytes) -> None:
-        if self._resampler is None:
-            self._resampler = Resampler(MIC_HZ, REPLY_HZ)
-        self._append(self._resampler.feed(pcm))
-
-    def _append(self, pcm: bytes) -> None:
-        if pcm:
-            self._buffered += len(pcm) // SAMPLE_BYTES
-            self._actions.append_audio(base64.b64encode(pcm).decode())
 
     def _say(self, turn: int, place: Place, words: str, item_id: str) -> None:
         """Put the words into history and captions; then the turn's audio need not be kept.
@@ -232,8 +277,4 @@ class Ears:
         """
         item = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text=words, turn=turn, item=item_id)
         self._history.fill(place, item, broker.RespondResponse(answered=broker.Answered(turn=turn)))
-        self._caption(turn, words, final=True)
-
-    def _caption(self, turn: int, words: str, *, final: bool) -> None:
-        caption = client.Caption(who=client.Caption.WHO_USER, text=words, final=final, turn=turn)
-        self._actions.add(egress.SpeakRequest(caption=caption))
+        self.captions.line(turn, words)

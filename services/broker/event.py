@@ -21,6 +21,12 @@ def table(event: Event, name: str) -> Event:
     return value if isinstance(value, dict) else {}
 
 
+def tables(event: Event, name: str) -> list[Event]:
+    """Return the objects of a list inside, or none."""
+    value = event.get(name)
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
+
+
 def count(event: Event, name: str) -> int:
     """Return a whole number from 0 on, or 0 for none."""
     value = event.get(name)

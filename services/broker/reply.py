@@ -7,7 +7,9 @@ from typing import Final
 
 from parley.v1 import session_pb2 as session
 from services.broker.heard import Words
+from services.broker.history import Teller
 from services.common.audio import REPLY_HZ, SAMPLE_BYTES, ms_of
+from services.common.resampler import Resampler
 
 AHEAD_SAMPLES: Final = 120 * REPLY_HZ
 """How far the broker runs ahead of playout; egress holds no more."""
@@ -28,6 +30,8 @@ class Item:
     is_done: bool = False
     rest: bytes = b""
     """Half a sample, where the model cuts its audio anywhere."""
+    resampler: Resampler | None = None
+    """From the model's rate to ours, where they differ."""
 
     @property
     def end(self) -> int:
@@ -46,19 +50,33 @@ class Cut:
 class Reply:
     """Its audio is kept from the first sample not yet played on, so that it can be given again."""
 
-    def __init__(self, number: int, turn: int, *, aligned: bool) -> None:
+    def __init__(self, number: int, turn: int, *, aligned: bool, model_hz: int = REPLY_HZ) -> None:
         self.number = number
         self.turn = turn
         self.announcement: session.Announcement | None = None
         """What it is to say, when it answers no turn."""
         self.response_id: str | None = None
+        self.in_conversation = True
+        """False for what the model has said out of band: it remembers nothing of it."""
         self.items: list[Item] = []
+        self.open_calls: set[str] = set()
+        """Items of tool calls that are not complete: nobody will carry them out."""
+        self.is_foreign = False
+        """Another connection's model has said it: this one knows of it what it was told, or nothing."""
+        self.recalled_id = ""
+        """The item by which this connection's model was told of it, as text."""
+        self.recalled_words = ""
         self.played = 0
         self.played_at_s: float | None = None
         self.sent = 0
+        self.is_started = False
+        """Its first audio has come."""
         self.is_dead = False
         self.is_complete = False
+        self.is_broken_off = False
+        """The connection broke in the middle of it: no more comes, and its last words may have no sound."""
         self._aligned = aligned
+        self._model_hz = model_hz
         self._pcm = bytearray()
         self._start = 0
 
@@ -69,8 +87,21 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All its words so far."""
+        """All its words so far; of one that broke off those that have a sound."""
+        if self.is_broken_off:
+            return self.heard_text(self.received)
         return " ".join(item.words.text.strip() for item in self.items if item.words.text.strip())
+
+    @property
+    def weight(self) -> int:
+        """About how many characters the model reads of it."""
+        return len(self.text)
+
+    def recall(self, teller: Teller) -> None:
+        """Tell a new connection's model what is being said: all of it, until it is cut off."""
+        self.recalled_id = self.recalled_words = ""
+        if not self.is_dead and (words := self.text):
+            self.recalled_id, self.recalled_words = teller.say("assistant", words), words
 
     def item(self, item_id: str) -> Item:
         """Return the item, begun when it is new; before its first sample it begins where the reply stands."""
@@ -95,7 +126,20 @@ class Reply:
         item.content_index = content_index
         if not item.samples:
             for earlier in self.items[: self.items.index(item)]:
-                earlier.is_done = True
+                self.end_item(earlier)
+        if self._model_hz != REPLY_HZ:
+            if item.resampler is None:
+                item.resampler = Resampler(self._model_hz, REPLY_HZ)
+            pcm = item.resampler.feed(pcm)
+        self._take(item, pcm)
+
+    def end_item(self, item: Item) -> None:
+        """No more audio of an item comes."""
+        if item.resampler is not None and not item.is_done:
+            self._take(item, item.resampler.finish())
+        item.is_done = True
+
+    def _take(self, item: Item, pcm: bytes) -> None:
         self._pcm += pcm
         item.samples += len(pcm) // SAMPLE_BYTES
 
@@ -130,12 +174,14 @@ class Reply:
 
     def heard_text(self, position: int) -> str:
         """Return the words heard when it was played up to `position`."""
-        heard = [
-            item.words.heard(position - item.start, item.samples, complete=item.is_done)
-            for item in self.items
-            if item.samples and position > item.start
-        ]
+        heard = [self.heard_text_of(item, position) for item in self.items]
         return " ".join(text for text in heard if text)
+
+    def heard_text_of(self, item: Item, position: int) -> str:
+        """Return the words of one item heard by then."""
+        if not item.samples or position <= item.start:
+            return ""
+        return item.words.heard(position - item.start, item.samples, complete=item.is_done)
 
     def cuts(self, position: int) -> list[Cut]:
         """Return what the model must forget when it was played up to `position` and no further.

@@ -64,6 +64,10 @@ class Sequencer:
         """Wish for one whose request was lost, before those that wait."""
         self._announcements.appendleft(announcement)
 
+    def reset(self) -> None:
+        """The connection has gone, and with it whatever was under way. Wishes stand."""
+        self.slot, self.response_id, self._request_id = Slot.FREE, None, None
+
     def drop(self) -> None:
         """Forget the wish for an answer."""
         self._wish = None

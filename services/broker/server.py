@@ -15,15 +15,20 @@ from parley.v1 import broker_service_pb2_grpc as rpc
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import stream_pb2
+from services.broker.agent import Agent
+from services.broker.captioning import Captioning
 from services.broker.conversation import Conversation
-from services.broker.realtime import model_session
+from services.broker.manner import TurnMode
+from services.broker.model_line import ModelLine
+from services.broker.reporting import Reporting
 from services.broker.session import Thinking
-from services.broker.settings import ModelSettings
+from services.broker.tools.executor import Callers, Executor
+from services.common.agents import Agents
 from services.common.boundary import session_boundary
 from services.common.bundle import run_together
 from services.common.channels import Channels
-from services.common.errors import ParleyError, PeerLost, Superseded
-from services.common.link import Link, dialled, first_of, tell
+from services.common.errors import PeerLost, Superseded
+from services.common.link import Link, dialled, tell
 from services.common.ownership import Ownership, checked
 from services.common.store import Store
 
@@ -35,13 +40,15 @@ EGRESS_READY_S: Final = 5.0
 
 
 class BrokerServer(rpc.BrokerServiceServicer):
-    """Gives every session a conversation with the model."""
+    """Gives every session a conversation with its agent's model."""
 
-    def __init__(self, model: ModelSettings, store: Store, channels: Channels) -> None:
-        self._model = model
+    def __init__(self, agents: Agents[Agent], store: Store, channels: Channels) -> None:
+        self._agents = agents
         self._store = store
         self._channels = channels
         self._sessions = Ownership()
+        self._callers = Callers()
+        self._reporting = Reporting()
 
     async def Respond(  # type: ignore[override]
         self, requests: AsyncIterator[wire.RespondRequest], context: Context
@@ -54,13 +61,16 @@ class BrokerServer(rpc.BrokerServiceServicer):
         async with session_boundary(log, "Respond", refuse):
             first = await anext(requests, wire.RespondRequest())
             opened = checked(first.WhichOneof("message"), first.open)
-            await self._respond(opened, requests, context)
+            await self._respond(self._agents.find(opened.agent), opened, requests, context)
 
     async def _respond(
-        self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], context: Context
+        self,
+        agent: Agent,
+        opened: stream_pb2.StreamOpen,
+        requests: AsyncIterator[wire.RespondRequest],
+        context: Context,
     ) -> None:
-        model = self._model
-        core = Conversation(aligned=model.aligned, answer_s=model.answer_s, speculate=model.speculate)
+        core = Conversation(agent.manner)
         thinking = Thinking(opened.session, core)
         async with AsyncExitStack() as stack:
             superseded = Superseded("another stream took the session")
@@ -69,37 +79,32 @@ class BrokerServer(rpc.BrokerServiceServicer):
             to_egress = stack.enter_context(dialled("egress", speak, thinking.to_egress, _egress_beat))
             thinking.to_egress.control(egress.SpeakRequest(open=opened))
             from_vad = Link("vad", requests, context.write, thinking.to_vad, _vad_beat, give_up=thinking.close)
-            links = [
-                from_vad.run(thinking.from_vad),
-                to_egress.run(thinking.from_egress),
-            ]
             background = [
-                _converse(thinking, self._model),
+                ModelLine(thinking, agent.model).run(),
+                thinking.run_tools(Executor(agent.toolbox, self._callers), agent.name),
                 thinking.tick(),
-                _announce(thinking),
+                _announce(thinking, agent),
             ]
-            keeping = await stack.enter_async_context(_running(thinking.keep_notes(self._store)))
+            hear = thinking.from_vad
+            if agent.captions is not None:
+                captioning = Captioning(thinking, agent.captions)
+                background.append(captioning.run())
+                hear = captioning.from_vad
+            links = [from_vad.run(hear), to_egress.run(thinking.from_egress)]
+            keeping = await stack.enter_async_context(_running(thinking.notes.keep(self._store)))
             fault = await run_together(links, background, thinking.close)
-            await thinking.notes_kept(keeping)
+            await thinking.notes.kept(keeping)
         log.info("session %s ended: %s; %s", opened.session, fault.message if fault else "well", core.tally)
+        if not isinstance(fault, Superseded):
+            self._reporting.report(agent, thinking, fault)
+
+    async def close(self) -> None:
+        """Send the reports that are still to be sent, and let go of the tools' connections."""
+        await self._reporting.close()
+        await self._callers.close()
 
 
-async def _converse(thinking: Thinking, model: ModelSettings) -> None:
-    """Hold the model's connection while the session lasts. What the person says meanwhile waits in the outbox."""
-    async with model_session(model) as socket:
-        thinking.begin()
-        fault: ParleyError | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(socket.run(thinking.from_model))
-                group.create_task(thinking.feed_model(socket))
-        except* ParleyError as errors:
-            fault = first_of(errors)
-        if fault is not None:
-            raise fault
-
-
-async def _announce(thinking: Thinking) -> None:
+async def _announce(thinking: Thinking, agent: Agent) -> None:
     """Say that model and egress are ready; then wait for ever."""
     try:
         async with asyncio.timeout(EGRESS_READY_S):
@@ -107,7 +112,9 @@ async def _announce(thinking: Thinking) -> None:
     except TimeoutError:
         raise PeerLost("egress", f"it was not ready within {EGRESS_READY_S:g} s") from None
     await thinking.model_ready.wait()
-    thinking.to_vad.control(wire.RespondResponse(ready=stream_pb2.StreamReady()))
+    listens = agent.manner.turns is not TurnMode.PARLEY or agent.manner.capabilities.needs_continuous_input
+    hearing = stream_pb2.StreamReady.HEARING_CONTINUOUS if listens else stream_pb2.StreamReady.HEARING_SPEECH
+    thinking.to_vad.control(wire.RespondResponse(ready=stream_pb2.StreamReady(hearing=hearing)))
     await asyncio.Event().wait()
 
 

@@ -6,52 +6,89 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
-from parley.v1 import broker_service_pb2 as wire
+from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
-from services.broker.actions import Action, RaiseFloor, ToModel
+from services.broker.actions import Action, CallTool, RaiseFloor, Spent, ToModel
 from services.broker.conversation import Conversation
+from services.broker.money import amount
+from services.broker.notes import Notes
 from services.broker.realtime import RealtimeSocket
-from services.common.errors import ParleyError, PeerLost, RemoteFault, StoreLost, Superseded
+from services.broker.tools.call import ToolRequest
+from services.broker.tools.executor import Executor
+from services.common.errors import LimitFault, ParleyError, PeerLost, RemoteFault, Superseded
 from services.common.outbox import Outbox
-from services.common.store import Store
 
 log = logging.getLogger("parley.broker")
 
 _OUTBOX_MESSAGES: Final = 8_000
-_NOTES: Final = 1_000
+_TOOL_CALLS: Final = 64
 _TICK_S: Final = 0.05
 _CONTROL: Final = frozenset({"interrupt"})
 
-KEEPING_S: Final = 2.0
-"""How long the last notes of a session may take: with Redis away it must still end."""
-
 
 class Thinking:
-    """Moves messages between vad's stream, the core, the model's socket, egress's stream and the store."""
+    """Moves messages between vad's stream, the core, the model's socket, egress's stream, tools and notes."""
 
     def __init__(self, session: str, core: Conversation, clock: Callable[[], float] = time.monotonic) -> None:
         self.session = session
-        self.to_vad: Outbox[wire.RespondResponse] = Outbox(_OUTBOX_MESSAGES)
+        self.began_at_ms = int(time.time() * 1000)
+        self.to_vad: Outbox[broker.RespondResponse] = Outbox(_OUTBOX_MESSAGES)
         self.to_egress: Outbox[egress.SpeakRequest] = Outbox(_OUTBOX_MESSAGES)
         self.to_model: Outbox[dict[str, Any]] = Outbox(_OUTBOX_MESSAGES)
         self.egress_ready = asyncio.Event()
         self.model_ready = asyncio.Event()
-        self._core = core
+        self.notes = Notes(session)
+        self.history: list[session_pb2.HistoryItem] = []
+        """What was said, heard and done so far."""
+        self.core = core
         self._clock = clock
-        self._notes: asyncio.Queue[session_pb2.HistoryItem | RaiseFloor | None] = asyncio.Queue(_NOTES)
+        self._tool_calls: asyncio.Queue[CallTool] = asyncio.Queue(_TOOL_CALLS)
+
+    # The model.
 
     def begin(self) -> None:
         """The model is ready."""
         self.model_ready.set()
-        self._carry_out(self._core.begin(self._clock()))
+        self._carry_out(self.core.begin(self._clock()))
 
-    def from_vad(self, request: wire.RespondRequest) -> None:
+    def from_model(self, event: dict[str, Any]) -> None:
+        """Take an event of the model's. Raises ModelFault when it refuses to go on."""
+        self._carry_out(self.core.from_model(event, self._clock()))
+
+    def lose_model(self) -> None:
+        """The connection to the model has gone; what waited for it is void."""
+        self._carry_out(self.core.lose_model(self._clock()))
+        self.to_model.clear_audio()
+
+    def reconnecting(self) -> None:
+        """Let the person know that it is being made again."""
+        self._carry_out(self.core.reconnecting())
+
+    def rebuild(self) -> None:
+        """There is a new one."""
+        self._carry_out(self.core.rebuild(self._clock()))
+
+    def give_up(self, why: str) -> None:
+        """There will be no new one."""
+        self._carry_out(self.core.give_up(why))
+
+    async def feed_model(self, socket: RealtimeSocket) -> None:
+        """The model's one writer."""
+        async for event in self.to_model:
+            await socket.send(event)
+
+    # The ring.
+
+    def from_vad(self, request: broker.RespondRequest) -> None:
         """Take a message of the Respond stream."""
-        self._carry_out(self._core.from_vad(request, self._clock()))
+        self._carry_out(self.core.from_vad(request, self._clock()))
+
+    def live_words(self, words: str) -> None:
+        """Take the next words of a recogniser that writes while the person speaks."""
+        self._carry_out(self.core.live_words(words))
 
     def from_egress(self, response: egress.SpeakResponse) -> None:
         """Take a message of the Speak stream. Raises what egress tells of."""
@@ -59,62 +96,49 @@ class Thinking:
             case "ready":
                 self.egress_ready.set()
             case "played":
-                self._carry_out(self._core.from_egress(response.played, self._clock()))
+                self._carry_out(self.core.from_egress(response.played, self._clock()))
             case "error":
                 raise RemoteFault(response.error)
             case "end" if response.end.reason != stream_pb2.StreamEnd.REASON_DONE:
                 raise PeerLost("egress", f"it ended the session: {response.end.detail}")
 
-    def from_model(self, event: dict[str, Any]) -> None:
-        """Take an event of the model's. Raises ModelFault when it refuses to go on."""
-        self._carry_out(self._core.from_model(event, self._clock()))
+    # Tools.
+
+    async def run_tools(self, executor: Executor, agent: str) -> None:
+        """Carry out the model's tool calls, side by side, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                call = await self._tool_calls.get()
+                group.create_task(self._call(executor, agent, call))
+
+    async def _call(self, executor: Executor, agent: str, call: CallTool) -> None:
+        request = ToolRequest(call.call_id, call.name, call.arguments, self.session, call.turn, agent)
+        began_s = self._clock()
+        outcome = await executor.call(request)
+        status = session_pb2.ToolCall.Status.Name(outcome.status).removeprefix("STATUS_").lower()
+        log.info("session %s: tool %s %s in %.0f ms", self.session, call.name, status, (self._clock() - began_s) * 1000)
+        try:
+            self._carry_out(self.core.tool_done(call.call_id, outcome.output, outcome.status, self._clock()))
+        except ParleyError as error:  # a peer that does not read
+            self.close(error)
+
+    # Time, and the end.
 
     async def tick(self) -> None:
         """Let the core act on what it has waited for long enough, until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
-            self._carry_out(self._core.tick(self._clock()))
-
-    async def feed_model(self, socket: RealtimeSocket) -> None:
-        """The model's one writer."""
-        async for event in self.to_model:
-            await socket.send(event)
-
-    async def keep_notes(self, store: Store) -> None:
-        """Write history and floors, in order, until `notes_kept`.
-
-        With Redis away they are lost to takeover, not to the conversation.
-        """
-        while (note := await self._notes.get()) is not None:
-            await self._write(store, note)
-
-    async def notes_kept(self, keeping: asyncio.Task[None]) -> None:
-        """Let `keeping`, the task of `keep_notes`, write what is left at the end of a session, but not for ever."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEEPING_S):
-                await self._notes.put(None)
-                await keeping
-                return
-        log.warning("session %s: Redis did not take the last of its history in %g s", self.session, KEEPING_S)
-
-    async def _write(self, store: Store, note: session_pb2.HistoryItem | RaiseFloor) -> None:
-        try:
-            if isinstance(note, RaiseFloor):
-                await store.raise_floor(self.session, note.seq, note.floor)
-            else:
-                await store.append_history(self.session, note)
-        except StoreLost as error:
-            log.warning("session %s: %s", self.session, error.message)
+            self._carry_out(self.core.tick(self._clock()))
 
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into every outbox; again it does nothing."""
         if self.to_vad.is_closed:
             return
-        self._carry_out(self._core.close(self._clock()))
+        self._carry_out(self.core.close(self._clock()))
         end = stream_pb2.StreamEnd(reason=_reason(fault), detail=fault.message if fault else "")
         if fault is not None:
-            self.to_vad.control(wire.RespondResponse(error=fault.to_wire()))
-        self.to_vad.close(wire.RespondResponse(end=end))
+            self.to_vad.control(broker.RespondResponse(error=fault.to_wire()))
+        self.to_vad.close(broker.RespondResponse(end=end))
         self.to_egress.close(egress.SpeakRequest(end=end))
         self.to_model.close()
 
@@ -127,19 +151,37 @@ class Thinking:
                     self.to_egress.control(action)
                 case egress.SpeakRequest():
                     self.to_egress.audio(action)
-                case wire.RespondResponse():
+                case broker.RespondResponse():
                     self.to_vad.control(action)
                 case session_pb2.HistoryItem():
                     action.at_ms = int(time.time() * 1000)
-                    self._note(action)
+                    self.history.append(action)
+                    self.notes.add(action)
                 case RaiseFloor():
-                    self._note(action)
+                    self.notes.add(action)
+                case CallTool():
+                    self._begin_call(action)
+                case Spent():
+                    self._note_spent(action)
 
-    def _note(self, note: session_pb2.HistoryItem | RaiseFloor) -> None:
+    def _begin_call(self, call: CallTool) -> None:
         try:
-            self._notes.put_nowait(note)
+            self._tool_calls.put_nowait(call)
         except asyncio.QueueFull:
-            log.warning("session %s: Redis is so slow that history is lost", self.session)
+            raise LimitFault(f"the model called {_TOOL_CALLS} tools at once", limit="tool_calls") from None
+
+    def _note_spent(self, spent: Spent) -> None:
+        used, total = spent.usage, spent.total
+        self.notes.add(total)
+        log.info(
+            "session %s: turn %d used audio %d in, %d cached, %d out; text %d in, %d cached, %d out; "
+            "cost %s, session %s",
+            self.session,
+            spent.turn,
+            *(used.audio_in, used.audio_cached, used.audio_out, used.text_in, used.text_cached, used.text_out),
+            amount(used.cost_micros),
+            amount(total.cost_micros),
+        )
 
 
 def _reason(fault: ParleyError | None) -> stream_pb2.StreamEnd.Reason.ValueType:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
-from services.broker.answering import Answering, TurnEnd
-from services.broker.ears import Ears, Part
+from services.broker.answering import Answering
+from services.broker.ears import Ears
+from services.broker.part import Part
+from services.broker.stages import TurnEnd
 from services.broker.stop_words import may_be_bare
 
 MAX_PREPARED: Final = 3

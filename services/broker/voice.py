@@ -13,11 +13,11 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Action, Actions
 from services.broker.event import Event, count, text
-from services.broker.history import History, Place
+from services.broker.history import History, Place, Said
 from services.broker.reply import Reply
+from services.broker.truncation import Truncation
+from services.broker.upstream.capabilities import Capabilities
 from services.common.audio import REPLY_HZ, ms_of
-
-Stages = list[client.TurnReport.Stage]
 
 QUESTION_MARKS: Final = ("?", "？", "؟", "\u037e", "՞")
 """What a question ends with: Latin, Chinese, Arabic, Greek, Armenian."""
@@ -26,10 +26,20 @@ QUESTION_MARKS: Final = ("?", "？", "؟", "\u037e", "՞")
 class Voice:
     """All replies that may still be heard. Everything of a dead one is dropped by its response's id, however late."""
 
-    def __init__(self, actions: Actions, history: History, *, aligned: bool) -> None:
+    def __init__(
+        self,
+        actions: Actions,
+        history: History,
+        *,
+        aligned: bool | None = None,
+        capabilities: Capabilities | None = None,
+    ) -> None:
         self._actions = actions
         self._history = history
-        self._aligned = aligned
+        capabilities = capabilities or Capabilities()
+        self._aligned = capabilities.aligned if aligned is None else aligned
+        self._model_hz = capabilities.output_hz
+        self._truncation = Truncation(actions, capabilities)
         self.minted = 0
         self._replies: dict[int, Reply] = {}
         self._places: dict[int, Place] = {}
@@ -39,9 +49,9 @@ class Voice:
     def mint(self, turn: int) -> Reply:
         """Return a new reply, numbered above every other."""
         self.minted += 1
-        reply = Reply(self.minted, turn, aligned=self._aligned)
+        reply = Reply(self.minted, turn, aligned=self._aligned, model_hz=self._model_hz)
         self._replies[reply.number] = reply
-        self._places[reply.number] = self._history.reserve()
+        self._places[reply.number] = self._history.reserve(reply)
         return reply
 
     def bind(self, reply: Reply, response_id: str) -> None:
@@ -62,6 +72,13 @@ class Voice:
         """Return the replies that may still be heard, oldest first."""
         return [reply for _, reply in sorted(self._replies.items()) if not reply.is_dead]
 
+    def lose_model(self) -> None:
+        """The connection has gone, and with it the items of every reply."""
+        for reply in self._replies.values():
+            reply.is_foreign = True
+        self._responses.clear()
+        self._disowned.clear()
+
     # From the model.
 
     def item_added(self, reply: Reply, item: Event) -> None:
@@ -69,7 +86,7 @@ class Voice:
         if text(item, "id") and (text(item, "type") == "message" or reply.is_dead):
             self._lives(reply, text(item, "id"))
 
-    def audio(self, reply: Reply, event: Event, stages: Stages) -> None:
+    def audio(self, reply: Reply, event: Event, stages: list[client.TurnReport.Stage]) -> None:
         """Take an audio delta. `stages` go with the first."""
         item_id = text(event, "item_id")
         try:
@@ -78,7 +95,8 @@ class Voice:
             return
         if not pcm or not item_id or not self._lives(reply, item_id):
             return
-        if not reply.received:
+        if not reply.is_started:
+            reply.is_started = True
             started = egress.ReplyStarted(reply=reply.number, turn=reply.turn, stages=stages)
             self._actions.add(egress.SpeakRequest(reply_started=started))
         reply.add_audio(item_id, count(event, "content_index"), pcm)
@@ -96,16 +114,29 @@ class Voice:
         """Take the end of an item's audio."""
         item = reply.find(item_id)
         if item is not None and not reply.is_dead:
-            item.is_done = True
+            reply.end_item(item)
+            self._forward(reply)
+
+    def break_off(self, reply: Reply) -> None:
+        """Nothing more comes of a response whose connection broke: what there is will be played."""
+        reply.is_broken_off = True
+        self.done(reply)
 
     def done(self, reply: Reply) -> None:
         """Take the end of a response that was not cancelled."""
         reply.is_complete = True
-        for item in reply.items:
-            item.is_done = True
+        for item in reply.items if not reply.is_broken_off else ():
+            reply.end_item(item)
         asked = broker.Asked(reply=reply.number, is_question=reply.text.rstrip().endswith(QUESTION_MARKS))
         self._actions.add(broker.RespondResponse(asked=asked))
-        self._finish(reply)
+        if not self._forward(reply):
+            self._finish(reply)
+
+    def forget_calls(self, reply: Reply) -> None:
+        """Make the model forget tool calls that came to nothing: one without a result confuses it."""
+        for item_id in reply.open_calls:
+            self._truncation.forget(item_id)
+        reply.open_calls.clear()
 
     def _lives(self, reply: Reply, item_id: str) -> bool:
         """Say whether an item's reply lives, and note it there; the model must forget a new one of a dead reply."""
@@ -113,7 +144,8 @@ class Voice:
             reply.item(item_id)
         elif reply.find(item_id) is None and item_id not in self._disowned:
             self._disowned.add(item_id)
-            self._actions.model("conversation.item.delete", item_id=item_id)
+            if reply.in_conversation:
+                self._truncation.forget(item_id)
         return not reply.is_dead
 
     # From the listener.
@@ -153,7 +185,7 @@ class Voice:
             else:
                 end = reply.sent if reply.number < heard_reply else 0
             interrupted = end < reply.received or not reply.is_complete
-            self._cut(reply, end)
+            self._truncation.cut(reply, end)
             words = reply.heard_text(end)
             if reply.items:
                 self._caption(reply, words, end, final=True, interrupted=interrupted)
@@ -165,7 +197,7 @@ class Voice:
     def erase(self, dead: Iterable[Reply]) -> None:
         """Make the model forget dead replies altogether: the turn they answered goes on."""
         for reply in dead:
-            self._cut(reply, 0)
+            self._truncation.cut(reply, 0)
             if reply.items:
                 self._caption(reply, "", 0, final=True, interrupted=True)
             self._forget(reply)
@@ -173,24 +205,13 @@ class Voice:
     def discard(self, reply: Reply) -> None:
         """Give a reply up of which nothing was ever sent; the model forgets what it thinks it said."""
         reply.is_dead = True
-        self._cut(reply, 0)
+        self._truncation.cut(reply, 0)
         self._forget(reply)
-
-    def _cut(self, reply: Reply, end: int) -> None:
-        for cut in reply.cuts(end):
-            if cut.heard_ms is None:
-                self._actions.model("conversation.item.delete", item_id=cut.item.id)
-            else:
-                self._actions.model(
-                    "conversation.item.truncate",
-                    item_id=cut.item.id,
-                    content_index=cut.item.content_index,
-                    audio_end_ms=cut.heard_ms,
-                )
 
     # To egress and history.
 
-    def _forward(self, reply: Reply) -> None:
+    def _forward(self, reply: Reply) -> bool:
+        """Give egress what it should have; say whether there was something."""
         before = reply.sent
         while (piece := reply.forward()) is not None:
             position, pcm = piece
@@ -198,6 +219,7 @@ class Voice:
             self._actions.add(egress.SpeakRequest(audio=message))
         if reply.sent > before:
             self._finish(reply)
+        return reply.sent > before
 
     def _finish(self, reply: Reply) -> None:
         """Say that all of a reply has been given, once it has."""
@@ -228,11 +250,12 @@ class Voice:
             heard_ms=int(ms_of(samples, REPLY_HZ)),
             interrupted=interrupted,
         )
-        self._forget(reply, item)
+        self._forget(reply, item, said=Said("assistant", words))
 
-    def _forget(self, reply: Reply, *history: Action) -> None:
+    def _forget(self, reply: Reply, *history: Action, said: Said | None = None) -> None:
         # Its response stays bound until the model has ended it, so that stragglers are recognised as dead.
         self._replies.pop(reply.number, None)
         reply.let_go()
         if (place := self._places.pop(reply.number, None)) is not None:
+            place.remembered = said
             self._history.fill(place, *history)

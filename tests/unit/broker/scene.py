@@ -6,15 +6,18 @@ Every event for the model is held against the official types as it is taken.
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
-from services.broker.actions import Action, RaiseFloor, ToModel
+from services.broker.actions import Action, CallTool, RaiseFloor, Spent, ToModel
 from services.broker.conversation import Conversation
+from services.broker.manner import Manner
 from services.broker.sequencer import REQUEST_TIMEOUT_S
+from services.broker.upstream.capabilities import Capabilities
 from tests.fakes.realtime.wire import client_faults
 
 MS = 24
@@ -27,15 +30,25 @@ class Scene:
     """Speak to the core by these methods, then look at the lists of what it wanted done."""
 
     def __init__(
-        self, *, aligned: bool = False, begun: bool = True, answer_s: float = REQUEST_TIMEOUT_S, speculate: bool = True
+        self,
+        *,
+        aligned: bool = False,
+        begun: bool = True,
+        answer_s: float = REQUEST_TIMEOUT_S,
+        speculate: bool = True,
+        **manner: Any,
     ) -> None:
-        self.core = Conversation(aligned=aligned, answer_s=answer_s, speculate=speculate)
+        can = replace(manner.pop("capabilities", Capabilities()), aligned=aligned)
+        self.manner = Manner(capabilities=can, answer_s=answer_s, speculate=speculate, **manner)
+        self.core = Conversation(self.manner)
         self.now_s = 100.0
         self.sent: list[dict[str, Any]] = []
         self.to_egress: list[egress.SpeakRequest] = []
         self.to_vad: list[broker.RespondResponse] = []
         self.history: list[session.HistoryItem] = []
         self.floors: list[RaiseFloor] = []
+        self.called: list[CallTool] = []
+        self.spent: list[Spent] = []
         if begun:
             self.take(self.core.begin(self.now_s))
 
@@ -54,6 +67,10 @@ class Scene:
                     self.history.append(action)
                 case RaiseFloor():
                     self.floors.append(action)
+                case CallTool():
+                    self.called.append(action)
+                case Spent():
+                    self.spent.append(action)
 
     # What was wanted.
 

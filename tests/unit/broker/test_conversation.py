@@ -126,8 +126,8 @@ def test_a_failed_response_is_explained() -> None:
     scene = asked()
     scene.created("r1")
     scene.item("r1", "a1")
-    scene.done("r1", "failed", status_details={"error": {"code": "inference_rate_limit_exceeded"}})
-    assert "inference_rate_limit_exceeded" in scene.captions[-1].text
+    scene.done("r1", "failed", status_details={"error": {"code": "content_policy"}})
+    assert "content_policy" in scene.captions[-1].text
     assert scene.silent == [1]
     assert scene.memory_edits == [("a1", None)], "the model must not believe that it said something"
 

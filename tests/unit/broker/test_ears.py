@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.v1 import broker_service_pb2 as broker
-from services.broker.ears import MIN_COMMIT_MS, TRANSCRIPT_LOST_S
+from services.broker.ears import TRANSCRIPT_LOST_S
+from services.broker.input_buffer import MIN_COMMIT_MS
 from services.common.errors import ProtocolFault
 from tests.unit.broker.scene import Cause, Scene
 

@@ -217,9 +217,9 @@ class World:
             self.scene.take(self.scene.core.from_egress(played, self.scene.now_s))
 
     def _wait(self, _much: int) -> None:
-        before = {reply.number for settling in self.scene.core._settling for reply in settling.dead}
+        before = {reply.number for settling in self.scene.core._interruptions._settling for reply in settling.dead}
         self.scene.wait(0.05)
-        after = {reply.number for settling in self.scene.core._settling for reply in settling.dead}
+        after = {reply.number for settling in self.scene.core._interruptions._settling for reply in settling.dead}
         self.guessed |= before - after
 
 

@@ -11,7 +11,7 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
-from services.broker import session as shell
+from services.broker import notes as notes_module
 from services.broker.conversation import Conversation
 from services.broker.session import Thinking
 from services.common.errors import ModelFault, ParleyError, PeerLost, RemoteFault, StoreLost, Superseded
@@ -43,7 +43,7 @@ class Notes:
 
 def thinking() -> Thinking:
     """A session whose clock stands still and whose model is ready."""
-    made = Thinking("s1", Conversation(aligned=False), clock=lambda: 100.0)
+    made = Thinking("s1", Conversation(), clock=lambda: 100.0)
     made.begin()
     return made
 
@@ -62,7 +62,7 @@ def interrupt(made: Thinking, seq: int) -> None:
 async def kept(made: Thinking, notes: Notes) -> None:
     """Keep notes to the end of the session."""
     store = cast("Store", notes)
-    await made.notes_kept(asyncio.create_task(made.keep_notes(store)))
+    await made.notes.kept(asyncio.create_task(made.notes.keep(store)))
 
 
 async def test_an_interrupt_overtakes_the_audio_that_waits() -> None:
@@ -102,7 +102,7 @@ async def test_a_store_that_hangs_does_not_hold_the_session(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Redis takes the call and never answers: the session ends all the same, with a warning."""
-    monkeypatch.setattr(shell, "KEEPING_S", 0.01)
+    monkeypatch.setattr(notes_module, "KEEPING_S", 0.01)
     made, notes = thinking(), Notes()
     notes.go.clear()
     type_turn(made, 1, "one")
@@ -116,11 +116,11 @@ async def test_a_store_that_is_gone_costs_its_notes_and_nothing_else(caplog: pyt
     made, notes = thinking(), Notes()
     notes.lost = True
     type_turn(made, 1, "one")
-    keeping = asyncio.create_task(made.keep_notes(cast("Store", notes)))
+    keeping = asyncio.create_task(made.notes.keep(cast("Store", notes)))
     await asyncio.sleep(0)
     notes.lost = False
     interrupt(made, 7)
-    await made.notes_kept(keeping)
+    await made.notes.kept(keeping)
     assert notes.kept == ["floor 1 by 7"]
     assert "session s1: gone" in caplog.text
 
@@ -133,7 +133,7 @@ async def test_notes_do_not_pile_up(caplog: pytest.LogCaptureFixture) -> None:
         type_turn(made, turn, "words")
         interrupt(made, turn)
     assert "history is lost" in caplog.text
-    assert made._notes.qsize() == 1000
+    assert made.notes._notes.qsize() == 1000
 
 
 @pytest.mark.parametrize(

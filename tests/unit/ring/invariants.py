@@ -124,7 +124,7 @@ def _believes_what_was_heard(response: Response, heard: int) -> None:
 
 def history_is_true(simulation: Simulation) -> None:
     """(e) History holds the words that were heard, of every reply that was heard, in order."""
-    items = [item for item in simulation.broker.history() if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
+    items = [item for item in simulation.broker.history if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
     numbers = [item.reply for item in items]
     assert numbers == sorted(set(numbers)), f"history tells of replies {numbers}"
     told = {item.reply: item for item in items}
@@ -203,7 +203,7 @@ def all_at_rest(simulation: Simulation) -> None:
     assert simulation.ingress._gate.floor == egress.gate.floor == max(simulation.floors.values(), default=0)
     assert egress.is_idle, "egress has something left"
     assert not egress._replies, f"egress still holds replies {list(egress._replies)}"
-    assert not core._settling, "a dead reply still waits for the client's word"
+    assert not core._interruptions.is_settling, "a dead reply still waits for the client's word"
     assert not core._voice._replies, f"the broker still holds replies {list(core._voice._replies)}"
     assert not core._voice._responses, "the broker still waits for the end of a response"
     assert core._sequencer.wish is None, "a turn still waits for its answer"

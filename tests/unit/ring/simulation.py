@@ -18,7 +18,9 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
 from services.broker.conversation import Conversation
+from services.broker.manner import Manner
 from services.broker.session import Thinking
+from services.broker.upstream.capabilities import Capabilities
 from services.common.outbox import Outbox
 from services.egress.session import Speaking
 from services.ingress.session import Session as Ingress
@@ -69,16 +71,10 @@ class Broker(Thinking):
 
     def __init__(self, core: Conversation, clock: Callable[[], float]) -> None:
         super().__init__("s", core, clock)
-        self.core = core
 
     def tick_once(self) -> None:
         """Do what the ticking task does."""
         self._carry_out(self.core.tick(self._clock()))
-
-    def history(self) -> list[session_pb2.HistoryItem]:
-        """Return what was to be written into history."""
-        notes = [self._notes.get_nowait() for _ in range(self._notes.qsize())]
-        return [note for note in notes if isinstance(note, session_pb2.HistoryItem)]
 
 
 class Simulation:
@@ -110,7 +106,7 @@ class Simulation:
         self.client = Client(self.playout)
         self.ingress = Ingress(client.Open(protocol=1))
         self.egress = Speaking("s", clock)
-        self.broker = Broker(Conversation(aligned=True), clock)
+        self.broker = Broker(Conversation(Manner(capabilities=Capabilities(aligned=True))), clock)
         self.model = ScriptedModel(self.timeline, plans)
         self.vad = ScriptedVad(script)
         self._listening = Listening(

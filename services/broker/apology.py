@@ -1,0 +1,31 @@
+"""Apology: the person is told in plain words that there is no answer. Silence would be worse."""
+
+from __future__ import annotations
+
+import logging
+
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as egress
+from services.broker.actions import Actions
+from services.broker.event import Event, text
+from services.broker.reply import Reply
+
+log = logging.getLogger("parley.broker")
+
+
+def apologise(actions: Actions, reply: Reply, error: Event) -> None:
+    """Caption that a reply could not be had.
+
+    Nobody waits for an announcement but its operator, who has the log.
+    """
+    why = text(error, "message") or text(error, "code") or "the model gave no reason"
+    if reply.announcement is not None:
+        log.warning("announcement %s was not said to its end: %s", reply.announcement.id, why)
+        return
+    actions.add(say_sorry(f"I could not answer that ({why}).", reply.turn))
+
+
+def say_sorry(what: str, turn: int) -> egress.SpeakRequest:
+    """Return the caption that says so."""
+    caption = client.Caption(who=client.Caption.WHO_ASSISTANT, text=f"Sorry, {what}", final=True, turn=turn)
+    return egress.SpeakRequest(caption=caption)

@@ -1,0 +1,117 @@
+"""Captioning: a transcription session beside the model's, which writes down what the person says while they say it.
+
+In manual turn mode a model transcribes only what is committed. Here the same sound goes to a second session that does
+nothing else: OpenAI's, or our engine's. It is a convenience: without it everything goes on, and the captions come when
+the turn is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from parley.v1 import broker_service_pb2 as broker
+from services.broker.actions import Actions, ToModel
+from services.broker.event import Event, text
+from services.broker.input_buffer import InputBuffer
+from services.broker.model_settings import ModelSettings
+from services.broker.realtime import RealtimeSocket, model_session
+from services.broker.session import Thinking
+from services.common.errors import ModelFault
+from services.common.link import first_of
+from services.common.outbox import Outbox
+
+log = logging.getLogger("parley.broker")
+
+DELTA: Final = "conversation.item.input_audio_transcription.delta"
+
+WAITING: Final = 600
+"""Pieces of sound that may wait for the session, a minute's; then the oldest go, counted by the outbox."""
+
+PAUSES_S: Final = (1.0, 5.0, 30.0)
+"""Before each new try; the last one for ever."""
+
+
+class Dictation:
+    """The sound of turns as a transcription session takes it; no I/O."""
+
+    def __init__(self, hz: int) -> None:
+        self._actions = Actions()
+        self._buffer = InputBuffer(self._actions, hz)
+
+    def take(self, request: broker.RespondRequest) -> list[dict[str, Any]]:
+        """Take a message of vad's; return the events to send."""
+        match request.WhichOneof("message"):
+            case "audio" if request.audio.turn:
+                self._buffer.append(request.audio.pcm)
+            case "turn_ended" if not request.turn_ended.tentative:
+                self._buffer.commit()
+            case "turn_confirmed":
+                self._buffer.commit()
+            case "speech_dismissed":
+                self._buffer.clear()
+        return [action.event for action in self._actions.taken() if isinstance(action, ToModel)]
+
+    def lose(self) -> None:
+        """The session is a new one."""
+        self._buffer.lose()
+
+
+class Captioning:
+    """One conversation's."""
+
+    def __init__(self, thinking: Thinking, settings: ModelSettings) -> None:
+        self._thinking = thinking
+        self._settings = settings
+        self._dictation = Dictation(settings.server.capabilities.input_hz)
+        self._outbox: Outbox[dict[str, Any]] = Outbox(WAITING, drop_oldest=True)
+        self._is_there = False
+
+    def from_vad(self, request: broker.RespondRequest) -> None:
+        """Take a message of the Respond stream, for the conversation and for itself."""
+        self._thinking.from_vad(request)
+        if self._is_there:
+            for event in self._dictation.take(request):
+                self._outbox.audio(event)
+
+    async def run(self) -> None:
+        """Keep the session up until cancelled; what it can't have it does without."""
+        tries = 0
+        while True:
+            try:
+                async with model_session(self._settings) as socket:
+                    tries = 0
+                    await self._serve(socket)
+            except ModelFault as fault:
+                log.warning("session %s: no live captions: %s", self._thinking.session, fault.message)
+                if not fault.retryable:
+                    await asyncio.Event().wait()
+            finally:
+                self._is_there = False
+            await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries += 1
+
+    async def _serve(self, socket: RealtimeSocket) -> None:
+        """Raises ModelFault in the end."""
+        self._dictation.lose()
+        self._outbox.clear_audio()
+        self._is_there = True
+        fault: ModelFault | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(socket.run(self._take))
+                group.create_task(self._feed(socket))
+        except* ModelFault as errors:
+            found = first_of(errors)
+            fault = found if isinstance(found, ModelFault) else None
+        if fault is not None:
+            raise fault
+
+    async def _feed(self, socket: RealtimeSocket) -> None:
+        async for event in self._outbox:
+            await socket.send(event)
+
+    def _take(self, event: Event) -> None:
+        if text(event, "type") == DELTA:
+            self._thinking.live_words(text(event, "delta"))

@@ -1,0 +1,95 @@
+"""Host: what an agent says and does of its own accord: it greets, fills a wait, minds the purse, takes its leave."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import session_pb2 as session
+from parley.v1 import stream_pb2
+from services.broker.actions import Actions, Spent
+from services.broker.ending import Ending
+from services.broker.event import Event
+from services.broker.goodbye import is_goodbye
+from services.broker.manner import Manner
+from services.broker.money import Ledger
+from services.broker.part import Part
+from services.broker.sequencer import Sequencer
+from services.broker.tool_calls import Round, ToolCalls
+from services.broker.tools.declaration import END_CONVERSATION
+
+SAY_GOODBYE: Final = '{"ok": true, "note": "Say a short goodbye; the conversation ends after it."}'
+ENDED: Final = '{"ok": true}'
+
+
+class Host:
+    """One session's. What it wants said is announced, and so waits its turn like any announcement."""
+
+    def __init__(self, actions: Actions, sequencer: Sequencer, tools: ToolCalls, manner: Manner) -> None:
+        self.ending = Ending(manner.closing)
+        self._actions = actions
+        self._sequencer = sequencer
+        self._tools = tools
+        self._manner = manner
+        self._ledger = Ledger(manner.prices)
+
+    @property
+    def spent(self) -> session.Usage:
+        """What the model has used so far."""
+        return self._ledger.total
+
+    def begin(self, now_s: float) -> None:
+        """The session begins: greet."""
+        self.ending.begin(now_s)
+        if self._manner.greeting:
+            self._say("greeting", self._manner.greeting)
+
+    def understood(self, part: Part) -> None:
+        """The last turn's words are known: do they take leave?"""
+        if self._manner.closing.on_goodbye and is_goodbye(part.transcript or ""):
+            self.ending.leave(stream_pb2.Hangup.REASON_GOODBYE)
+
+    def called(self, calls: Round) -> None:
+        """A response has called tools, and is complete: one of them ends the conversation."""
+        for call in calls.calls:
+            if call.name == END_CONVERSATION and call.output is None:
+                has_spoken = calls.reply.received > 0
+                calls.is_wanted &= not has_spoken
+                self.ending.leave(stream_pb2.Hangup.REASON_ASSISTANT)
+                self.tool_done(call.call_id, ENDED if has_spoken else SAY_GOODBYE, session.ToolCall.STATUS_DONE)
+
+    def tool_done(self, call_id: str, output: str, status: session.ToolCall.Status.ValueType) -> None:
+        """A tool has answered: the model is told, and goes on when it was the last one."""
+        if (calls := self._tools.done(call_id, output, status)) is not None:
+            self._sequencer.want(calls.turn)
+
+    def responded(self, turn: int, usage: object) -> None:
+        """A response has used something."""
+        self._note(turn, self._ledger.responded(usage, turn))
+
+    def transcribed(self, turn: int, usage: Event) -> None:
+        """Writing down a turn has used something."""
+        self._note(turn, self._ledger.transcribed(usage, turn))
+
+    def _note(self, turn: int, usage: session.Usage) -> None:
+        if usage.ByteSize():
+            self._actions.add(Spent(turn, usage, self._ledger.total))
+
+    def tick(self, now_s: float, *, is_quiet: bool, is_speaking: bool) -> None:
+        """Do what is due. `is_quiet`: nothing is awaited, everything was heard; `is_speaking`: a reply may be heard."""
+        if not is_speaking and self._sequencer.is_idle:
+            self._fill(now_s)
+        if self.ending.hangup is not None:
+            return
+        if words := self.ending.check(now_s, is_quiet=is_quiet, cost_micros=self._ledger.total.cost_micros):
+            self._say("ending", words)
+        if self.ending.hangup is not None:
+            self._actions.add(broker.RespondResponse(hangup=self.ending.hangup))
+
+    def _fill(self, now_s: float) -> None:
+        """Say something while a tool is slow."""
+        if self._manner.filler and (calls := self._tools.slow(self._manner.filler_after_s, now_s)) is not None:
+            self._say(f"filler-{calls.reply.number}", self._manner.filler)
+
+    def _say(self, name: str, words: str) -> None:
+        self._sequencer.announce(session.Announcement(id=name, text=words))

@@ -1,0 +1,123 @@
+"""Listening: the person's turns, from a first sound to the wish for an answer."""
+
+from __future__ import annotations
+
+from parley.v1 import broker_service_pb2 as broker
+from services.broker.actions import Actions
+from services.broker.answering import Answering
+from services.broker.doubt import Doubt
+from services.broker.ears import Ears
+from services.broker.ending import Ending
+from services.broker.part import Part
+from services.broker.speculation import Speculation
+from services.broker.stages import TurnEnd
+from services.broker.stop_words import may_be_bare
+from services.broker.tool_calls import ToolCalls
+
+
+class Listening:
+    """One conversation's person, as vad tells of them."""
+
+    def __init__(
+        self,
+        actions: Actions,
+        ears: Ears,
+        answering: Answering,
+        speculation: Speculation,
+        tools: ToolCalls,
+        ending: Ending,
+    ) -> None:
+        self.is_spoken_to = False
+        """The person speaks."""
+        self.doubt = Doubt(actions, answering.sequencer)
+        self._actions = actions
+        self._ears = ears
+        self._answering = answering
+        self._speculation = speculation
+        self._tools = tools
+        self._ending = ending
+
+    def take(self, request: broker.RespondRequest, now_s: float) -> None:
+        """Take what concerns a turn. Raises ProtocolFault for half a sample."""
+        match request.WhichOneof("message"):
+            case "speech_started":
+                self.is_spoken_to = True
+                self._ears.started(request.speech_started)
+                self._ending.stir(now_s)
+            case "audio":
+                self._ears.take(request.audio)
+            case "turn_ended" if request.turn_ended.tentative:
+                self._speculation.begin(request.turn_ended, now_s, is_free=not self.doubt.stands)
+            case "turn_ended":
+                self._speculation.drop(now_s)
+                self._end_turn(request.turn_ended, now_s)
+            case "turn_confirmed":
+                if (ended := self._speculation.confirmed(request.turn_confirmed)) is not None:
+                    self._end_turn(ended, now_s)
+            case "turn_resumed":
+                self._resume(now_s)
+            case "speech_dismissed":
+                self.is_spoken_to = False
+                self._ears.forget()
+                self._speculation.drop(now_s)
+            case "typed":
+                self._ending.stir(now_s)
+                self._speculation.take_back(now_s)
+                self._ears.type(request.typed.turn, request.typed.text)
+                self._want(TurnEnd(request.typed.turn, now_s))
+
+    def commit_to_ask(self, turn: int, now_s: float) -> str:
+        """Commit a turn where the commit asks for the answer; return the event's id, "" if there is no sound."""
+        return self._ears.commit(turn, now_s).commit_id if self._ears.has_sound else ""
+
+    def retract(self, part: Part, now_s: float) -> None:
+        """The model takes no such turn: nobody waits for its answer."""
+        if part.is_held:
+            self._speculation.refused(part, now_s)
+            return
+        self.doubt.drop_for(part)
+        self._answering.retract(part.turn)
+        self._actions.silent(part.turn)
+
+    def _resume(self, now_s: float) -> None:
+        self.is_spoken_to = True
+        self._ending.stir(now_s)
+        if not self._speculation.drop(now_s):  # it had really ended
+            self.doubt.drop()
+            self._answering.sequencer.drop()
+            self._tools.drop()
+
+    def _end_turn(self, ended: broker.TurnEnded, now_s: float) -> None:
+        self.is_spoken_to = False
+        self._ending.stir(now_s)
+        resumed = ended.turn == self._answering.last_turn.turn
+        end = TurnEnd(ended.turn, now_s, ended.waited_ms)
+        if self._speculation.release(end, now_s):
+            return
+        bare_by_ear = ended.interruption and ended.stop_word and not resumed
+        if self._answering.commit is not None:
+            if bare_by_ear:  # once committed it would be answered
+                self._ears.forget()
+                self._leave_open(end)
+            else:
+                self._want(end)
+            return
+        part = self._ears.commit(ended.turn, now_s, end_offset=ended.end_offset)
+        if may_be_bare(ended) and self._ears.transcribes:
+            self._answering.last_turn = end
+            self.doubt.begin(part, now_s, resumed=resumed)
+        elif bare_by_ear:  # without words the ear's is the last one
+            self._leave_open(end)
+        else:
+            self._want(end)
+
+    def _leave_open(self, end: TurnEnd) -> None:
+        """A turn that wants silence, and has it."""
+        self._answering.last_turn = end
+        self._actions.silent(end.turn)
+
+    def _want(self, end: TurnEnd) -> None:
+        """Wish for an answer; it answers what was in doubt, too."""
+        self._answering.last_turn = end
+        self.doubt.drop()
+        self._answering.sequencer.want(end.turn)
