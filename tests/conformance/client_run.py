@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,21 @@ _PATIENCE_S = 60
 
 Facts = dict[str, Any]
 
+SPEECH = {"question": "what is two plus three", "long": "could you please count from twenty to forty two"}
+"""What is spoken to the engine, by the names of the files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How to start a client; `missing` says what is not there, if anything."""
+    """How to start a client, and the scenarios it plays; `missing` says what is not there, if anything."""
 
-    name: str
     command: tuple[str, ...]
+    scenarios: tuple[str, ...]
     missing: str = ""
+
+    def playing(self, *scenarios: str) -> Client:
+        """The same client with other scenarios."""
+        return replace(self, scenarios=scenarios)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +51,33 @@ class ClientRun:
         return facts
 
 
-def python_client(name: str) -> Client:
+Run = Callable[[Client], ClientRun]
+
+
+def python_client(name: str, *scenarios: str) -> Client:
     """A client in Python, in the environment that holds the official packages."""
     python = _ENVIRONMENT / "python"
     missing = "" if python.exists() else "the official Python packages are not installed: make conformance"
-    return Client(name, (str(python), "-m", f"tests.conformance.clients.{name}"), missing)
+    return Client((str(python), "-m", f"tests.conformance.clients.{name}"), scenarios, missing)
 
 
-def node_client(name: str) -> Client:
+def node_client(name: str, *scenarios: str) -> Client:
     """A client under Node.js, with the packages that npm installed."""
     own = _ENVIRONMENT / "node"
     node = str(own) if own.exists() else shutil.which("node") or ""
     command = (node, str(_NODE_FOLDER / f"{name}.mjs"))
     if not node:
-        return Client(name, command, "there is no Node.js on this machine")
+        return Client(command, scenarios, "there is no Node.js on this machine")
     if not (_NODE_FOLDER / "node_modules" / "@openai").exists():
-        return Client(name, command, "npm has not installed the official packages: make conformance")
-    return Client(name, command)
+        return Client(command, scenarios, "npm has not installed the official packages: make conformance")
+    return Client(command, scenarios)
 
 
 def run_client(client: Client, engine_url: str, speech: Path) -> ClientRun:
-    """Run all scenarios of a client and collect what it tells. A client that does not end is killed."""
+    """Run the scenarios of a client and collect what it tells. A client that does not end is killed."""
     # The SDKs' own tracing would call a server elsewhere; what they ask of the engine stays as it is.
     environment = {**os.environ, "OPENAI_AGENTS_DISABLE_TRACING": "1", "OPENAI_API_KEY": "", "NO_COLOR": "1"}
-    command = [*client.command, engine_url, str(speech)]
+    command = [*client.command, engine_url, str(speech), *client.scenarios]
     try:
         ended = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_PATIENCE_S, check=False

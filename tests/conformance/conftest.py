@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -10,25 +10,28 @@ import numpy as np
 import pytest
 import soxr
 
-from tests.conformance.client_run import Client, ClientRun, run_client
+from services.ingress.g711 import MULAW
+from tests.conformance.client_run import SPEECH, Client, ClientRun, Run, run_client
 from tests.conformance.engine_process import running_engine
 from tests.fakes import speech as person
 
-SPEECH = {"question": "what is two plus three", "long": "could you please count from twenty to forty two"}
-_PERSON_HZ, _API_HZ = person.RATE_HZ, 24_000
-
-Run = Callable[[Client], ClientRun]
+_API_HZ, _TELEPHONE_HZ = 24_000, 8_000
 
 
 @pytest.fixture(scope="session")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of what the clients say: PCM16LE mono at 24 kHz."""
+    """A folder of what the clients say: `.pcm` is PCM16LE mono at 24 kHz, `.ulaw` mu-law at 8 kHz."""
     folder = tmp_path_factory.mktemp("speech")
     for name, text in SPEECH.items():
-        spoken = np.frombuffer(person.say(text), dtype="<i2")
-        resampled = soxr.resample(spoken, _PERSON_HZ, _API_HZ, quality="HQ")
-        (folder / f"{name}.pcm").write_bytes(resampled.astype("<i2").tobytes())
+        spoken = person.say(text)
+        (folder / f"{name}.pcm").write_bytes(_resampled(spoken, _API_HZ))
+        (folder / f"{name}.ulaw").write_bytes(MULAW.encode(_resampled(spoken, _TELEPHONE_HZ)))
     return folder
+
+
+def _resampled(pcm: bytes, to_hz: int) -> bytes:
+    samples = soxr.resample(np.frombuffer(pcm, dtype="<i2"), person.RATE_HZ, to_hz, quality="HQ")
+    return bytes(samples.astype("<i2").tobytes())
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.client_run import python_client
-from tests.conformance.conftest import SPEECH, Run
+from tests.conformance.client_run import SPEECH, Run, python_client
 
-CLIENT = python_client("openai_sdk")
 QUESTION = SPEECH["question"]
 ANSWER = "2 plus 3 is 5."
 SPOKEN_REPLY = [
@@ -35,6 +33,7 @@ TURN_TAKING = [
 ]
 TURNS = ["typed", "typed_and_spoken", "manual", "server_vad", "semantic_vad", "interrupted"]
 OTHERS = ["tool", "out_of_band", "cancelled", "truncated", "transcription", "refused"]
+CLIENT = python_client("openai_sdk", *TURNS, *OTHERS)
 
 
 @pytest.mark.parametrize("scenario", TURNS + OTHERS)

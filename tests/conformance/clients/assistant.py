@@ -76,6 +76,22 @@ class Assistant:
         async with self._news:
             await self._news.wait_for(lambda: self.count(kind) >= times)
 
+    async def until_answered(self, outputs: int) -> None:
+        """Wait for a reply that was begun when so many outputs of tools were known: the SDK may ask for one before."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._is_answered(outputs))
+
+    def _is_answered(self, outputs: int) -> bool:
+        known, begun = 0, False
+        for event in self.raw:
+            if event["type"] == "conversation.item.added" and event["item"]["type"] == "function_call_output":
+                known += 1
+            elif event["type"] == "response.created":
+                begun = known >= outputs
+            elif event["type"] == "response.done" and begun:
+                return True
+        return False
+
     def count(self, kind: str) -> int:
         """How often an event has come."""
         return self.kinds.count(kind) + len(self.of(kind))

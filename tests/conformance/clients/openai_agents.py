@@ -1,4 +1,4 @@
-"""Every scenario of the Python `openai-agents`: `python -m tests.conformance.clients.openai_agents URL SPEECH`."""
+"""Every scenario of the Python `openai-agents`: `python -m tests.conformance.clients.openai_agents URL SPEECH …`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from agents import function_tool  # type: ignore[import-not-found]  # of the cli
 from agents.realtime import RealtimeAgent  # type: ignore[import-not-found]
 
 from tests.conformance.clients.assistant import Assistant
-from tests.conformance.clients.stage import Facts, Stage, play, runs, seconds, silence, speak
+from tests.conformance.clients.stage import Facts, Microphone, Stage, play, runs, seconds, silence
 
 STORY = "tell me a story"
+LONG_REPLY = "count to twenty"
+TELEPHONE_SILENCE = b"\xff" * 4000
+"""Half a second of mu-law."""
 _HEARD_S = 1.5
 """How long the person listens before they interrupt."""
 
@@ -41,10 +44,38 @@ async def spoken(stage: Stage) -> Facts:
     """A spoken question, with the SDK's own settings: the engine hears its end and answers."""
     async with Assistant(stage, RealtimeAgent(name="Parley", instructions="Answer briefly.")) as assistant:
         await assistant.until("session.updated")
-        await speak(silence(0.3) + stage.speech("question") + silence(1.5), assistant.session.send_audio)
+        async with Microphone(assistant.session.send_audio) as microphone:
+            await microphone.say(silence(0.3) + stage.speech("question"))
+            await assistant.until("agent_end")
+            await assistant.until("conversation.item.input_audio_transcription.completed")
+        return {**_seen(assistant), "audio_s": seconds(assistant.audio)}
+
+
+async def telephone(stage: Stage) -> Facts:
+    """A spoken question in the format of a telephone line, both ways."""
+    line: Any = {"input_audio_format": "g711_ulaw", "output_audio_format": "g711_ulaw"}
+    async with Assistant(stage, RealtimeAgent(name="Parley", instructions="Answer briefly."), **line) as assistant:
+        await assistant.until("session.updated")
+        await assistant.session.send_audio(TELEPHONE_SILENCE + stage.telephone("question") + 10 * TELEPHONE_SILENCE)
         await assistant.until("agent_end")
         await assistant.until("conversation.item.input_audio_transcription.completed")
-        return {**_seen(assistant), "audio_s": seconds(assistant.audio)}
+        return {**_seen(assistant), "audio_s": len(assistant.audio) / 8000}
+
+
+async def two_tools(stage: Stage) -> Facts:
+    """A question that takes two tools at once: both run, and one reply tells of both."""
+    asked: list[str] = []
+
+    async def get_weather(city: str) -> str:
+        """Tell the weather in a city."""
+        asked.append(city)
+        return f"sunny in {city}"
+
+    agent: Any = RealtimeAgent(name="Parley", instructions="Answer briefly.", tools=[function_tool(get_weather)])
+    async with Assistant(stage, agent) as assistant:
+        await assistant.session.send_message("compare the weather in paris and in rome")
+        await assistant.until_answered(outputs=2)
+        return {**_seen(assistant), "asked": asked}
 
 
 async def interrupted_by_voice(stage: Stage) -> Facts:
@@ -52,10 +83,16 @@ async def interrupted_by_voice(stage: Stage) -> Facts:
     async with Assistant(stage, RealtimeAgent(name="Parley", instructions="Answer briefly.")) as assistant:
         await assistant.session.send_message(STORY)
         await assistant.until("audio")
-        over = silence(_HEARD_S) + stage.speech("question") + silence(1.5)
-        await speak(over, assistant.session.send_audio)
-        await assistant.until("conversation.item.retrieved")
-        await assistant.until("agent_end", times=2)
+        await _talk_over(stage, assistant)
+        return {**_seen(assistant), **_cut(assistant)}
+
+
+async def interrupted_while_playing(stage: Stage) -> Facts:
+    """A reply that was made and is still being played is talked over: there is nothing to cancel, but to truncate."""
+    async with Assistant(stage, RealtimeAgent(name="Parley", instructions="Answer briefly.")) as assistant:
+        await assistant.session.send_message(LONG_REPLY)
+        await assistant.until("agent_end")
+        await _talk_over(stage, assistant)
         return {**_seen(assistant), **_cut(assistant)}
 
 
@@ -73,6 +110,15 @@ async def interrupted_by_button(stage: Stage) -> Facts:
         await assistant.session.send_message("what is your name")
         await assistant.until("agent_end", times=2)
         return {**_seen(assistant), **_cut(assistant)}
+
+
+async def _talk_over(stage: Stage, assistant: Assistant) -> None:
+    """Listen for a while, ask something else, and hear its answer."""
+    async with Microphone(assistant.session.send_audio) as microphone:
+        await microphone.say(silence(_HEARD_S) + stage.speech("question"))
+        await assistant.until("conversation.item.retrieved")
+        await assistant.until("agent_end", times=2)
+        await assistant.until("conversation.item.input_audio_transcription.completed")
 
 
 def _seen(assistant: Assistant) -> Facts:
@@ -99,4 +145,4 @@ def _cut(assistant: Assistant) -> Facts:
 
 
 if __name__ == "__main__":
-    play(tool, spoken, interrupted_by_voice, interrupted_by_button)
+    play(tool, spoken, telephone, two_tools, interrupted_by_voice, interrupted_while_playing, interrupted_by_button)

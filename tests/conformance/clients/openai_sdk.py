@@ -1,4 +1,4 @@
-"""Every scenario of the official `openai` SDK: `python -m tests.conformance.clients.openai_sdk URL SPEECH`."""
+"""Every scenario of the official `openai` SDK: `python -m tests.conformance.clients.openai_sdk URL SPEECH …`."""
 
 from __future__ import annotations
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.clients.peer import Peer, peer, realtime
-from tests.conformance.clients.stage import Facts, Stage, seconds, silence, speak
+from tests.conformance.clients.stage import Facts, Microphone, Stage, seconds, silence
 
 QUESTION = "what is two plus three"
-_PAUSE_S = 1.2
-"""Long enough for every way of ending a turn."""
+_PAUSE_S = 5.0
+"""Longer than any way of ending a turn waits."""
 
 
 def _reply(talker: Peer, done: Any) -> Facts:
@@ -99,8 +99,9 @@ async def interrupted(stage: Stage) -> Facts:
     async with peer(stage, realtime(detection)) as talker:
         await talker.ask("tell me a story")
         await talker.until("response.output_audio.delta")
-        await speak(stage.speech("question") + silence(_PAUSE_S), talker.append)
-        dones = [await talker.until("response.done"), await talker.until("response.done")]
+        async with Microphone(talker.append) as microphone:
+            await microphone.say(stage.speech("question"))
+            dones = [await talker.until("response.done"), await talker.until("response.done")]
         order = [event.type for event in talker.events]
         return {
             **_reply(talker, dones[1]),

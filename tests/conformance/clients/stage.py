@@ -1,6 +1,6 @@
 """Where the scenarios of one client are played: side by side in this process, each with its own connection.
 
-    python -m tests.conformance.clients.openai_sdk URL SPEECH
+    python -m tests.conformance.clients.openai_sdk URL SPEECH SCENARIO…
 
 Prints a line of JSON for each scenario when it ends: {"scenario", "facts"} or {"scenario", "failure"}. What the facts
 should be is for the tests to say. Uses the standard library alone, since it runs in the clients' own environment.
@@ -13,6 +13,7 @@ import json
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,6 +42,10 @@ class Stage:
     def speech(self, name: str) -> bytes:
         """Recorded speech, PCM16LE mono at 24 kHz."""
         return (self.folder / f"{name}.pcm").read_bytes()
+
+    def telephone(self, name: str) -> bytes:
+        """The same as a telephone line carries it, mu-law at 8 kHz."""
+        return (self.folder / f"{name}.ulaw").read_bytes()
 
 
 class Scenario(Protocol):
@@ -78,20 +83,51 @@ def runs(kinds: Iterable[str]) -> list[str]:
     return order
 
 
-async def speak(pcm: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:
-    """Send audio as a microphone does, at the pace of life: interruptions are a matter of time."""
-    loop = asyncio.get_running_loop()
-    due_s = loop.time()
-    for chunk in chunks(pcm):
-        await send(chunk)
-        due_s += _CHUNK_S
-        await asyncio.sleep(max(0.0, due_s - loop.time()))
+class Microphone:
+    """Gives audio at the pace of life, silence when nothing is said: `async with Microphone(send) as microphone`.
+
+    Interruptions are a matter of time, and a turn ends by the silence after it, which a microphone gives on and on.
+    """
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._send = send
+        self._said = b""
+        self._quiet = asyncio.Event()
+        self._sending: asyncio.Task[None]
+
+    async def __aenter__(self) -> Microphone:
+        self._sending = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._sending
+
+    async def say(self, pcm: bytes) -> None:
+        """Say something, PCM16LE mono at 24 kHz, and wait until it was said."""
+        self._said += pcm
+        self._quiet.clear()
+        await self._quiet.wait()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        size = len(silence(_CHUNK_S))
+        due_s = loop.time()
+        while True:
+            chunk, self._said = self._said[:size], self._said[size:]
+            await self._send(chunk.ljust(size, b"\0"))
+            if not self._said:
+                self._quiet.set()
+            due_s += _CHUNK_S
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
 
 
 def play(*scenarios: Scenario) -> None:
-    """Play all scenarios at the same time and print their lines."""
-    url, folder = sys.argv[1:]
-    asyncio.run(_play_all(scenarios, Stage(url, Path(folder))))
+    """Play the scenarios that the command line names at the same time, and print their lines."""
+    url, folder, *names = sys.argv[1:]
+    wanted = [scenario for scenario in scenarios if scenario.__name__ in names]
+    asyncio.run(_play_all(wanted, Stage(url, Path(folder))))
 
 
 async def _play_all(scenarios: Sequence[Scenario], stage: Stage) -> None:

@@ -73,6 +73,24 @@ export class Assistant {
     }
   }
 
+  /** Waits for a reply that was begun when so many outputs of tools were known: the client may ask for one before. */
+  async untilAnswered(outputs) {
+    while (!this.isAnswered(outputs)) {
+      await new Promise((resolve) => this.sleepers.push(resolve));
+    }
+  }
+
+  isAnswered(outputs) {
+    let known = 0;
+    let begun = false;
+    for (const { type, item } of this.raw) {
+      if (type === "conversation.item.added" && item.type === "function_call_output") known += 1;
+      if (type === "response.created") begun = known >= outputs;
+      if (type === "response.done" && begun) return true;
+    }
+    return false;
+  }
+
   /** What there is to say about any conversation. */
   seen() {
     const { input } = this.of("session.updated").at(-1).session.audio;

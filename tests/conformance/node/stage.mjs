@@ -8,7 +8,7 @@ const PATIENCE_MS = 40_000;
 const RATE_HZ = 24_000;
 const CHUNK_MS = 100;
 
-const [url, folder] = process.argv.slice(2);
+const [url, folder, ...names] = process.argv.slice(2);
 
 export { url };
 
@@ -17,17 +17,43 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Recorded speech, PCM16LE mono at 24 kHz. */
 export const speech = (name) => readFileSync(join(folder, `${name}.pcm`));
 
+/** The same as a telephone line carries it, mu-law at 8 kHz. */
+export const telephone = (name) => readFileSync(join(folder, `${name}.ulaw`));
+
 export const silence = (ms) => Buffer.alloc(2 * Math.round((ms * RATE_HZ) / 1000));
 
-/** Gives audio to `send` as a microphone does, at the pace of life: interruptions are a matter of time. */
-export async function speak(pcm, send) {
-  const size = (2 * CHUNK_MS * RATE_HZ) / 1000;
-  let due = Date.now();
-  for (let begin = 0; begin < pcm.length; begin += size) {
-    const chunk = pcm.subarray(begin, begin + size);
-    send(chunk.buffer.slice(chunk.byteOffset, chunk.byteOffset + chunk.length));
-    due += CHUNK_MS;
-    await sleep(Math.max(0, due - Date.now()));
+/** A piece of audio as the client takes it. */
+export const arrayBuffer = (audio) => audio.buffer.slice(audio.byteOffset, audio.byteOffset + audio.length);
+
+/**
+ * Gives audio at the pace of life, silence when nothing is said, until it is stopped. Interruptions are a matter of
+ * time, and a turn ends by the silence after it, which a microphone gives on and on.
+ */
+export class Microphone {
+  constructor(send) {
+    this.send = send;
+    this.said = Buffer.alloc(0);
+    this.wanted = true;
+    this.run();
+  }
+
+  /** Says something, PCM16LE mono at 24 kHz. */
+  say(pcm) {
+    this.said = Buffer.concat([this.said, pcm]);
+  }
+
+  stop() {
+    this.wanted = false;
+  }
+
+  async run() {
+    for (let due = Date.now(); this.wanted; due += CHUNK_MS) {
+      const chunk = silence(CHUNK_MS);
+      this.said.copy(chunk);
+      this.said = this.said.subarray(chunk.length);
+      this.send(arrayBuffer(chunk));
+      await sleep(Math.max(0, due + CHUNK_MS - Date.now()));
+    }
   }
 }
 
@@ -40,9 +66,9 @@ export function runs(kinds) {
   return order;
 }
 
-/** Plays all scenarios at the same time and prints their lines. */
+/** Plays the scenarios that the command line names at the same time, and prints their lines. */
 export async function play(scenarios) {
-  await Promise.all(scenarios.map(playOne));
+  await Promise.all(scenarios.filter((scenario) => names.includes(scenario.name)).map(playOne));
   process.exit(0); // whatever a client keeps alive must not keep the test waiting
 }
 
