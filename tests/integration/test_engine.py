@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import copy
+import json
 import os
 import re
 import signal
@@ -22,6 +25,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
 
 from services.engine.voices.espeak import EspeakVoice
+from tests.fakes.realtime.wire import server_faults
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for its processes in /proc")
 
@@ -96,6 +100,12 @@ def engine() -> Iterator[Engine]:
     running.stop(signal.SIGTERM)
 
 
+def official(message: str | bytes) -> Any:
+    """An event as the SDK reads it; it must have all it should, and nothing else."""
+    assert server_faults(json.loads(message)) == [], message
+    return OFFICIAL.validate_json(message)
+
+
 class Client:
     """The official client's connection; checks and keeps every event."""
 
@@ -106,7 +116,7 @@ class Client:
     async def until(self, kind: str) -> Any:
         """Receive up to the next event of a type."""
         while True:
-            event = OFFICIAL.validate_json(await self.connection.recv_bytes())
+            event = official(await self.connection.recv_bytes())
             self.events.append(event)
             if event.type == kind:
                 return event
@@ -118,6 +128,13 @@ class Client:
         await self.connection.conversation.item.create(item=item)
         await self.connection.response.create()
 
+    async def speak(self, pcm: bytes, pace: float = 0.0) -> None:
+        """Append audio, 100 ms at a time, `pace` times as slowly as it is spoken."""
+        for begin in range(0, len(pcm), 4800):
+            audio = base64.b64encode(pcm[begin : begin + 4800]).decode()
+            await self.connection.input_audio_buffer.append(audio=audio)
+            await asyncio.sleep(0.1 * pace)
+
     async def error(self, code: str) -> Any:
         event = await self.until("error")
         assert event.error.code == code
@@ -125,15 +142,17 @@ class Client:
 
 
 @asynccontextmanager
-async def client(engine: Engine, key: str = "k") -> AsyncIterator[Client]:
-    """Connect as the SDK does and configure manual turns."""
+async def client(engine: Engine, key: str = "k", turn_detection: Any = None) -> AsyncIterator[Client]:
+    """Connect as the SDK does and configure turns: manual ones, unless told."""
+    session = copy.deepcopy(MANUAL)
+    session["audio"]["input"]["turn_detection"] = turn_detection
     async with (
         AsyncOpenAI(api_key=key, base_url=engine.base_url) as openai,
         openai.realtime.connect(model="parley-embedded") as connection,
     ):
         talker = Client(connection)
         await talker.until("session.created")
-        await connection.session.update(session=MANUAL)
+        await connection.session.update(session=session)
         await talker.until("session.updated")
         yield talker
 
@@ -174,6 +193,80 @@ async def test_spoken_turn_is_understood_and_answered(engine: Engine) -> None:
             event for event in talker.events if event.type == "conversation.item.input_audio_transcription.completed"
         ]
         assert heard.transcript == "what time is it"
+
+
+async def test_the_ear_takes_and_gives_the_floor(engine: Engine) -> None:
+    """With server_vad a spoken turn is found, committed and answered unasked; speaking over the answer cancels it."""
+    async with EspeakVoice() as speech, client(engine, turn_detection={"type": "server_vad"}) as talker:
+        story = await speech.say("tell me a story", "en-us")
+        stop = await speech.say("stop", "en-us")
+        await talker.speak(bytes(24_000) + story.pcm + bytes(48_000))
+        await talker.until("response.output_audio.delta")
+        await talker.speak(stop.pcm + bytes(9_600))
+        done = await talker.until("response.done")
+        assert (done.response.status, done.response.status_details.reason) == ("cancelled", "turn_detected")
+        await talker.speak(bytes(48_000))
+        done = await talker.until("response.done")
+        assert done.response.output[0].content[0].transcript == "All right."
+        turns = [event for event in talker.events if event.type == "input_audio_buffer.committed"]
+        started = [event for event in talker.events if event.type == "input_audio_buffer.speech_started"]
+        assert [event.item_id for event in turns] == [event.item_id for event in started]
+        assert abs(started[0].audio_start_ms - 200) <= 100
+
+
+async def test_semantic_turns_are_judged(engine: Engine) -> None:
+    """The end-of-turn model is asked: a pause is neither the one of an unjudged turn (500 ms) nor the longest."""
+    detection = {"type": "semantic_vad", "eagerness": "high", "create_response": False}
+    async with EspeakVoice() as speech, client(engine, turn_detection=detection) as talker:
+        question = await speech.say("what time is it", "en-us")
+        before = len(talker.events)
+        for turn in range(5):  # a judgement that comes late on a busy machine does not count: one in time is enough
+            await talker.speak(bytes(24_000) + question.pcm + bytes(48_000 * 3), pace=1.0)
+            stopped = await talker.until("input_audio_buffer.speech_stopped")
+            spoken_ms = question.samples / 24
+            waited_ms = stopped.audio_end_ms - turn * (3_500 + spoken_ms) - 500 - spoken_ms
+            if 200 < waited_ms < 450 or 550 < waited_ms < 1_900:
+                break
+        else:
+            pytest.fail(f"no turn was judged: {talker.events[before:]}")
+
+
+@pytest.mark.parametrize("detection", [None, {"type": "server_vad", "silence_duration_ms": 400}])
+async def test_live_captions(engine: Engine, detection: Any) -> None:
+    """A transcription session writes what is said, named by the item that the commit names, and answers nothing."""
+    url = f"{engine.url}?intent=transcription"
+    async with EspeakVoice() as speech, websockets.connect(url, compression=None) as socket:
+        question = await speech.say("what is two plus three", "en-us")
+        created = official(await socket.recv())
+        assert created.session.type == "transcription"
+        session = {"type": "transcription", "audio": {"input": {"turn_detection": detection}}}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        for begin in range(0, len(pcm := bytes(24_000) + question.pcm + bytes(36_000)), 4800):
+            audio = base64.b64encode(pcm[begin : begin + 4800]).decode()
+            await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        if detection is None:
+            await socket.send(json.dumps({"type": "input_audio_buffer.commit"}))
+        events = []
+        async for message in socket:
+            events.append(official(message))
+            if events[-1].type.endswith("transcription.completed"):
+                break
+        (committed,) = [event for event in events if event.type == "input_audio_buffer.committed"]
+        told = [event for event in events if ".input_audio_transcription." in event.type]
+        assert {event.item_id for event in told} == {committed.item_id}
+        assert told[-1].transcript == "what is two plus three"
+        assert not [event for event in events if event.type.startswith("response.")]
+
+
+async def test_a_long_append_holds_up_nobody(engine: Engine) -> None:
+    """Minutes of audio in one event are heard in portions: another session is served in between."""
+    async with client(engine, turn_detection={"type": "server_vad"}) as hog, client(engine) as other:
+        await hog.connection.input_audio_buffer.append(audio=base64.b64encode(bytes(48_000 * 200)).decode())
+        await other.ask("hello")
+        done = await other.until("response.done")
+        assert done.response.status == "completed"
+        await hog.connection.input_audio_buffer.clear()
+        await hog.until("input_audio_buffer.cleared")
 
 
 async def test_cancel_in_mid_response(engine: Engine) -> None:
@@ -228,9 +321,8 @@ async def test_errors_leave_the_connection_usable(engine: Engine) -> None:
         assert (await talker.error("conversation_already_has_active_response")).event_id == "e3"
         await connection.response.cancel()
         await talker.until("response.done")
-        await connection.session.update(
-            session={"type": "realtime", "audio": {"input": {"turn_detection": {"type": "mind_reading"}}}}
-        )
+        wrong: Any = {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "mind_reading"}}}}
+        await connection.session.update(session=wrong)
         assert "server_vad" in (await talker.error("invalid_value")).message
         await connection.send_raw("{")
         await talker.error("invalid_event")
@@ -254,8 +346,21 @@ async def test_foreign_pages_are_refused(engine: Engine) -> None:
     assert refused.value.response.status_code == 403
 
 
+def offering(key: str) -> list[websockets.Subprotocol]:
+    """What a browser offers: the protocol, and its key."""
+    return [websockets.Subprotocol(name) for name in ("realtime", f"openai-insecure-api-key.{key}")]
+
+
+async def test_a_browser_is_answered_its_subprotocol(engine: Engine) -> None:
+    """A client that offers `realtime` is answered with it, one that offers others only is let in all the same."""
+    async with websockets.connect(engine.url, subprotocols=offering("any")) as socket:
+        assert socket.subprotocol == "realtime"
+    async with websockets.connect(engine.url, subprotocols=[websockets.Subprotocol("other")]) as socket:
+        assert socket.subprotocol is None
+
+
 async def test_a_key_is_asked_for_once_set() -> None:
-    """With PARLEY_ENGINE_KEY set, a wrong key does not get in and the right one does."""
+    """With PARLEY_ENGINE_KEY set, a wrong key does not get in and the right one does, from browsers, too."""
     engine = Engine(PARLEY_ENGINE_KEY="secret")
     try:
         with pytest.raises(websockets.InvalidStatus) as refused:
@@ -264,6 +369,10 @@ async def test_a_key_is_asked_for_once_set() -> None:
         async with client(engine, key="secret") as talker:
             await talker.ask("hello")
             await talker.until("response.done")
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(engine.url, subprotocols=offering("wrong"))
+        async with websockets.connect(engine.url, subprotocols=offering("secret")) as socket:
+            assert socket.subprotocol == "realtime"
     finally:
         engine.stop(signal.SIGTERM)
 
