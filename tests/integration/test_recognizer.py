@@ -1,0 +1,49 @@
+"""The embedded recogniser with its real decoders: words that are told while the person speaks, and turns that wait."""
+
+import asyncio
+
+from services.engine.listening.recognizer import Hearing, Recognizer
+from services.engine.voices.espeak import EspeakVoice
+
+_FRAME_BYTES = 4_800  # 100 ms at 24 kHz
+_PAUSE = bytes(4 * _FRAME_BYTES)
+_LONG = (
+    "The people of the harbour liked it that way, because with one of her clocks in the kitchen there was always time "
+    "for one more cup of tea."
+)
+
+
+async def fed(hearing: Hearing, pcm: bytes, told: list[str]) -> list[str]:
+    """Feed audio in frames, and wait until something has been told of it; the turn is not complete yet."""
+    for begin in range(0, len(pcm), _FRAME_BYTES):
+        hearing.feed(pcm[begin : begin + _FRAME_BYTES])
+    async with asyncio.timeout(20):
+        while not told:
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the words come from another process
+    return list(told)
+
+
+async def test_words_are_told_before_the_turn_is_complete() -> None:
+    """A phrase at the pause behind it, longer speech as it goes; and what was told is how the text begins."""
+    async with EspeakVoice() as voice, Recognizer(decoders=1) as recognizer:
+        for text in ("what time is it", _LONG):
+            told: list[str] = []
+            hearing = recognizer.listen(on_words=told.append)
+            early = await fed(hearing, _PAUSE + (await voice.say(text, "en-us")).pcm + _PAUSE, told)
+            final = await hearing.text()
+            assert early
+            assert final.startswith("".join(told))
+
+
+async def test_turns_share_a_decoder() -> None:
+    """More turns than decoders: each is understood, and one that is forgotten is told of no more."""
+    async with EspeakVoice() as voice, Recognizer(decoders=1) as recognizer:
+        pcm = _PAUSE + (await voice.say("what time is it", "en-us")).pcm + _PAUSE
+        told: list[str] = []
+        forgotten, *hearings = [recognizer.listen(on_words=told.append)] + [recognizer.listen() for _ in range(3)]
+        for hearing in (forgotten, *hearings):
+            hearing.feed(pcm)
+        forgotten.forget()
+        async with asyncio.timeout(30):
+            assert await asyncio.gather(*(hearing.text() for hearing in hearings)) == ["what time is it"] * 3
+        assert told == []
