@@ -13,37 +13,45 @@ _LONG = (
 )
 
 
-async def fed(hearing: Hearing, pcm: bytes, told: list[str]) -> list[str]:
-    """Feed audio in frames, and wait until something has been told of it; the turn is not complete yet."""
+class Told:
+    """The words that were told, and when the first ones were."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.begun = asyncio.Event()
+
+    def __call__(self, words: str) -> None:
+        self.words.append(words)
+        self.begun.set()
+
+
+def feed(hearing: Hearing, pcm: bytes) -> None:
+    """Give audio in frames, as it comes from a client."""
     for begin in range(0, len(pcm), _FRAME_BYTES):
         hearing.feed(pcm[begin : begin + _FRAME_BYTES])
-    async with asyncio.timeout(20):
-        while not told:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the words come from another process
-    return list(told)
 
 
 async def test_words_are_told_before_the_turn_is_complete() -> None:
     """A phrase at the pause behind it, longer speech as it goes; and what was told is how the text begins."""
     async with EspeakVoice() as voice, Recognizer(decoders=1) as recognizer:
         for text in ("what time is it", _LONG):
-            told: list[str] = []
-            hearing = recognizer.listen(on_words=told.append)
-            early = await fed(hearing, _PAUSE + (await voice.say(text, "en-us")).pcm + _PAUSE, told)
-            final = await hearing.text()
-            assert early
-            assert final.startswith("".join(told))
+            told = Told()
+            hearing = recognizer.listen(on_words=told)
+            feed(hearing, _PAUSE + (await voice.say(text, "en-us")).pcm + _PAUSE)
+            async with asyncio.timeout(20):
+                await told.begun.wait()  # the turn is not complete yet
+                assert (await hearing.text()).startswith("".join(told.words))
 
 
 async def test_turns_share_a_decoder() -> None:
     """More turns than decoders: each is understood, and one that is forgotten is told of no more."""
     async with EspeakVoice() as voice, Recognizer(decoders=1) as recognizer:
         pcm = _PAUSE + (await voice.say("what time is it", "en-us")).pcm + _PAUSE
-        told: list[str] = []
-        forgotten, *hearings = [recognizer.listen(on_words=told.append)] + [recognizer.listen() for _ in range(3)]
+        told = Told()
+        forgotten, *hearings = [recognizer.listen(on_words=told)] + [recognizer.listen() for _ in range(3)]
         for hearing in (forgotten, *hearings):
             hearing.feed(pcm)
         forgotten.forget()
         async with asyncio.timeout(30):
             assert await asyncio.gather(*(hearing.text() for hearing in hearings)) == ["what time is it"] * 3
-        assert told == []
+        assert told.words == []
