@@ -3,170 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Generic, Self, TypeVar
-
-import grpc
-import numpy as np
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any, Self
 
 from local.redis_server import RedisServer
-from parley.v1 import audio_pb2 as audio
-from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import broker_service_pb2_grpc as broker_rpc
-from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
+from services.broker.agent import Agent, read_broker_agents
+from services.broker.manner import Closing
+from services.broker.model_settings import ModelSettings
 from services.broker.server import BrokerServer
-from services.broker.settings import ModelSettings
+from services.broker.tools.declaration import FunctionTool, Toolbox
+from services.common.agents import Agents
 from services.common.channels import Channels
 from services.common.rpc import bind, channel, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from tests.fakes.realtime import FakeRealtime
+from tests.integration.broker_peers import MS, SPEECH, Egress, Log, Vad
 
-MS = 24
-SPEECH = (4000 * np.sin(np.arange(1600) / 7)).astype("<i2").tobytes()
-"""100 ms at 16 kHz."""
-
-T = TypeVar("T")
-
-
-class Log(Generic[T]):
-    """What came so far, and a way to wait for more."""
-
-    def __init__(self) -> None:
-        self.messages: list[T] = []
-        self._news = asyncio.Event()
-
-    def add(self, message: T) -> None:
-        """Note a message."""
-        self.messages.append(message)
-        self._news.set()
-
-    async def until(self, wanted: Callable[[T], object], timeout_s: float = 10) -> T:
-        """Wait for the first message of a kind. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for message in self.messages:
-                    if wanted(message):
-                        return message
-                self._news.clear()
-                await self._news.wait()
-
-
-class Egress(egress_rpc.EgressServiceServicer):
-    """An egress that notes what it is told and reports what the test says was played."""
-
-    def __init__(self) -> None:
-        self.log: Log[egress.SpeakRequest] = Log()
-        self._contexts: list[Any] = []
-        self._one_writer = asyncio.Lock()
-
-    async def Speak(self, requests: AsyncIterator[egress.SpeakRequest], context: Any) -> None:  # type: ignore[override]
-        """Take one stream until it ends."""
-        self._contexts.append(context)
-        await context.write(egress.SpeakResponse(ready=wire.StreamReady()))
-        beating = asyncio.create_task(_beat(lambda: self._tell(context, heartbeat=wire.Heartbeat())))
-        try:
-            async for request in requests:
-                self.log.add(request)
-                if request.HasField("end"):
-                    return
-        finally:
-            beating.cancel()
-
-    async def Attach(self, _requests: object, context: Any) -> None:  # type: ignore[override]
-        """Nobody listens here."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED)
-
-    async def played(self, reply: int, ms: float, *, seq: int = 0, ended: bool = False) -> None:
-        """Report playback on the newest stream."""
-        played = egress.Played(reply=reply, position=int(ms * MS), flushed_seq=seq, ended=ended)
-        await self._tell(self._contexts[-1], played=played)
-
-    async def _tell(self, context: Any, **message: Any) -> None:
-        async with self._one_writer:
-            await context.write(egress.SpeakResponse(**message))
-
-    def audio_of(self, reply: int) -> bytes:
-        """All audio given of a reply."""
-        pieces = (request.audio for request in self.log.messages if request.HasField("audio"))
-        return b"".join(piece.pcm for piece in pieces if piece.reply == reply)
-
-    async def ended(self, reply: int) -> audio.ReplyEnded:
-        """Wait until a reply has been given whole."""
-        return (await self.log.until(lambda r: r.HasField("reply_ended") and r.reply_ended.reply == reply)).reply_ended
-
-    async def last_word(self) -> wire.StreamEnd:
-        """Wait for the end of the stream."""
-        return (await self.log.until(lambda r: r.HasField("end"))).end
-
-
-class Vad:
-    """A vad that says what the test says."""
-
-    def __init__(self, call: Any) -> None:
-        self.log: Log[broker.RespondResponse] = Log()
-        self._call = call
-        self._one_writer = asyncio.Lock()  # two writes at once end a call
-        self._reading = asyncio.create_task(self._read())
-        self._beating = asyncio.create_task(_beat(lambda: self.say(heartbeat=wire.Heartbeat())))
-
-    async def _read(self) -> None:
-        async for response in self._call:
-            self.log.add(response)
-
-    async def say(self, **message: Any) -> None:
-        """Send a message of the Respond stream."""
-        async with self._one_writer:
-            await self._call.write(broker.RespondRequest(**message))
-
-    async def turn(self, turn: int, *, speech_ms: int = 2000, interruption: bool = False) -> None:
-        """The person speaks for 300 ms and has finished."""
-        for _ in range(3):
-            await self.say(audio=broker.TurnAudio(turn=turn, pcm=SPEECH))
-        ended = broker.TurnEnded(turn=turn, speech_ms=speech_ms, interruption=interruption, waited_ms=300)
-        await self.say(turn_ended=ended)
-
-    async def interrupt(self, seq: int) -> None:
-        """The person takes the floor."""
-        kind = session.Interrupt.KIND_CANCEL
-        await self.say(interrupt=session.Interrupt(seq=seq, kind=kind, cause=session.Interrupt.CAUSE_SPEECH))
-
-    async def ready(self) -> None:
-        """Wait until the broker is."""
-        await self.log.until(lambda r: r.HasField("ready"))
-
-    async def error(self, timeout_s: float = 10) -> wire.Error:
-        """Wait for an error."""
-        return (await self.log.until(lambda r: r.HasField("error"), timeout_s)).error
-
-    async def last_word(self) -> wire.StreamEnd:
-        """Wait for the end of the stream, and that nothing follows it."""
-        end = (await self.log.until(lambda r: r.HasField("end"))).end
-        await self.over()
-        return end
-
-    async def over(self, timeout_s: float = 5) -> None:
-        """Wait until the broker has ended the stream, well."""
-        async with asyncio.timeout(timeout_s):
-            await asyncio.gather(self._reading)
-
-    async def leave(self) -> None:
-        """Break off."""
-        self._call.cancel()
-        self._beating.cancel()
-        with suppress(asyncio.CancelledError, grpc.RpcError):
-            await self._reading
-
-
-async def _beat(send: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with suppress(grpc.RpcError, asyncio.InvalidStateError):
-        while True:
-            await asyncio.sleep(0.5)
-            await send()
+__all__ = ["MS", "SPEECH", "BrokerRing", "Egress", "Log", "Vad", "agent", "model", "ring_with"]
 
 
 def model(url: str, **values: str) -> ModelSettings:
@@ -174,11 +34,27 @@ def model(url: str, **values: str) -> ModelSettings:
     return ModelSettings.read(Environment({"PARLEY_MODEL_URL": url, **values}))
 
 
+def agent(
+    url: str, tools: Sequence[FunctionTool] = (), *, filler: str = "", filler_after_s: float = 1.5, **values: str
+) -> Agent:
+    """An agent for a model at this URL, that calls these functions; a silent person is not left alone."""
+    usual = read_broker_agents(Environment({"PARLEY_MODEL_URL": url, **values})).find("")
+    toolbox = Toolbox(tuple(tools), filler=filler, filler_after_s=filler_after_s)
+    told = toolbox.for_model(takes_mcp=False, end_tool=False)
+    manner = replace(usual.manner, closing=Closing(silence_s=0), filler=filler, filler_after_s=filler_after_s)
+    return replace(usual, toolbox=toolbox, model=replace(usual.model, tools=tuple(told)), manner=manner)
+
+
 class BrokerRing:
     """A broker for one model, with its Redis and its egress. `dial` makes a vad."""
 
-    def __init__(self, settings: ModelSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: ModelSettings | Agent) -> None:
+        if isinstance(settings, ModelSettings):
+            usual = read_broker_agents(Environment({"PARLEY_MODEL_URL": settings.url})).find("")
+            can = settings.capabilities
+            manner = replace(usual.manner, capabilities=can, answer_s=settings.answer_s, speculate=settings.speculate)
+            settings = replace(usual, model=settings, manner=manner)
+        self.agent = settings
         self.egress = Egress()
         self.redis = RedisServer()
         self.store: Store
@@ -199,7 +75,8 @@ class BrokerRing:
             await egress_server.start()
             stack.push_async_callback(egress_server.stop, 0)
             broker_server = server()
-            brokering = BrokerServer(self.settings, self.store, channels)
+            brokering = BrokerServer(Agents({}, self.agent, known_only=False), self.store, channels)
+            stack.push_async_callback(brokering.close)
             serve(broker_server, broker_rpc.add_BrokerServiceServicer_to_server, brokering)
             address = bind(broker_server, "127.0.0.1:0")
             await broker_server.start()

@@ -76,7 +76,8 @@ class Generation:
         if self._response.cancelled.is_set():
             return "cancelled", {"type": "cancelled", "reason": self._response.cancelled_by}
         if self._reply.fail is not None:
-            return "failed", {"type": "failed", "error": {"type": "server_error", "code": self._reply.fail}}
+            error = {"type": self._reply.fail_type, "code": self._reply.fail}
+            return "failed", {"type": "failed", "error": error}
         return "incomplete", {"type": "incomplete", "reason": self._reply.incomplete}
 
     def _check(self) -> None:

@@ -67,6 +67,8 @@ class Reply:
     hold_at_ms: float = 0
     fail: str | None = None
     """An error code: at `end_at_ms` of audio, or at its end, the response ends with status `failed`."""
+    fail_type: str = "server_error"
+    """The kind of error that the code is one of."""
     incomplete: Literal["max_output_tokens", "content_filter"] | None = None
     """At `end_at_ms` of audio, or at its end, the response ends with status `incomplete`."""
     end_at_ms: float = 0
