@@ -15,10 +15,11 @@ from services.engine.admission import PATH as PATH
 from services.engine.admission import Admission, choose_subprotocol
 from services.engine.assembly import open_parts
 from services.engine.session import Means, Session
-from services.engine.settings import Settings
+from services.engine.settings import Settings, SettingsError
 from services.vad.judge import Judge
 from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
+from services.vad.weights import WeightsError
 
 _DEFAULT_MODEL: Final = "parley-embedded"
 _LONGEST_MODEL: Final = 256
@@ -33,10 +34,13 @@ _log = logging.getLogger("parley.engine")
 async def engine(settings: Settings) -> AsyncIterator[tuple[str, int]]:
     """Run a server while the context lasts; gives the host and port it listens on. Raises SettingsError, OSError."""
     settings.check()
-    judge = Judge(SmartTurn())
+    try:
+        ear, judge = SileroModel(), Judge(SmartTurn())
+    except WeightsError as error:
+        raise SettingsError(f"the engine's ear cannot be opened: {error}") from error
     try:
         async with open_parts(settings) as parts:
-            means = Means(parts, settings.pace, SileroModel(), judge)
+            means = Means(parts, settings.pace, ear, judge)
             server = await serve(
                 _Shell(means).handle,
                 settings.host,

@@ -41,7 +41,7 @@ class RealtimeSession:
         self.configuration = configuration
         self.conversation = Conversation()
         self._conversation_id = new_id("conv")
-        self._responses = Responses(self.conversation)
+        self._responses = Responses(self.conversation, self._await_speech)
         self._transcripts = Transcripts(configuration)
         self._input = InputAudio(configuration, self.conversation, self._transcripts, self, model)
         self._awaited_since: int | None = None  # where the input was, or will be, when the last reply has been played
@@ -210,8 +210,7 @@ class RealtimeSession:
 
     def finish(self, response_id: str, curtailed: Curtailed | None = None) -> list[Action]:
         """All of a response was said; or not all, for a reason."""
-        response = self._responses.find(response_id)
-        return [*self._responses.finish(response_id, curtailed), *self._await_speech(response)]
+        return self._responses.finish(response_id, curtailed)
 
     def fail(self, response_id: str, fault: PartError) -> list[Action]:
         """A response could not be made."""
@@ -219,12 +218,10 @@ class RealtimeSession:
 
     # Waiting for the person
 
-    def _await_speech(self, response: Response | None) -> list[Action]:
-        """From the end of the reply's playback on, if the session has an idle timeout."""
+    def _await_speech(self, response: Response) -> list[Action]:
+        """From the end of the reply's playback on, if the session has an idle timeout and nobody speaks."""
         detection = self.configuration.detection
-        if response is None or not response.in_conversation or detection is None or detection.idle_timeout_ms is None:
-            return []
-        if self._input.is_spoken:
+        if detection is None or detection.idle_timeout_ms is None or self._input.is_spoken:
             return []
         self._awaited_since = self._input.end + response.samples
         return [AwaitSpeech(response.samples / RATE_HZ + detection.idle_timeout_ms / 1000)]

@@ -35,7 +35,7 @@ class Wish:
 class Response:
     """A response from `response.created` to `response.done`. Its methods give the events to send.
 
-    `before` are the items that it answers to, as they were when it was asked for.
+    `place` puts a new item into the conversation, `finished` says there that it is whole; both do nothing out of band.
     """
 
     wish: Wish

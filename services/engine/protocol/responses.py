@@ -6,6 +6,7 @@ The shell answers those it is asked to `Answer`, and reports back what it says; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from services.engine.parts import Curtailed, PartError, ThoughtUsage, ToolCall
@@ -18,11 +19,16 @@ from services.engine.protocol.response import Response, Wish
 _MAX_RESPONSES: Final = 8  # one of the conversation's own, the rest out of band
 
 
+Ended = Callable[[Response], list[Action]]
+
+
 class Responses:
     """Those that are active."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, ended: Ended) -> None:
+        """`ended` is asked what follows on the end of a response of the conversation's own."""
         self._conversation = conversation
+        self._ended = ended
         self._active: dict[str, Response] = {}
         self.has_spoken = False
         """Whether any audio was made: then the voice is settled."""
@@ -126,7 +132,8 @@ class Responses:
 
     def _end(self, response: Response, status: str, details: Event | None) -> list[Action]:
         del self._active[response.id]
-        return [sent(event) for event in response.end(status, details, self.context(response))]
+        last = [sent(event) for event in response.end(status, details, self.context(response))]
+        return [*last, *(self._ended(response) if response.in_conversation else [])]
 
     # The conversation's items
 

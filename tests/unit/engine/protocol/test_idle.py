@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from services.engine.parts import PartError
 from services.engine.protocol.events import Answer, AwaitSpeech, StopAwaiting
 from tests.unit.engine.protocol.client import Client, kinds, only, silence, voice
 
@@ -67,6 +68,19 @@ def test_a_response_ends_the_wait(client: Client) -> None:
     client.respond()
     assert client.done[-2] == StopAwaiting()
     assert client.core.idle() == []
+
+
+def test_however_a_reply_ends_the_person_is_waited_for(client: Client) -> None:
+    """A reply that was cancelled, reached its limit or failed is over, too; out of band nothing is waited for."""
+    client.respond()
+    client.send("response.cancel")
+    assert client.done[-1] == AwaitSpeech(6.0)
+    client.speak(client.respond(max_output_tokens=5), ("one", 0.5))
+    assert client.done[-1] == AwaitSpeech(6.5)
+    client.take(client.core.fail(client.respond(), PartError("failed", "x")))
+    assert client.done[-1] == AwaitSpeech(6.0)
+    client.finish(client.respond(conversation="none"))
+    assert isinstance(client.done[-1], Answer)
 
 
 def test_nobody_waits_without_a_timeout() -> None:
