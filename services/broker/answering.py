@@ -78,9 +78,9 @@ class Answering:
             return dictate(self._actions, reply, reply.announcement.text, self._manner)
         if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
             return event_id
-        continues, self._continues = self._continues, False
+        reply.continues, self._continues = self._continues, False
         too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
-        fields = question(reply, self._manner, continues=continues, without_tools=too_many)
+        fields = question(reply, self._manner, continues=reply.continues, without_tools=too_many)
         return self._actions.model("response.create", response=fields)
 
     # Before a turn is sure to be over.
@@ -167,6 +167,7 @@ class Answering:
             self.sequencer.want(unanswered)
 
     def _ask_again(self, reply: Reply) -> None:
+        self._continues |= reply.continues
         if reply.announcement is not None:
             self.sequencer.announce_again(reply.announcement)
         elif self.sequencer.wish is None:

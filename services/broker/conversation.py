@@ -52,6 +52,8 @@ class Conversation:
         self._actions = Actions()
         self._history = History(self._actions)
         self._ears = (ServerEars if listens else Ears)(self._actions, self._history, can)
+        if isinstance(self._ears, ServerEars):
+            self._ears.is_semantic = manner.turns is TurnMode.SEMANTIC_VAD
         self._voice = Voice(self._actions, self._history, capabilities=can)
         self._recollection = Recollection(self._actions, self._ears, self._history)
         self._tools = ToolCalls(self._actions, self._history, self._recollection)
@@ -242,6 +244,7 @@ class Conversation:
         """The session ends: what was heard so far enters history; the model needn't know any more."""
         self._speculation.drop(now_s)
         self._interruptions.settle_all()
+        self._ears.close()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
         self._history.close()

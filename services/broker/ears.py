@@ -244,6 +244,12 @@ class Ears:
         late = [part for part in self._pending if now_s - part.since_s > TRANSCRIPT_LOST_S]
         return [self._understand(part, "", transcribes=False) for part in late]
 
+    def close(self) -> None:
+        """The session ends: what nobody has written down yet stands in history without words."""
+        for part in [part for part in self._pending if not part.is_held]:
+            self._pending.remove(part)
+            self._enter(part.turn, part.place, "", part.item_id)
+
     def _understand(self, part: Part, transcript: str, *, transcribes: bool) -> Part:
         self.transcribes = transcribes
         part.transcript = transcript
@@ -275,6 +281,9 @@ class Ears:
 
         A turn that nobody could transcribe stands there without words, so that its answer has a question.
         """
+        self._enter(turn, place, words, item_id)
+        self.captions.line(turn, words)
+
+    def _enter(self, turn: int, place: Place, words: str, item_id: str) -> None:
         item = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text=words, turn=turn, item=item_id)
         self._history.fill(place, item, broker.RespondResponse(answered=broker.Answered(turn=turn)))
-        self.captions.line(turn, words)

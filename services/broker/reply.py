@@ -59,6 +59,8 @@ class Reply:
         self.in_conversation = True
         """False for what the model has said out of band: it remembers nothing of it."""
         self.items: list[Item] = []
+        self.continues = False
+        """It goes on where a connection broke off."""
         self.open_calls: set[str] = set()
         """Items of tool calls that are not complete: nobody will carry them out."""
         self.is_foreign = False

@@ -61,6 +61,8 @@ class ServerEars(Ears):
 
     def __init__(self, actions: Actions, history: History, capabilities: Capabilities | None = None) -> None:
         super().__init__(actions, history, capabilities)
+        self.is_semantic = False
+        """The model's ear weighs what was said, not only the silence after it."""
         self._segments: list[Segment] = []
         self._parts: list[ServerPart] = []
         self._open_turn = 0
@@ -214,7 +216,7 @@ class ServerEars(Ears):
         return (segment for segment in list(self._segments) if segment.item_id == item_id)
 
     def _tell_boundary(self, kind: broker.ModelBoundary.Kind.ValueType, offset: int) -> None:
-        boundary = broker.ModelBoundary(kind=kind, mic_offset=offset)
+        boundary = broker.ModelBoundary(kind=kind, mic_offset=offset, semantic=self.is_semantic)
         self._actions.add(broker.RespondResponse(model_boundary=boundary))
 
     def _offset(self, appended_ms: int) -> int:

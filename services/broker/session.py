@@ -113,10 +113,7 @@ class Thinking:
 
     async def _call(self, executor: Executor, agent: str, call: CallTool) -> None:
         request = ToolRequest(call.call_id, call.name, call.arguments, self.session, call.turn, agent)
-        began_s = self._clock()
         outcome = await executor.call(request)
-        status = session_pb2.ToolCall.Status.Name(outcome.status).removeprefix("STATUS_").lower()
-        log.info("session %s: tool %s %s in %.0f ms", self.session, call.name, status, (self._clock() - began_s) * 1000)
         try:
             self._carry_out(self.core.tool_done(call.call_id, outcome.output, outcome.status, self._clock()))
         except ParleyError as error:  # a peer that does not read

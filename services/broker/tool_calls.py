@@ -95,10 +95,11 @@ class ToolCalls:
 
     def called(self, reply: Reply, turn: int, item: Event, now_s: float) -> Call | None:
         """Take a complete `function_call` item; return the call unless it is none, or known: it is told three times."""
-        call_id, name = text(item, "call_id"), text(item, "name")
+        call_id, name = _clean(text(item, "call_id")), _clean(text(item, "name"))
         if not call_id or not name or text(item, "status") == "incomplete" or not self._known.is_news(call_id):
             return None
-        call = Call(call_id, name, text(item, "arguments") or "{}", now_s)
+        arguments = _clean(text(item, "arguments"))
+        call = Call(call_id, name, arguments or "{}", now_s)
         self._round_of(reply, turn).calls.append(call)
         self._history.fill(self._history.reserve(call), _history_item(call, turn, Status.STATUS_CALLED))
         if name != END_CONVERSATION:
@@ -172,3 +173,8 @@ def _history_item(call: Call, turn: int, status: session.ToolCall.Status.ValueTy
         call_id=call.call_id, name=call.name, arguments=call.arguments, output=call.output or "", status=status
     )
     return session.HistoryItem(role=session.HistoryItem.ROLE_TOOL, turn=turn, tool=tool)
+
+
+def _clean(words: str) -> str:
+    """Half a surrogate fits into no record."""
+    return words.encode("utf-8", "replace").decode()

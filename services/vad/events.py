@@ -10,7 +10,6 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
 from parley.v1 import vad_service_pb2 as wire
-from services.vad.completeness import SILENCE_STOPPED
 from services.vad.detector import DetectorSettings
 from services.vad.endpointing import EndpointingSettings
 from services.vad.interruption import InterruptionSettings
@@ -81,8 +80,6 @@ class TurnTakingSettings:
     """A turn with less speech than this was none."""
     thinking_ms: int = 20_000
     """If nothing becomes audible for this long, the floor is open again."""
-    model_stopped: float = SILENCE_STOPPED
-    """What the model's own "stopped" is worth in log odds, where it listens all the time: `completeness.py` has two."""
     language: str = "en"
     """What a transcript is written in."""
     answers_stop: bool = False

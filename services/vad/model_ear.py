@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
+from services.vad.completeness import SEMANTIC_STOPPED, SILENCE_STOPPED
 from services.vad.voice import SAMPLES_PER_MS
 
 SLACK_SAMPLES: Final = 200 * SAMPLES_PER_MS
@@ -20,14 +21,17 @@ class ModelEar:
 
     def __init__(self) -> None:
         self._stopped: int | None = None
+        self._worth = 0.0
 
     def take(self, boundary: broker.ModelBoundary, now: int) -> None:
         """Take a boundary at sample `now`; one in the future is a fault of the server's, and means now."""
         if boundary.kind == broker.ModelBoundary.KIND_SPEECH_STOPPED:
             self._stopped = min(boundary.mic_offset, now)
+            self._worth = SEMANTIC_STOPPED if boundary.semantic else SILENCE_STOPPED
         elif boundary.kind == broker.ModelBoundary.KIND_SPEECH_STARTED:
             self._stopped = None
 
-    def has_stopped_since(self, last_speech: int) -> bool:
-        """Say whether it has heard an end, and nothing after it, in the pause since `last_speech`."""
-        return self._stopped is not None and self._stopped >= last_speech - SLACK_SAMPLES
+    def worth_since(self, last_speech: int) -> float:
+        """Return the log odds of an end that it adds if it has heard one, and nothing after it, since `last_speech`."""
+        has_stopped = self._stopped is not None and self._stopped >= last_speech - SLACK_SAMPLES
+        return self._worth if has_stopped else 0.0

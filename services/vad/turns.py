@@ -174,8 +174,7 @@ class Turns:
         return turn.ended(self._memory.end, speech.last_speech, speech.speech_samples, complete, tentative=tentative)
 
     def _ask_model_ear(self, turn: Turn) -> None:
-        has_stopped = self._model_ear.has_stopped_since(self._detector.last_speech)
-        worth = self._settings.model_stopped if has_stopped else 0.0
+        worth = self._model_ear.worth_since(self._detector.last_speech)
         if worth != turn.pause.context.model_stopped:
             turn.pause.context = replace(turn.pause.context, model_stopped=worth)
 

@@ -6,6 +6,7 @@ import pytest
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
+from services.vad.completeness import SEMANTIC_STOPPED, SILENCE_STOPPED
 from services.vad.model_ear import SLACK_SAMPLES, ModelEar
 from tests.unit.vad.test_turn_taking import QUIET, SPEECH, Scene, answered_turn
 
@@ -16,6 +17,13 @@ STOPPED = broker.ModelBoundary.KIND_SPEECH_STOPPED
 def boundary(kind: broker.ModelBoundary.Kind.ValueType, mic_offset: int) -> broker.ModelBoundary:
     """Return a boundary."""
     return broker.ModelBoundary(kind=kind, mic_offset=mic_offset)
+
+
+def test_an_ear_that_weighs_words_is_worth_more() -> None:
+    """The broker says which of the two it is."""
+    ear = ModelEar()
+    ear.take(broker.ModelBoundary(kind=STOPPED, mic_offset=40_000, semantic=True), 48_000)
+    assert ear.worth_since(32_000) == SEMANTIC_STOPPED
 
 
 @pytest.mark.parametrize(
@@ -50,15 +58,15 @@ def test_what_counts_is_where_it_was_heard(
     ear = ModelEar()
     for kind, mic_offset in heard:
         ear.take(boundary(kind, mic_offset), now=48_000)
-    assert ear.has_stopped_since(32_000) is counts
+    assert (ear.worth_since(32_000) > 0) is counts
 
 
 def test_an_end_in_the_future_is_one_now() -> None:
     """A server whose clock is wrong does not end every pause to come."""
     ear = ModelEar()
     ear.take(boundary(STOPPED, 2**63), now=48_000)
-    assert ear.has_stopped_since(48_000)
-    assert not ear.has_stopped_since(48_000 + SLACK_SAMPLES + 1)
+    assert ear.worth_since(48_000) == SILENCE_STOPPED
+    assert not ear.worth_since(48_000 + SLACK_SAMPLES + 1)
 
 
 def waited_ms(*boundaries: tuple[int, broker.ModelBoundary.Kind.ValueType, int], complete: float = 0.6) -> float:

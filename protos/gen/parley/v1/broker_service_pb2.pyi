@@ -255,17 +255,21 @@ class ModelBoundary(google.protobuf.message.Message):
 
     KIND_FIELD_NUMBER: builtins.int
     MIC_OFFSET_FIELD_NUMBER: builtins.int
+    SEMANTIC_FIELD_NUMBER: builtins.int
     kind: Global___ModelBoundary.Kind.ValueType
     """What it heard."""
     mic_offset: builtins.int
     """Where, in the user's samples since the session began."""
+    semantic: builtins.bool
+    """True: it weighs what was said, not only the silence after it."""
     def __init__(
         self,
         *,
         kind: Global___ModelBoundary.Kind.ValueType = ...,
         mic_offset: builtins.int = ...,
+        semantic: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["kind", b"kind", "mic_offset", b"mic_offset"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kind", b"kind", "mic_offset", b"mic_offset", "semantic", b"semantic"]) -> None: ...
 
 Global___ModelBoundary: typing_extensions.TypeAlias = ModelBoundary
 
