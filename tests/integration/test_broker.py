@@ -231,26 +231,6 @@ async def test_a_model_that_refuses_the_session() -> None:
         assert not error.retryable
 
 
-@pytest.mark.parametrize("how", ["1001", "expired", "cut"])
-async def test_a_model_that_leaves_in_mid_session(how: str) -> None:
-    """After an hour with a close that looks clean, or with a dead network: a retryable error, and a last word."""
-    fake = FakeRealtime([Reply(seconds=5.0, speed=2)])
-    async with ring_with(fake) as ring:
-        vad = await ring.dial()
-        await vad.turn(1)
-        await ring.egress.log.until(lambda r: r.HasField("audio"))
-        connection = fake.connections[0]
-        if how == "1001":
-            await connection.close(1001, "going away")
-        elif how == "expired":
-            await connection.expire()
-        else:
-            connection.abort()
-        error = await refused(ring, vad)
-        assert (error.code, error.retryable) == (wire.Error.CODE_MODEL, True)
-        assert "gain" in error.message or "new conversation" in error.message
-
-
 async def test_a_wrong_first_message() -> None:
     """Each is told what was wrong, in code and words."""
     async with BrokerRing(model("ws://127.0.0.1:9/")) as ring:
