@@ -36,6 +36,7 @@ from services.vad.silero import SileroModel
 
 _ROOM: Final = 64  # events a reply may be ahead of the socket: a client that reads slowly slows its own replies
 _MAX_OUTBOX: Final = 4096  # events a client may leave unread, whatever it asks for, before it is closed
+_MAX_UNREAD_BYTES: Final = 64 << 20  # and how large they may be together: retrieved audio is
 _LAST_WORDS_S: Final = 1.0
 _EXPIRED, _TOO_SLOW = 1001, 1008
 
@@ -79,6 +80,7 @@ class Session:
         )
         self._core = RealtimeSession(configuration, means.ear)
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
+        self._unread_bytes = 0
         self._read_enough = asyncio.Event()
         self._judgements: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
@@ -110,7 +112,8 @@ class Session:
                     while self._core.is_behind:
                         await asyncio.sleep(0)  # a long append is heard in portions, and others in between
                         self._perform(self._core.catch_up())
-                    if self._outbox.qsize() > _MAX_OUTBOX:
+                    await asyncio.sleep(0)  # others get their turn, however fast this client sends
+                    if self._outbox.qsize() > _MAX_OUTBOX or self._unread_bytes > _MAX_UNREAD_BYTES:
                         await self._connection.close(_TOO_SLOW, "events are not being read")
         except ConnectionClosed:
             pass
@@ -124,7 +127,9 @@ class Session:
     async def _write(self) -> None:
         try:
             while True:
-                await self._connection.send(await self._outbox.get())
+                message = await self._outbox.get()
+                await self._connection.send(message)
+                self._unread_bytes -= len(message)
                 self._outbox.task_done()
                 if self._outbox.qsize() <= _ROOM:
                     self._read_enough.set()
@@ -140,7 +145,9 @@ class Session:
         for action in actions:
             match action:
                 case Send(event):
-                    self._outbox.put_nowait(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                    message = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+                    self._unread_bytes += len(message)
+                    self._outbox.put_nowait(message)
                 case Listen(item_id, language, prompt):
                     self._recognitions.listen(item_id, language, prompt)
                 case Hear(item_id, pcm):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Final
+from typing import Any, Final
 
 from services.engine.protocol.errors import ClientError, missing, wrong_type, wrong_value
 from services.engine.protocol.events import Event
@@ -13,6 +13,7 @@ from services.engine.protocol.fields import only
 
 _MAX_AUDIO_BYTES: Final = 15 * 2**20  # of an append, says OpenAI
 _MAX_EVENT_ID: Final = 512
+_MAX_DEPTH: Final = 64  # no event needs ten; the parameters of a tool may
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "session.update": ("session",),
@@ -34,12 +35,35 @@ def parse(message: str | bytes) -> Event:
     if isinstance(message, bytes):
         raise ClientError("invalid_event", "Send events as text frames of JSON, not as binary frames")
     try:
-        event = json.loads(message)
+        event = json.loads(message, parse_constant=_no_number)
+        if "\\ud" in message or "\\uD" in message:  # an escape that may be half a character
+            json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ClientError("invalid_event", "The event holds half a surrogate pair, which is no text") from error
     except (ValueError, RecursionError) as error:
         raise ClientError("invalid_event", f"The event is not JSON: {error}") from error
     if not isinstance(event, dict):
         raise ClientError("invalid_event", "An event must be a JSON object")
+    if _is_deeper(event, _MAX_DEPTH):
+        raise ClientError("invalid_event", f"The event is nested more than {_MAX_DEPTH} levels deep")
     return event
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _is_deeper(event: Event, levels: int) -> bool:
+    """Whether something lies deeper than so many levels; walked level by level, since depth is what may be too much."""
+    level: list[Any] = [event]
+    for _ in range(levels):
+        below: list[Any] = []
+        for value in level:
+            below += (v for v in (value.values() if isinstance(value, dict) else value) if isinstance(v, dict | list))
+        if not below:
+            return False
+        level = below
+    return True
 
 
 def event_id_of(event: Event) -> str | None:

@@ -61,7 +61,7 @@ def number_at(value: object, path: str, low: float, high: float) -> float:
     """A number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong_type(path, "a number")
-    if not low <= value <= high:  # a NaN is not either
+    if not low <= value <= high:
         raise wrong_value(path, f"it must be from {low} to {high}")
     return float(value)
 

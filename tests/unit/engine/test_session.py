@@ -320,6 +320,23 @@ def test_a_client_that_floods_is_closed() -> None:
     assert scene.wire.closed == (1008, "events are not being read")
 
 
+def test_a_client_that_hoards_is_closed() -> None:
+    """Few events can be large, too: what is unread is bounded in bytes as well."""
+
+    async def client(scene: Scene) -> None:
+        scene.wire.say("session.update", session=MANUAL)
+        await scene.wire.speak(silence(60_000))
+        scene.wire.say("input_audio_buffer.commit")
+        item_id = (await scene.wire.until("input_audio_buffer.committed"))["item_id"]
+        scene.wire.reading = False
+        for _ in range(100):
+            scene.wire.say("conversation.item.retrieve", item_id=item_id)
+        await scene.wire.gone.wait()
+
+    scene = Scene().play(client)
+    assert scene.wire.closed == (1008, "events are not being read")
+
+
 def test_leaving_ends_everything() -> None:
     """A client that leaves in the middle of everything leaves no work behind."""
 

@@ -16,6 +16,9 @@ from tests.unit.engine.protocol.client import MANUAL, Client
         ("{", "invalid_event", None),
         ("[" * 100_000, "invalid_event", None),
         ("[]", "invalid_event", None),
+        ('{"type": "session.update", "session": ' + '{"a": ' * 300 + "1" + "}" * 301, "invalid_event", None),
+        ('{"type": "response.create", "response": {"instructions": "\\ud83d"}}', "invalid_event", None),
+        ('{"type": "conversation.item.truncate", "audio_end_ms": NaN}', "invalid_event", None),
         ("{}", "invalid_event", "type"),
         ('{"type": 3}', "invalid_event", "type"),
         (b"\x00", "invalid_event", None),
@@ -52,3 +55,11 @@ def test_the_unknown_event_names_the_known() -> None:
     """A client that speaks the beta is told what it may send."""
     error = Client().error("transcription_session.update")
     assert "session.update" in error["message"]
+
+
+def test_whole_characters_may_be_escaped() -> None:
+    """Both halves of a pair are a character, and come back as one."""
+    client = Client(session=MANUAL)
+    item = '{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "\\ud83d\\ude00"}]}'
+    client.take(client.core.receive(f'{{"type": "conversation.item.create", "item": {item}}}'))
+    assert [item.text for item in client.core.conversation] == ["😀"]
