@@ -59,7 +59,14 @@ class HearOut:
     pause_ms: float = 700.0
 
 
-Move = Say | AwaitReply | KeepSilent | HearOut
+@dataclass(frozen=True)
+class AwaitHangup:
+    """Wait until Parley hangs up; it is a fault of the ring's own engine when it doesn't in time."""
+
+    patience_s: float = 5.0
+
+
+Move = Say | AwaitReply | KeepSilent | HearOut | AwaitHangup
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def check_backchannel(speeches: Sequence[Speech], exact: bool) -> list[str]:
 
 
 def check_goodbye(speeches: Sequence[Speech], exact: bool) -> list[str]:
-    """A goodbye is answered, to the end."""
+    """A goodbye is answered, to the end; then Parley hangs up."""
     replies = _replies(speeches)
     if not replies:
         return ["the goodbye was not answered"]
@@ -178,7 +185,7 @@ SCENES: Final = (
     ),
     Scene(
         "Goodbye",
-        (Say("See you later!"), AwaitReply(), HearOut()),
+        (Say("See you later!"), AwaitReply(), HearOut(), AwaitHangup()),
         check_goodbye,
     ),
 )

@@ -15,7 +15,7 @@ from clients.desktop.failures import ClientError, ConversationBroken
 from clients.desktop.headless import HeadlessDevice
 from clients.desktop.sound import MIC_HZ, samples_of
 from local import timeline
-from local.demonstration import AwaitReply, HearOut, KeepSilent, Move, Say, Scene
+from local.demonstration import AwaitHangup, AwaitReply, HearOut, KeepSilent, Move, Say, Scene
 from local.timeline import ASSISTANT, PERSON, Speech, follow
 
 _MIC_PER_MS: Final = MIC_HZ / 1000
@@ -61,10 +61,13 @@ class Performance:
         self._over = 0
         self._mark = 0
         self._words: dict[int, str] = {}
+        self._hung_up = False
+        self._exact = False
         self._errors: list[str] = []
 
     async def run(self, scenes: Sequence[Scene], exact: bool) -> list[SceneReport]:
         """Play all scenes; a conversation that breaks off fails the scene it broke off in and those after it."""
+        self._exact = exact
         begun_at: list[float] = []
         faults: dict[str, str] = {}
         try:
@@ -123,6 +126,9 @@ class Performance:
                         raise SceneFault(f"Parley did not answer within {patience_s:.0f} s")
                 case KeepSilent(ms):
                     await asyncio.sleep(ms / 1000)
+                case AwaitHangup(patience_s):
+                    if not await self._until(lambda: self._hung_up, patience_s) and self._exact:
+                        raise SceneFault(f"Parley had not hung up {patience_s:.0f} s after the goodbye")
                 case HearOut(patience_s, pause_ms):
                     await self._hear_out(patience_s, pause_ms)
 
@@ -162,7 +168,8 @@ class Performance:
         async for event in self._conversation:
             self._note(event)
             self._news.set()
-        raise ConversationBroken("the server ended the conversation before it was over")
+        if not self._hung_up:
+            raise ConversationBroken("the server ended the conversation before it was over")
 
     def _note(self, event: events.Event) -> None:
         at = event.at.mic_offset / _MIC_PER_MS
@@ -185,6 +192,9 @@ class Performance:
                 self._note_caption(event, at)
             case events.TurnReport(reply=reply, stages=stages):
                 self.happened.append(timeline.Measured(reply, stages))
+            case events.Closed(is_polite=True):
+                self._hung_up = True
+                self._tell("          (Parley hangs up)")
             case events.ServerError(message=message):
                 self._errors.append(message)
 
