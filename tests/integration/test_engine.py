@@ -258,6 +258,28 @@ async def test_live_captions(engine: Engine, detection: Any) -> None:
         assert not [event for event in events if event.type.startswith("response.")]
 
 
+async def test_many_sessions_share_an_engine(engine: Engine) -> None:
+    """Twelve people at once, more than there are decoders, by voice and by keys: each gets the answer to their own."""
+
+    async def talk(number: int, question: bytes) -> str:
+        async with client(engine) as talker:
+            if number % 4:
+                await talker.ask(f"what is {number} plus {number}")
+            else:
+                await talker.speak(question + bytes(19_200))
+                await talker.connection.input_audio_buffer.commit()
+                await talker.connection.response.create()
+            done = await talker.until("response.done")
+            return str(done.response.output[0].content[0].transcript)
+
+    async with EspeakVoice() as speech:
+        question = (await speech.say("what is your name", "en-us")).pcm
+    answers = await asyncio.gather(*(talk(number, question) for number in range(12)))
+    assert answers == [
+        f"{number} plus {number} is {2 * number}." if number % 4 else "My name is Parley." for number in range(12)
+    ]
+
+
 async def test_a_long_append_holds_up_nobody(engine: Engine) -> None:
     """Minutes of audio in one event are heard in portions: another session is served in between."""
     async with client(engine, turn_detection={"type": "server_vad"}) as hog, client(engine) as other:
