@@ -409,6 +409,16 @@ def test_other_hosts_need_a_key() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_missing_ear_says_what_to_do(tmp_path: Path) -> None:
+    """Without the weights of the ear the engine does not start, and says how to get them."""
+    environment = {**os.environ, "PARLEY_MODELS": str(tmp_path)}
+    command = [sys.executable, "-m", "services.engine"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert "make setup" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_cleanly(number: int) -> None:
     """With a reply being spoken, a signal ends the engine with status 0 within two seconds, workers and all."""
