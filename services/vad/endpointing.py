@@ -96,6 +96,7 @@ class Pause:
     heard: list[float] = field(default_factory=list)
     """What the model said of this pause, p(complete) each time it was asked."""
     speech_ms: float = 0.0
+    _due: int = 0
     _asked: int = 0
     _silence_ms: int = 0
     _breathless_ms: float = 0.0
@@ -119,12 +120,12 @@ class Pause:
             if before_ms >= self.settings.ask_at_ms[0]:
                 self._go_on()
             return None
-        due = sum(1 for at_ms in self.settings.ask_at_ms if self._silence_ms >= at_ms)
-        if due <= self._asked:
-            return None
-        self._asked = due
+        self._due = sum(1 for at_ms in self.settings.ask_at_ms if self._silence_ms >= at_ms)
         is_ending = self.pause_ms <= self._silence_ms + self.settings.soon_ms
-        return None if is_ending else Ask(self.number)
+        if self._due <= self._asked or is_ending:
+            return None  # one that is left out is made good if a late judgement says that the turn is not over
+        self._asked = self._due
+        return Ask(self.number)
 
     def judged(self, pause: int, complete: float | None) -> None:
         """Take a judgement, p(complete); one about an earlier pause is ignored."""
@@ -138,7 +139,7 @@ class Pause:
 
     def is_over(self, silence_samples: int) -> bool:
         """Say whether the turn is over after this much silence."""
-        return self._asked > 0 and silence_samples >= self.pause_ms * SAMPLES_PER_MS
+        return self._due > 0 and silence_samples >= self.pause_ms * SAMPLES_PER_MS
 
     def is_endless(self, turn_samples: int) -> bool:
         """Say whether a turn of this length, silent or not, has to be ended anyhow."""
@@ -149,7 +150,7 @@ class Pause:
         """The person speaks again: what was asked about the pause no longer counts, but that it was one does."""
         self.rhythm.went_on()
         self.number += 1
-        self._asked, self.heard = 0, []
+        self._due, self._asked, self.heard = 0, 0, []
 
     def _breathe(self) -> None:
         self._breathless_ms += WINDOW_SAMPLES / SAMPLES_PER_MS

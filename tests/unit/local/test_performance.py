@@ -14,7 +14,7 @@ from clients.desktop.conversation import Conversation
 from clients.desktop.events import Moment, Who
 from clients.desktop.failures import ConversationBroken
 from clients.desktop.headless import HeadlessDevice
-from local.demonstration import AwaitReply, HearOut, KeepSilent, Say, Scene
+from local.demonstration import AwaitHangup, AwaitReply, HearOut, Move, Say, Scene
 from local.performance import Performance, SceneReport, sounding
 from local.timeline import ASSISTANT, PERSON, Speech
 
@@ -39,6 +39,7 @@ class ScriptedParley:
         self.answers = list(answers)
         self.queue: asyncio.Queue[events.Event | Exception] = asyncio.Queue()
         self.interrupted = 0
+        self.closed = False
         self.mic_offset = 0
 
     def say(self, pcm: bytes) -> int:
@@ -57,9 +58,13 @@ class ScriptedParley:
         return self
 
     async def __anext__(self) -> events.Event:
+        if self.closed:
+            raise StopAsyncIteration
         event = await self.queue.get()
         if isinstance(event, Exception):
             raise event
+        if isinstance(event, events.Closed):
+            self.closed = True
         return event
 
 
@@ -73,7 +78,7 @@ async def perform(
     return await performance.run(scenes, exact=True)
 
 
-def scene(title: str, *moves: Say | AwaitReply | KeepSilent | HearOut) -> Scene:
+def scene(title: str, *moves: Move) -> Scene:
     """Make a scene whose check says how many speeches it saw."""
     return Scene(title, moves, lambda speeches, exact: [f"{len(speeches)} speeches"])
 
@@ -122,6 +127,18 @@ async def test_each_scene_is_judged_by_what_was_said_in_it() -> None:
     one, two = await perform(ScriptedParley(ANSWER, cut), scenes)
     assert [speech.reply for speech in one.speeches] == [0, 1]
     assert two.speeches[1] == Speech(ASSISTANT, 1_200, 1_500, reply=2, cut=True, ducks=((1_300, 1_500),))
+
+
+async def test_a_hangup_ends_the_conversation_well() -> None:
+    """It is awaited after the goodbye; one that doesn't come fails the scene."""
+    gone = events.Closed(at(700), "Goodbye!", "goodbye")
+    told: list[str] = []
+    moves = (Say("Hello."), AwaitReply(5), HearOut(5, pause_ms=10), AwaitHangup(0.05))
+    (report,) = await perform(ScriptedParley([*ANSWER, gone]), [scene("Goodbye", *moves)], told.append)
+    assert report.failures == ["2 speeches"]
+    assert "(Parley hangs up)" in told[-1]
+    (report,) = await perform(ScriptedParley(ANSWER), [scene("Goodbye", *moves)])
+    assert "had not hung up" in report.failures[0]
 
 
 async def test_a_silence_fails_its_scene_and_the_next_one_goes_on() -> None:

@@ -122,3 +122,17 @@ def test_whatever_comes_it_is_over_after_the_longest_pause(silences_ms: list[int
         assert not (pause.is_over(silence_ms * MS) and silence_ms < pause.settings.min_pause_ms)
     pause.feed(3_000 * MS)
     assert pause.is_over(3_000 * MS)
+
+
+def test_a_question_left_out_is_made_good_when_the_first_answer_comes_late() -> None:
+    """On a busy machine nothing is known at 680 ms and the turn is about to end; then it is told that it does not."""
+    pause = Pause()
+    found = []
+    for silence_ms in range(WINDOW_MS, 1_500, WINDOW_MS):
+        if pause.feed(silence_ms * MS, 2_000 * MS) is not None:
+            found.append(silence_ms)
+        if silence_ms == 23 * WINDOW_MS:
+            pause.judged(pause.number, 0.1)
+    first, second = found
+    assert first < 320
+    assert 23 * WINDOW_MS < second <= 25 * WINDOW_MS
