@@ -14,7 +14,7 @@ from clients.desktop.conversation import Conversation
 from clients.desktop.events import Moment, Who
 from clients.desktop.failures import ConversationBroken
 from clients.desktop.headless import HeadlessDevice
-from local.demonstration import AwaitHangup, AwaitReply, HearOut, Move, Say, Scene
+from local.demonstration import AwaitHangup, AwaitReply, HearOut, KeepSilent, Move, Say, Scene
 from local.performance import Performance, SceneReport, sounding
 from local.timeline import ASSISTANT, PERSON, Speech
 
