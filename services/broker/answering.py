@@ -22,6 +22,7 @@ from services.broker.tool_calls import Round, ToolCalls
 from services.broker.voice import Voice
 from services.broker.withheld import Withheld
 from services.common.errors import ModelFault
+from services.common.recent import Recent
 
 MAX_LOST: Final = 2
 """Responses in a row of which nothing came, before the conversation ends."""
@@ -53,6 +54,8 @@ class Answering:
         """The next response goes on where a connection broke off."""
         self._lost = 0
         """Responses in a row of which nothing came."""
+        self._counted = Recent()
+        """Responses whose use was counted."""
 
     @property
     def last_turn(self) -> TurnEnd:
@@ -154,24 +157,28 @@ class Answering:
         self.sequencer.reset()
         self._second_try.end()
         unanswered = self.remote.lose_model()
-        if reply is not None and not reply.is_dead and not reply.received:
+        calls = self._tools.generated(reply) if reply is not None else None
+        if calls is not None:  # its results ask again: the model that forgets of a call would make it once more
+            self.on_calls(calls)
+        if reply is None or reply.is_dead:
+            if unanswered is not None:
+                self.sequencer.want_also(unanswered)
+        elif not reply.received:
             self._voice.discard(reply)
-            self._ask_again(reply)
-        elif reply is not None and not reply.is_dead:
+            if calls is None:
+                self._ask_again(reply)
+        else:
             self._voice.break_off(reply)
-            has_called = self._tools.generated(reply) is not None
-            if reply.announcement is None and not has_called and self.sequencer.wish is None:
+            if reply.announcement is None and calls is None and self.sequencer.wish is None:
                 self._continues = True
                 self.sequencer.want(reply.turn)
-        elif unanswered is not None and self.sequencer.wish is None:
-            self.sequencer.want(unanswered)
 
     def _ask_again(self, reply: Reply) -> None:
         self._continues |= reply.continues
         if reply.announcement is not None:
             self.sequencer.announce_again(reply.announcement)
-        elif self.sequencer.wish is None:
-            self.sequencer.want(reply.turn)
+        else:
+            self.sequencer.want_also(reply.turn)
 
     # From the model.
 
@@ -189,7 +196,7 @@ class Answering:
             self._end(event, now_s)
             return
         if (turn := self.remote.take(event)) is not None:
-            self.sequencer.want(turn)
+            self.sequencer.want_also(turn)
         reply = self._voice.of_response(text(event, "response_id"))
         if reply is None:
             return
@@ -213,7 +220,7 @@ class Answering:
         self._voice.item_added(reply, item)
         if not reply.is_dead:
             self.remote.item(reply, item)
-            if text(item, "type") == "function_call":
+            if text(item, "type") == "function_call" and text(item, "id"):
                 reply.open_calls.add(text(item, "id"))
 
     def _item_done(self, reply: Reply, item: Event, now_s: float) -> None:
@@ -244,12 +251,17 @@ class Answering:
         if reply is not None and status not in ("failed", "cancelled"):
             for item in tables(response, "output"):  # where a server told of a call only here
                 self._item_done(reply, item, now_s)
-        if reply is not None:
-            self.on_spent(reply.turn, usage_of(event))
-            self._voice.forget_calls(reply)
-        if reply is None or reply.is_dead:
+        if self._counted.is_news(response_id):
+            self.on_spent(reply.turn if reply is not None else 0, usage_of(event))
+        if reply is None:
             return
-        if status == "failed" and self._fails(reply, table(table(response, "status_details"), "error"), now_s):
+        self._voice.forget_calls(reply)
+        if reply.is_dead:
+            self._leave_calls(reply)
+            return
+        has_called = self._tools.has_called(reply)  # its results ask the model again
+        failed = status == "failed" and not has_called
+        if failed and self._fails(reply, table(table(response, "status_details"), "error"), now_s):
             return
         if text(table(response, "status_details"), "reason") == "content_filter":
             apologise(self._actions, reply, {"message": "the model's filter held the answer back"})
@@ -269,6 +281,13 @@ class Answering:
         """No more of a living reply comes: what there is will be played."""
         calls = self._tools.generated(reply)
         has_called, turn = self.remote.generated(reply)
+        if has_called and calls is None:
+            self._tools.note_round(reply.turn)
+        if calls is not None and self._tools.rounds_of(reply.turn) > self._manner.max_tool_rounds:
+            calls.is_wanted = False  # it was told to call no more; it might never end
+            apologise(self._actions, reply, {"message": "the model does nothing but call tools"})
+        if calls is not None:
+            self.on_calls(calls)
         if reply.received:
             self._voice.done(reply)
         else:
@@ -276,8 +295,13 @@ class Answering:
             if not has_called and (calls is None or not calls.is_wanted):
                 self._actions.silent(reply.turn)
         if turn is not None:
-            self.sequencer.want(turn)
-        if calls is not None:
+            self.sequencer.want_also(turn)
+
+    def _leave_calls(self, reply: Reply) -> None:
+        """No more of a dead reply comes: what it has called for goes on, but nobody is answered for it."""
+        self.remote.generated(reply)
+        if (calls := self._tools.generated(reply)) is not None:
+            calls.is_wanted = False
             self.on_calls(calls)
 
     def refused(self, error: Event) -> bool:
@@ -328,6 +352,8 @@ class Answering:
             if not reply.received:
                 apologise(self._actions, reply, {"message": "the model did not answer"})
             self._finish(reply)
+        elif reply is not None:
+            self._leave_calls(reply)
 
 
 def _answers(response: Event, reply: Reply) -> bool:

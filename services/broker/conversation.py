@@ -237,7 +237,8 @@ class Conversation:
             self._understood(part)
         self._answering.tick(now_s)
         if not self._actions.model_away:
-            self._host.tick(now_s, is_quiet=self.is_quiet, is_speaking=bool(self._voice.living()))
+            is_speaking = self._listening.is_spoken_to or bool(self._voice.living())
+            self._host.tick(now_s, is_quiet=self.is_quiet, is_speaking=is_speaking)
         return self._advance(now_s)
 
     def close(self, now_s: float) -> list[Action]:

@@ -20,6 +20,7 @@ from services.broker.tools.declaration import END_CONVERSATION
 
 SAY_GOODBYE: Final = '{"ok": true, "note": "Say a short goodbye; the conversation ends after it."}'
 ENDED: Final = '{"ok": true}'
+STAYED: Final = '{"ok": false, "note": "The person went on talking, so the conversation goes on."}'
 
 
 class Host:
@@ -50,18 +51,26 @@ class Host:
             self.ending.leave(stream_pb2.Hangup.REASON_GOODBYE)
 
     def called(self, calls: Round) -> None:
-        """A response has called tools, and is complete: one of them ends the conversation."""
+        """A response has called tools, and is complete. One of them may end the conversation; all may have answered."""
         for call in calls.calls:
             if call.name == END_CONVERSATION and call.output is None:
-                has_spoken = calls.reply.received > 0
-                calls.is_wanted &= not has_spoken
-                self.ending.leave(stream_pb2.Hangup.REASON_ASSISTANT)
-                self.tool_done(call.call_id, ENDED if has_spoken else SAY_GOODBYE, session.ToolCall.STATUS_DONE)
+                self._tools.done(call.call_id, self._end(calls), session.ToolCall.STATUS_DONE)
+        if calls.is_over and calls.is_wanted:
+            self._sequencer.want_also(calls.turn)
+
+    def _end(self, calls: Round) -> str:
+        """The model ends the conversation; return what it is told."""
+        if calls.reply.is_dead:  # cut off at its goodbye: the person goes on
+            return STAYED
+        self.ending.leave(stream_pb2.Hangup.REASON_ASSISTANT)
+        has_spoken = calls.reply.received > 0
+        calls.is_wanted &= not has_spoken
+        return ENDED if has_spoken else SAY_GOODBYE
 
     def tool_done(self, call_id: str, output: str, status: session.ToolCall.Status.ValueType) -> None:
         """A tool has answered: the model is told, and goes on when it was the last one."""
         if (calls := self._tools.done(call_id, output, status)) is not None:
-            self._sequencer.want(calls.turn)
+            self._sequencer.want_also(calls.turn)
 
     def responded(self, turn: int, usage: object) -> None:
         """A response has used something."""
@@ -76,7 +85,7 @@ class Host:
             self._actions.add(Spent(turn, usage, self._ledger.total))
 
     def tick(self, now_s: float, *, is_quiet: bool, is_speaking: bool) -> None:
-        """Do what is due. `is_quiet`: nothing is awaited, everything was heard; `is_speaking`: a reply may be heard."""
+        """Do what is due. `is_quiet`: nothing is awaited, all was heard; `is_speaking`: somebody may be heard."""
         if not is_speaking and self._sequencer.is_idle:
             self._fill(now_s)
         if self.ending.hangup is not None:

@@ -53,6 +53,11 @@ class Sequencer:
         """Wish for an answer to `turn`."""
         self._wish = turn
 
+    def want_also(self, turn: int) -> None:
+        """Wish for an answer to `turn`, unless one is wished for already: that one answers it, too."""
+        if self._wish is None:
+            self._wish = turn
+
     def announce(self, announcement: session.Announcement) -> bool:
         """Wish for an announcement; False when too many wait."""
         if len(self._announcements) >= MAX_ANNOUNCEMENTS:

@@ -109,11 +109,18 @@ class ToolCalls:
     def _round_of(self, reply: Reply, turn: int) -> Round:
         found = next((a_round for a_round in self._rounds if a_round.reply is reply), None)
         if found is None:
-            self._count = self.rounds_of(turn) + 1
-            self._turn = turn
+            self.note_round(turn)
             found = Round(reply, turn)
             self._rounds.append(found)
         return found
+
+    def note_round(self, turn: int) -> None:
+        """One more response of this turn has called tools."""
+        self._turn, self._count = turn, self.rounds_of(turn) + 1
+
+    def has_called(self, reply: Reply) -> bool:
+        """Say whether the response of a reply, which has not ended yet, has made calls that are complete."""
+        return any(a_round.reply is reply for a_round in self._rounds)
 
     def generated(self, reply: Reply) -> Round | None:
         """The response of a reply has ended; return its round, if it called tools."""
@@ -142,10 +149,11 @@ class ToolCalls:
 
     def lose_model(self) -> None:
         """The connection has gone: no more calls come of the responses it gave."""
-        for a_round in self._rounds:
+        for a_round in list(self._rounds):
             a_round.is_generated = True
             for call in a_round.calls:
                 call.is_foreign = True
+            self._settle(a_round)
 
     def slow(self, after_s: float, now_s: float) -> Round | None:
         """Return a round that lasts so long that something should be said meanwhile; each only once."""
