@@ -15,10 +15,12 @@ from parley.v1 import broker_service_pb2_grpc as rpc
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import stream_pb2
+from services.broker.account import Account, Writer
 from services.broker.agent import Agent
 from services.broker.captioning import Captioning
 from services.broker.conversation import Conversation
 from services.broker.manner import TurnMode
+from services.broker.meter import Meter
 from services.broker.model_line import ModelLine
 from services.broker.reporting import Reporting
 from services.broker.session import Thinking
@@ -42,8 +44,19 @@ EGRESS_READY_S: Final = 5.0
 class BrokerServer(rpc.BrokerServiceServicer):
     """Gives every session a conversation with its agent's model."""
 
-    def __init__(self, agents: Agents[Agent], store: Store, channels: Channels) -> None:
+    def __init__(
+        self,
+        agents: Agents[Agent],
+        store: Store,
+        channels: Channels,
+        meter: Meter | None = None,
+        write_turn: Writer = lambda line: None,
+    ) -> None:
         self._agents = agents
+        self._meter = meter or Meter()
+        self._write_turn = write_turn
+        for name in agents.names():
+            self._meter.know(agents.find(name))
         self._store = store
         self._channels = channels
         self._sessions = Ownership()
@@ -71,10 +84,12 @@ class BrokerServer(rpc.BrokerServiceServicer):
         context: Context,
     ) -> None:
         core = Conversation(agent.manner)
-        thinking = Thinking(opened.session, core)
+        account = Account(self._meter, self._write_turn, agent, opened, core)
+        thinking = Thinking(opened.session, core, account=account)
         async with AsyncExitStack() as stack:
             superseded = Superseded("another stream took the session")
             stack.enter_context(self._sessions.claim(opened, lambda: thinking.close(superseded)))
+            stack.enter_context(account)
             speak = egress_rpc.EgressServiceStub(self._channels.trunk(opened.route.egress)).Speak()
             to_egress = stack.enter_context(dialled("egress", speak, thinking.to_egress, _egress_beat))
             thinking.to_egress.control(egress.SpeakRequest(open=opened))
@@ -94,6 +109,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
             keeping = await stack.enter_async_context(_running(thinking.notes.keep(self._store)))
             fault = await run_together(links, background, thinking.close)
             await thinking.notes.kept(keeping)
+            account.ended(fault)
         log.info("session %s ended: %s; %s", opened.session, fault.message if fault else "well", core.tally)
         if not isinstance(fault, Superseded):
             self._reporting.report(agent, thinking, fault)

@@ -11,8 +11,10 @@ from typing import Any, Final
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
+from services.broker.account import Unmetered
 from services.broker.actions import Action, CallTool, RaiseFloor, Spent, ToModel
 from services.broker.conversation import Conversation
+from services.broker.meter import GIVEN_UP, RECONNECTED, REPLACED
 from services.broker.money import amount
 from services.broker.notes import Notes
 from services.broker.realtime import RealtimeSocket
@@ -32,7 +34,13 @@ _CONTROL: Final = frozenset({"interrupt"})
 class Thinking:
     """Moves messages between vad's stream, the core, the model's socket, egress's stream, tools and notes."""
 
-    def __init__(self, session: str, core: Conversation, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        session: str,
+        core: Conversation,
+        clock: Callable[[], float] = time.monotonic,
+        account: Unmetered | None = None,
+    ) -> None:
         self.session = session
         self.began_at_ms = int(time.time() * 1000)
         self.to_vad: Outbox[broker.RespondResponse] = Outbox(_OUTBOX_MESSAGES)
@@ -45,6 +53,8 @@ class Thinking:
         """What was said, heard and done so far."""
         self.core = core
         self._clock = clock
+        self._account = account or Unmetered()
+        self._is_reconnecting = False
         self._tool_calls: asyncio.Queue[CallTool] = asyncio.Queue(_TOOL_CALLS)
 
     # The model.
@@ -56,6 +66,7 @@ class Thinking:
 
     def from_model(self, event: dict[str, Any]) -> None:
         """Take an event of the model's. Raises ModelFault when it refuses to go on."""
+        self._account.take_event(event)
         self._carry_out(self.core.from_model(event, self._clock()))
 
     def lose_model(self) -> None:
@@ -65,14 +76,18 @@ class Thinking:
 
     def reconnecting(self) -> None:
         """Let the person know that it is being made again."""
+        self._is_reconnecting = True
         self._carry_out(self.core.reconnecting())
 
     def rebuild(self) -> None:
         """There is a new one."""
+        self._account.reconnected(RECONNECTED if self._is_reconnecting else REPLACED)
+        self._is_reconnecting = False
         self._carry_out(self.core.rebuild(self._clock()))
 
     def give_up(self, why: str) -> None:
         """There will be no new one."""
+        self._account.reconnected(GIVEN_UP)
         self._carry_out(self.core.give_up(why))
 
     async def feed_model(self, socket: RealtimeSocket) -> None:
@@ -84,6 +99,7 @@ class Thinking:
 
     def from_vad(self, request: broker.RespondRequest) -> None:
         """Take a message of the Respond stream."""
+        self._account.hear(request, self._clock())
         self._carry_out(self.core.from_vad(request, self._clock()))
 
     def live_words(self, words: str) -> None:
@@ -113,7 +129,9 @@ class Thinking:
 
     async def _call(self, executor: Executor, agent: str, call: CallTool) -> None:
         request = ToolRequest(call.call_id, call.name, call.arguments, self.session, call.turn, agent)
+        asked_s = self._clock()
         outcome = await executor.call(request)
+        self._account.tool_done(request, outcome.status, self._clock() - asked_s, self._clock())
         try:
             self._carry_out(self.core.tool_done(call.call_id, outcome.output, outcome.status, self._clock()))
         except ParleyError as error:  # a peer that does not read
@@ -125,6 +143,7 @@ class Thinking:
         """Let the core act on what it has waited for long enough, until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
+            self._account.tick(self._clock())
             self._carry_out(self.core.tick(self._clock()))
 
     def close(self, fault: ParleyError | None) -> None:
@@ -140,7 +159,9 @@ class Thinking:
         self.to_model.close()
 
     def _carry_out(self, actions: list[Action]) -> None:
+        now_s = self._clock()
         for action in actions:
+            self._account.see(action, now_s)
             match action:
                 case ToModel(event):
                     self.to_model.audio(event)

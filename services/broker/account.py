@@ -1,0 +1,187 @@
+"""Account: what one session has used and done, for the meter of its process and for the turn log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import session_pb2 as session
+from parley.v1 import stream_pb2
+from services.broker.actions import Action, Spent
+from services.broker.agent import Agent
+from services.broker.conversation import Conversation
+from services.broker.event import Event, table, text
+from services.broker.meter import RESPONSES, SPECULATIONS, TOKENS, UNKNOWN, Meter, transcriber
+from services.broker.tools.call import ToolRequest
+from services.broker.turn_record import TurnRecords, trace_id, usage_attributes
+from services.common import names
+from services.common.errors import ParleyError, Superseded
+
+FAULT: Final = "fault"
+BROKEN_OFF: Final = "broken_off"
+"""Its stream was, or the broker stopped."""
+
+Status = session.ToolCall.Status
+Writer = Callable[[Mapping[str, Any]], None]
+
+
+def end_reason(hangup: stream_pb2.Hangup | None, fault: ParleyError | None) -> str:
+    """Return why a session ended: as the webhook says it, or "superseded" where another stream has taken it over."""
+    if isinstance(fault, Superseded):
+        return "superseded"
+    if hangup is not None:
+        return stream_pb2.Hangup.Reason.Name(hangup.reason).removeprefix("REASON_").lower()
+    return "client" if fault is None else FAULT
+
+
+class Unmetered:
+    """The account of a session that nobody counts."""
+
+    def hear(self, request: broker.RespondRequest, now_s: float) -> None:
+        """Take what vad says."""
+
+    def take_event(self, event: Event) -> None:
+        """Take what the model says."""
+
+    def see(self, action: Action, now_s: float) -> None:
+        """Take what the session does."""
+
+    def tool_done(self, request: ToolRequest, status: Status.ValueType, took_s: float, now_s: float) -> None:
+        """A tool has answered."""
+
+    def reconnected(self, outcome: str) -> None:
+        """The connection to the model was made again, replaced in time, or given up."""
+
+    def tick(self, now_s: float) -> None:
+        """Write down the turns that are over."""
+
+
+class Account(Unmetered):
+    """A context manager, for as long as the session lasts. What is shown to it may come late, twice or not at all."""
+
+    def __init__(
+        self,
+        meter: Meter,
+        write: Writer,
+        agent: Agent,
+        opened: stream_pb2.StreamOpen,
+        core: Conversation,
+        clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._meter = meter
+        self._write = write
+        self._agent = agent
+        self._opened = opened
+        self._core = core
+        self._clock = clock
+        self._model = (agent.name, agent.model.model)
+        self._records = TurnRecords(opened.traceparent)
+        self._began_s, self._began_unix_s = clock(), unix_clock()
+        self._reason = ""
+        self._turns = 0
+        self._prepared = 0
+        self._speculated = dict.fromkeys(SPECULATIONS, 0)
+        self._cost_micros = core.spent.cost_micros
+
+    def __enter__(self) -> Self:
+        """The session begins."""
+        self._meter.active.labels(self._agent.name).inc()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """The session has ended, in whatever way."""
+        self._meter.active.labels(self._agent.name).dec()
+        reason = self._reason or (FAULT if kind is not None and issubclass(kind, Exception) else BROKEN_OFF)
+        self._meter.ended.labels(self._agent.name, reason).inc()
+        self._count_speculations()
+        for record in self._records.close():
+            self._tell(names.TURN_EVENT, record.trace_id, record.since_s, record.attributes(self._agent.manner.prices))
+        spent = self._core.spent
+        total = {
+            names.END_REASON: reason,
+            names.DURATION_MS: round((self._clock() - self._began_s) * 1000),
+            names.TURNS: self._turns,
+            **usage_attributes(spent),
+            names.COST_MICROS: spent.cost_micros,
+        }
+        self._tell(names.SESSION_EVENT, trace_id(self._opened.traceparent), self._began_s, total)
+
+    def ended(self, fault: ParleyError | None) -> None:
+        """The session has ended of itself, or by a fault."""
+        self._reason = end_reason(self._core.hangup, fault)
+
+    def hear(self, request: broker.RespondRequest, now_s: float) -> None:
+        """Take what vad says."""
+        self._records.hear(request, now_s)
+        if self._records.ended > self._turns:
+            self._turns = self._records.ended
+            self._meter.turns.labels(self._agent.name).inc()
+
+    def take_event(self, event: Event) -> None:
+        """Take what the model says, whatever that is."""
+        if event.get("type") == "response.done":
+            status = text(table(event, "response"), "status")
+            self._meter.responses.labels(*self._model, status if status in RESPONSES else UNKNOWN).inc()
+
+    def see(self, action: Action, now_s: float) -> None:
+        """Take what the session does."""
+        self._records.see(action, now_s)
+        if isinstance(action, Spent):
+            self._spend(action)
+
+    def tool_done(self, request: ToolRequest, status: Status.ValueType, took_s: float, now_s: float) -> None:
+        """A tool has answered."""
+        name = request.name if self._agent.toolbox.find(request.name) is not None else UNKNOWN
+        outcome = session.ToolCall.Status.Name(status).removeprefix("STATUS_").lower()
+        self._meter.tool_calls.labels(name, outcome).inc()
+        self._meter.tool_seconds.labels(name).observe(took_s)
+        self._records.tool_done(request.turn, name, outcome, took_s, now_s)
+
+    def reconnected(self, outcome: str) -> None:
+        """The connection to the model was made again, replaced in time, or given up."""
+        self._meter.reconnects.labels(*self._model, outcome).inc()
+
+    def tick(self, now_s: float) -> None:
+        """Write down the turns that are over."""
+        for record in self._records.over(now_s):
+            self._tell(names.TURN_EVENT, record.trace_id, record.since_s, record.attributes(self._agent.manner.prices))
+
+    def _spend(self, spent: Spent) -> None:
+        for kind in TOKENS:
+            if count := getattr(spent.usage, kind):
+                self._meter.tokens.labels(*self._model, kind).inc(count)
+        if spent.usage.transcribed_ms:
+            seconds = spent.usage.transcribed_ms / 1000
+            self._meter.transcribed.labels(self._agent.name, transcriber(self._agent)).inc(seconds)
+        # The session's sum is rounded once; that of what is rounded each time would drift from it.
+        if (more := spent.total.cost_micros - self._cost_micros) > 0:
+            self._cost_micros = spent.total.cost_micros
+            self._meter.cost.labels(*self._model, self._agent.manner.prices.currency).inc(more / 1_000_000)
+        self._count_speculations()
+
+    def _count_speculations(self) -> None:
+        tally, agent = self._core.tally, self._agent.name
+        self._meter.prepared.labels(agent).inc(tally.prepared - self._prepared)
+        self._prepared = tally.prepared
+        for outcome, counted in self._speculated.items():
+            self._speculated[outcome] = now = getattr(tally, outcome)
+            self._meter.speculations.labels(agent, outcome).inc(now - counted)
+
+    def _tell(self, event: str, trace: str, since_s: float, attributes: Mapping[str, Any]) -> None:
+        since = datetime.fromtimestamp(self._began_unix_s + since_s - self._began_s, UTC)
+        self._write(
+            {
+                "event": event,
+                "time": since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "trace_id": trace,
+                names.CONVERSATION_ID: self._opened.session,
+                names.AGENT_NAME: self._agent.name,
+                names.REQUEST_MODEL: self._agent.model.model,
+                **attributes,
+                names.CURRENCY: self._agent.manner.prices.currency,
+            }
+        )

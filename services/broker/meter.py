@@ -1,0 +1,73 @@
+"""Meter: what the broker counts, over all sessions of a process. docs/metrics.md has the list.
+
+Labels are bounded: agents, models and tools are those that profiles declare, outcomes those that are known; whatever
+else somebody sends is "unknown".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.broker.agent import Agent
+from services.common import names
+
+TOKENS: Final = ("text_in", "text_cached", "text_out", "audio_in", "audio_cached", "audio_out")
+RESPONSES: Final = ("completed", "cancelled", "incomplete", "failed")
+SPECULATIONS: Final = ("used", "wasted", "failed")
+UNKNOWN: Final = "unknown"
+
+RECONNECTED: Final = "reconnected"
+REPLACED: Final = "replaced"
+GIVEN_UP: Final = "given_up"
+
+_TOOL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
+
+
+class Meter:
+    """The counters. They only add in memory: counting waits for nothing, and can't fail a session."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(name, what, labels, registry=registry)
+
+        model = ("agent", "model")
+        self.active = Gauge(names.SESSIONS_ACTIVE, "Sessions under way.", ("agent",), registry=registry)
+        self.ended = counter(names.SESSIONS_ENDED, "Sessions that have ended, by why.", "agent", "reason")
+        self.turns = counter(names.TURNS_ENDED, "Turns of people's that have ended.", "agent")
+        self.tokens = counter(names.MODEL_TOKENS, "Tokens used, by the model's own count.", *model, "kind")
+        self.transcribed = counter(names.MODEL_TRANSCRIBED, "Audio written down, in seconds.", *model)
+        self.cost = counter(names.MODEL_COST, "Cost by the price table, in its currency.", *model, "currency")
+        self.responses = counter(names.MODEL_RESPONSES, "Responses that the model has ended.", *model, "outcome")
+        self.reconnects = counter(names.MODEL_RECONNECTS, "Connections renewed, or given up.", *model, "outcome")
+        self.prepared = counter(names.SPECULATIONS_PREPARED, "Answers begun before a turn was surely over.", "agent")
+        self.speculations = counter(names.SPECULATIONS, "What became of such answers.", "agent", "outcome")
+        self.tool_calls = counter(names.TOOL_CALLS, "Tool calls that were answered.", "tool", "outcome")
+        self.tool_seconds = Histogram(
+            names.TOOL_SECONDS, "From a tool's call to its answer.", ("tool",), buckets=_TOOL_SECONDS, registry=registry
+        )
+        self.lines_dropped = counter(names.TURN_LOG_DROPPED, "Lines of the turn log that could not be written.")
+
+    def know(self, agent: Agent) -> None:
+        """Show an agent's counters at 0: a rate needs to have seen them before they count."""
+        model = (agent.name, agent.model.model)
+        for each in (self.active, self.turns, self.prepared):
+            each.labels(agent.name)
+        for kind in TOKENS:
+            self.tokens.labels(*model, kind)
+        self.transcribed.labels(agent.name, transcriber(agent))
+        self.cost.labels(*model, agent.manner.prices.currency)
+        for outcome in RESPONSES:
+            self.responses.labels(*model, outcome)
+        for outcome in (RECONNECTED, REPLACED, GIVEN_UP):
+            self.reconnects.labels(*model, outcome)
+        for outcome in SPECULATIONS:
+            self.speculations.labels(agent.name, outcome)
+
+
+def transcriber(agent: Agent) -> str:
+    """Return what writes down the person's words; where nothing does, the model's own name."""
+    return agent.model.transcription_model or agent.model.model
