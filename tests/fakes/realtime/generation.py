@@ -138,6 +138,9 @@ class Generation:
         while item.generated_samples < plan.samples:
             await self._pace()
             size = min(delta_samples, plan.samples - item.generated_samples)
+            if self._reply.captions == "aligned":  # no delta holds the beginning of a word but as its own
+                begins = (word.at_sample - item.generated_samples for word in words)
+                size = min([size, *(ahead for ahead in begins if ahead > 0)])
             horizon = (item.generated_samples + size) * (_AHEAD if self._reply.captions == "ahead" else 1)
             while words and words[0].at_sample < horizon:
                 await self._caption(item, words.pop(0), address)

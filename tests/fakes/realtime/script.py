@@ -57,7 +57,7 @@ class Reply:
     """Seconds of audio sent per second."""
     delta_ms: int = 100
     captions: Literal["ahead", "aligned"] = "ahead"
-    """Transcript deltas run three times faster than the audio, or just before the audio they caption."""
+    """Transcript deltas run three times faster than the audio, or each goes just before the audio of its word."""
     stragglers: int = 0
     """Audio deltas still sent after a cancel, before `response.done`, if so much audio is left."""
     done_ms: float = 0
