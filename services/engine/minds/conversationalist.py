@@ -46,7 +46,7 @@ def answer(lines: Sequence[Line], now: datetime, instructions: str = "") -> str:
             return "Goodbye!"
         return " ".join(sentence_of(line.text) for line in _results(lines))
     if last.speaker == "assistant":
-        return "I am listening."
+        return _unsaid(lines, now) or "I am listening."
     if last.speaker == "call":
         return "I am still waiting for an answer."
     text = _plain(last.text)
@@ -149,12 +149,26 @@ def _go_on(turn: _Turn) -> str:
     return "There is nothing to continue. Shall I tell you a story?"
 
 
+def _unsaid(lines: Sequence[Line], now: datetime) -> str:
+    """What an answer that broke off lacks, from its next word on: nobody has cut in, so nothing is told twice."""
+    asked = next((index for index in range(len(lines), 0, -1) if lines[index - 1].speaker != "assistant"), 0)
+    full = answer(lines[:asked], now)
+    place = _place_after(full, " ".join(line.text for line in lines[asked:]))
+    return full[place:].strip() if asked and place is not None else ""
+
+
 def _rest(full: str, heard: str) -> str | None:
     """What of `full` follows `heard`, from the start of the sentence `heard` ends in; None if it is not its start."""
+    place = _place_after(full, heard)
+    return None if place is None else _from_sentence(full, place)
+
+
+def _place_after(full: str, heard: str) -> int | None:
+    """Where the first word of `full` stands that is not in `heard`; None if that is not its start."""
     words, said = _words(full), _words(heard)
     if [word for word, _ in words[: len(said)]] != [word for word, _ in said]:
         return None
-    return _from_sentence(full, words[len(said)][1] if len(said) < len(words) else len(full))
+    return words[len(said)][1] if len(said) < len(words) else len(full)
 
 
 def _rest_of_story(heard: str) -> str | None:

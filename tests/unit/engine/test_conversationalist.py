@@ -103,3 +103,23 @@ def test_has_nothing_to_go_on_with() -> None:
 def test_counting_goes_on_too() -> None:
     """What is continued is whatever was cut, not only the story; a count at its next number."""
     assert reply("count to five", "1, 2,", "go on") == "All right. 3, 4, 5."
+
+
+def asked_again(asked: str, *said: str) -> str:
+    """The answer after the mind has said something to a question, and nobody else anything."""
+    return answer([Line("user", asked), *(Line("assistant", text) for text in said)], NOW)
+
+
+def test_an_answer_that_broke_off_goes_on_in_the_middle_of_the_sentence() -> None:
+    """Asked again although nobody has said anything since, it says what is missing, however often it broke off."""
+    assert asked_again("count to ten", "1, 2, 3,") == "4, 5, 6, 7, 8, 9, 10."
+    assert asked_again("count to five", "1, 2,", "3,") == "4, 5."
+    words = STORY.split(" ")
+    assert asked_again("tell me a story", " ".join(words[:20])) == " ".join(words[20:])
+
+
+def test_an_answer_that_is_whole_does_not_go_on() -> None:
+    """Nor does one that it would not give."""
+    assert asked_again("count to three", "1, 2, 3.") == "I am listening."
+    assert asked_again("count to three", "My name is Parley.") == "I am listening."
+    assert answer([Line("assistant", "Good morning!")], NOW) == "I am listening."
