@@ -58,6 +58,9 @@ class Unmetered:
     def tick(self, now_s: float) -> None:
         """Write down the turns that are over."""
 
+    def ended(self, fault: ParleyError | None) -> None:
+        """The session ends: of itself, or by a fault."""
+
 
 class Account(Unmetered):
     """A context manager, for as long as the session lasts. What is shown to it may come late, twice or not at all."""
@@ -110,10 +113,6 @@ class Account(Unmetered):
         }
         self._tell(names.SESSION_EVENT, trace_id(self._opened.traceparent), self._began_s, total)
 
-    def ended(self, fault: ParleyError | None) -> None:
-        """The session has ended of itself, or by a fault."""
-        self._reason = end_reason(self._core.hangup, fault)
-
     def hear(self, request: broker.RespondRequest, now_s: float) -> None:
         """Take what vad says."""
         self._records.hear(request, now_s)
@@ -149,6 +148,10 @@ class Account(Unmetered):
         """Write down the turns that are over."""
         for record in self._records.over(now_s):
             self._tell(names.TURN_EVENT, record.trace_id, record.since_s, record.attributes(self._agent.manner.prices))
+
+    def ended(self, fault: ParleyError | None) -> None:
+        """The session ends: of itself, or by a fault."""
+        self._reason = end_reason(self._core.hangup, fault)
 
     def _spend(self, spent: Spent) -> None:
         for kind in TOKENS:

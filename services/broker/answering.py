@@ -13,12 +13,12 @@ from services.broker.event import Event, table, tables, text
 from services.broker.faults import BUSY, code_of
 from services.broker.manner import Manner
 from services.broker.money import usage_of
-from services.broker.remote_calls import RemoteCalls
 from services.broker.reply import Reply
+from services.broker.responses import Responses
 from services.broker.second_try import SecondTry
 from services.broker.sequencer import Sequencer, Slot
 from services.broker.stages import Stages, TurnEnd
-from services.broker.tool_calls import Round, ToolCalls
+from services.broker.tool_calls import ToolCalls
 from services.broker.voice import Voice
 from services.broker.withheld import Withheld
 from services.common.errors import ModelFault
@@ -33,20 +33,18 @@ class Answering:
 
     def __init__(self, actions: Actions, voice: Voice, tools: ToolCalls, manner: Manner) -> None:
         self.sequencer = Sequencer(manner.answer_s)
-        self.remote = RemoteCalls(actions)
-        self.on_begun: Callable[[int], None] = lambda turn: None
-        """Told of a turn whose answer has begun to sound."""
+        self._stages = Stages()
+        self.responses = Responses(actions, voice, tools, self.sequencer, self._stages, manner)
         self.on_spent: Callable[[int, object], None] = lambda turn, usage: None
         """Told what a response has used."""
-        self.on_calls: Callable[[Round], None] = lambda calls: None
-        """Told of a response that has called tools, when no more of it comes."""
         self.commit: Callable[[int, float], str] | None = None
         """Where a commit asks for the response: commits a turn, returns the event's id, or "" if there is nothing."""
+        self.open_turn: Callable[[], int] | None = None
+        """Where the server answers by itself, when its own ear says so: the turn that is being spoken, or 0."""
         self._actions = actions
         self._voice = voice
         self._tools = tools
         self._manner = manner
-        self._stages = Stages()
         self._second_try = SecondTry(self.sequencer)
         self._requested: Reply | None = None
         self._withheld: Withheld | None = None
@@ -80,6 +78,7 @@ class Answering:
         if reply.announcement is not None:
             return dictate(self._actions, reply, reply.announcement.text, self._manner)
         if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
+            self._voice.place_again(reply)  # it was there before the turn that it answers
             return event_id
         reply.continues, self._continues = self._continues, False
         too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
@@ -106,6 +105,8 @@ class Answering:
         if withheld is None:
             return
         reply = withheld.reply
+        if self.open_turn is not None:
+            self._voice.place_again(reply)  # it was there before the turn that it answers
         self._stages.asked(reply.turn, now_s, answers=True)
         if reply.response_id is not None:
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
@@ -156,20 +157,17 @@ class Answering:
             reply = self._voice.of_response(self.sequencer.response_id or "")
         self.sequencer.reset()
         self._second_try.end()
-        unanswered = self.remote.lose_model()
-        calls = self._tools.generated(reply) if reply is not None else None
-        if calls is not None:  # its results ask again: the model that forgets of a call would make it once more
-            self.on_calls(calls)
+        has_called, unanswered = self.responses.lose_model(reply)
         if reply is None or reply.is_dead:
             if unanswered is not None:
                 self.sequencer.want_also(unanswered)
         elif not reply.received:
             self._voice.discard(reply)
-            if calls is None:
+            if not has_called:
                 self._ask_again(reply)
         else:
             self._voice.break_off(reply)
-            if reply.announcement is None and calls is None and self.sequencer.wish is None:
+            if reply.announcement is None and not has_called and self.sequencer.wish is None:
                 self._continues = True
                 self.sequencer.want(reply.turn)
 
@@ -195,43 +193,21 @@ class Answering:
             self._lost = 0
             self._end(event, now_s)
             return
-        if (turn := self.remote.take(event)) is not None:
+        if (turn := self.responses.remote.take(event)) is not None:
             self.sequencer.want_also(turn)
         reply = self._voice.of_response(text(event, "response_id"))
         if reply is None:
             return
         self._lost = 0
         self.sequencer.heard_of(text(event, "response_id"), now_s)
-        match kind:
-            case "response.output_item.added":
-                self._item_added(reply, table(event, "item"))
-            case "response.output_item.done":
-                self._item_done(reply, table(event, "item"), now_s)
-            case "response.output_audio.delta":
-                self._voice.audio(reply, event, self._stages.first_audio(now_s))
-                if reply.received and not reply.is_dead:
-                    self.on_begun(reply.turn)
-            case "response.output_audio_transcript.delta":
-                self._voice.words(reply, event)
-            case "response.output_audio.done":
-                self._voice.item_done(reply, text(event, "item_id"))
-
-    def _item_added(self, reply: Reply, item: Event) -> None:
-        self._voice.item_added(reply, item)
-        if not reply.is_dead:
-            self.remote.item(reply, item)
-            if text(item, "type") == "function_call" and text(item, "id"):
-                reply.open_calls.add(text(item, "id"))
-
-    def _item_done(self, reply: Reply, item: Event, now_s: float) -> None:
-        is_call = text(item, "type") == "function_call" and not reply.is_dead
-        if is_call and self._tools.called(reply, reply.turn, item, now_s):
-            reply.open_calls.discard(text(item, "id"))
+        self.responses.take(reply, kind, event, now_s)
 
     def _begin(self, response: Event, now_s: float) -> None:
         response_id, reply = text(response, "id"), self._requested
         if not response_id:
             return  # nothing could be told apart; the request times out
+        if reply is None and self._adopts(response_id, now_s):
+            return
         if reply is None or not _answers(response, reply):
             self._cancel(response_id)  # nobody asked for it, or no longer
             return
@@ -243,6 +219,25 @@ class Answering:
         elif not self._withholds(reply):
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
 
+    def _adopts(self, response_id: str, now_s: float) -> bool:
+        """Take a response that nobody asked for as the answer to the open turn: withheld, until vad says it is over."""
+        turn = self.open_turn() if self.open_turn is not None else 0
+        if turn:
+            self.abandon(now_s)  # what it answered to the turn so far
+        if not turn or self.sequencer.slot is not Slot.FREE:
+            return False
+        reply = self._voice.mint(turn)
+        self._withheld = Withheld(reply)
+        self._voice.bind(reply, response_id)
+        self.sequencer.requested("", now_s)
+        self.sequencer.created(response_id, now_s)
+        return True
+
+    @property
+    def has_adopted(self) -> bool:
+        """True while an answer is withheld that the server gave by itself."""
+        return self.open_turn is not None and self._withheld is not None
+
     def _end(self, event: Event, now_s: float) -> None:
         response = table(event, "response")
         response_id, status = text(response, "id"), text(response, "status")
@@ -250,14 +245,14 @@ class Answering:
         reply = self._voice.unbind(response_id)
         if reply is not None and status not in ("failed", "cancelled"):
             for item in tables(response, "output"):  # where a server told of a call only here
-                self._item_done(reply, item, now_s)
+                self.responses.item_done(reply, item, now_s)
         if self._counted.is_news(response_id):
             self.on_spent(reply.turn if reply is not None else 0, usage_of(event))
         if reply is None:
             return
         self._voice.forget_calls(reply)
         if reply.is_dead:
-            self._leave_calls(reply)
+            self.responses.leave(reply)
             return
         has_called = self._tools.has_called(reply)  # its results ask the model again
         failed = status == "failed" and not has_called
@@ -265,7 +260,7 @@ class Answering:
             return
         if text(table(response, "status_details"), "reason") == "content_filter":
             apologise(self._actions, reply, {"message": "the model's filter held the answer back"})
-        self._finish(reply)
+        self.responses.finish(reply)
 
     def _fails(self, reply: Reply, error: Event, now_s: float) -> bool:
         """A response has failed: say whether it is asked for again; if not, the person has been told."""
@@ -276,33 +271,6 @@ class Answering:
             return True
         apologise(self._actions, reply, error)
         return False
-
-    def _finish(self, reply: Reply) -> None:
-        """No more of a living reply comes: what there is will be played."""
-        calls = self._tools.generated(reply)
-        has_called, turn = self.remote.generated(reply)
-        if has_called and calls is None:
-            self._tools.note_round(reply.turn)
-        if calls is not None and self._tools.rounds_of(reply.turn) > self._manner.max_tool_rounds:
-            calls.is_wanted = False  # it was told to call no more; it might never end
-            apologise(self._actions, reply, {"message": "the model does nothing but call tools"})
-        if calls is not None:
-            self.on_calls(calls)
-        if reply.received:
-            self._voice.done(reply)
-        else:
-            self._voice.discard(reply)
-            if not has_called and (calls is None or not calls.is_wanted):
-                self._actions.silent(reply.turn)
-        if turn is not None:
-            self.sequencer.want_also(turn)
-
-    def _leave_calls(self, reply: Reply) -> None:
-        """No more of a dead reply comes: what it has called for goes on, but nobody is answered for it."""
-        self.remote.generated(reply)
-        if (calls := self._tools.generated(reply)) is not None:
-            calls.is_wanted = False
-            self.on_calls(calls)
 
     def refused(self, error: Event) -> bool:
         """Take an error; say whether it was the answer to our request."""
@@ -351,9 +319,9 @@ class Answering:
         if reply is not None and not reply.is_dead:
             if not reply.received:
                 apologise(self._actions, reply, {"message": "the model did not answer"})
-            self._finish(reply)
+            self.responses.finish(reply)
         elif reply is not None:
-            self._leave_calls(reply)
+            self.responses.leave(reply)
 
 
 def _answers(response: Event, reply: Reply) -> bool:

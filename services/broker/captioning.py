@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Any, Final
 
 from parley.v1 import broker_service_pb2 as broker
@@ -32,6 +33,9 @@ WAITING: Final = 600
 PAUSES_S: Final = (1.0, 5.0, 30.0)
 """Before each new try; the last one for ever."""
 
+STEADY_S: Final = 30.0
+"""After a session that has lasted so long the pauses are short again."""
+
 
 class Dictation:
     """The sound of turns as a transcription session takes it; no I/O."""
@@ -46,12 +50,16 @@ class Dictation:
             case "audio" if request.audio.turn:
                 self._buffer.append(request.audio.pcm)
             case "turn_ended" if not request.turn_ended.tentative:
-                self._buffer.commit()
+                self._commit()
             case "turn_confirmed":
-                self._buffer.commit()
+                self._commit()
             case "speech_dismissed":
                 self._buffer.clear()
         return [action.event for action in self._actions.taken() if isinstance(action, ToModel)]
+
+    def _commit(self) -> None:
+        if not self._buffer.is_empty:  # of silence alone a transcriber makes words up
+            self._buffer.commit()
 
     def lose(self) -> None:
         """The session is a new one."""
@@ -77,11 +85,12 @@ class Captioning:
 
     async def run(self) -> None:
         """Keep the session up until cancelled; what it can't have it does without."""
-        tries = 0
+        tries, clock = 0, asyncio.get_running_loop().time
         while True:
+            since_s = math.inf
             try:
                 async with model_session(self._settings) as socket:
-                    tries = 0
+                    since_s = clock()
                     await self._serve(socket)
             except ModelFault as fault:
                 log.warning("session %s: no live captions: %s", self._thinking.session, fault.message)
@@ -89,6 +98,7 @@ class Captioning:
                     await asyncio.Event().wait()
             finally:
                 self._is_there = False
+            tries = 0 if clock() - since_s >= STEADY_S else tries
             await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
             tries += 1
 

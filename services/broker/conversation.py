@@ -68,12 +68,15 @@ class Conversation:
             self._actions, self._ears, self._answering, self._speculation, self._tools, self._host.ending
         )
         self._announced = Recent()
-        self._answering.on_begun = self._ears.answered
-        self._answering.on_calls = self._host.called
+        self._answering.responses.on_begun = self._ears.answered
+        self._answering.responses.on_calls = self._host.called
         self._answering.on_spent = self._host.responded
         self._ears.on_transcribed = self._host.transcribed
+        self._listening.on_understood = self._understood
         if can.commit_responds:
             self._answering.commit = self._listening.commit_to_ask
+        if can.commit_responds and isinstance(self._ears, ServerEars):
+            self._answering.open_turn = self._ears.turn_of_speech
 
     # The connection to the model.
 
@@ -101,6 +104,7 @@ class Conversation:
         self._actions.model_away = False
         self._recollection.rebuild(now_s)
         self._listening.doubt.wait_again(now_s)
+        self._host.ending.wait_again(now_s)
         self._sequencer.release()
         return self._advance(now_s)
 
@@ -131,7 +135,7 @@ class Conversation:
             or self._ears.has_sound
             or self._ears.awaits_commit
             or self._tools.is_running
-            or self._answering.remote.is_busy
+            or self._answering.responses.remote.is_busy
             or self._interruptions.is_settling
         )
         return not busy and self._sequencer.is_idle
@@ -145,6 +149,9 @@ class Conversation:
                 self._announce(request.announcement)
             case "interrupt":
                 self._interrupt(request.interrupt, now_s)
+            case "typed":
+                self._listening.take(request, now_s)
+                self._host.understood(request.typed.text)
             case _:
                 self._listening.take(request, now_s)
         return self._advance(now_s)
@@ -167,10 +174,11 @@ class Conversation:
             return
         floor = self._interruptions.open_gates(interrupt)
         self._speculation.take_back(now_s)
+        self._answering.abandon(now_s)
         self._sequencer.drop_all()
         self._listening.doubt.drop()
         self._tools.drop()
-        self._answering.remote.drop()
+        self._answering.responses.remote.drop()
         self._host.ending.stir(now_s)
         self._answering.cancel(now_s)
         self._interruptions.kill(interrupt, floor, now_s)
@@ -211,16 +219,16 @@ class Conversation:
     def _understood(self, part: Part) -> None:
         self._listening.doubt.understood(part)
         if part.turn == self._answering.last_turn.turn:
-            self._host.understood(part)
+            self._host.understood(part.transcript or "")
 
     def _take_error(self, error: Event, now_s: float) -> None:
         if (fault := faults.ending(error)) is not None:
             raise fault
         part = self._ears.refused(error)
-        is_our_request = self._answering.refused(error)
         if part is not None:
             self._listening.retract(part, now_s)
-        elif not is_our_request and not faults.is_harmless(error):
+        is_our_request = self._answering.refused(error)
+        if part is None and not is_our_request and not faults.is_harmless(error):
             log.warning("the model reports %s: %s", faults.code_of(error), text(error, "message"))
 
     # Time, and the end.

@@ -46,10 +46,13 @@ class Ears:
         self._actions = actions
         self._history = history
         self.captions = PersonCaptions(actions)
-        self._buffer = InputBuffer(actions, capabilities.input_hz)
+        self._buffer = InputBuffer(actions, capabilities.input_hz, takes_commits=capabilities.manual_turns)
         self._can_delete = capabilities.can_delete
         self._kept = bytearray()
         """The sound since the last commit, at 16 kHz: it may have to be given again."""
+        self._commit_asks = capabilities.commit_responds
+        self._reopened = bytearray()
+        """Sound that was committed to a connection that broke, and is to be committed anew with what follows."""
         self._with_sound: list[Part] = []
         """Parts whose sound is kept, oldest first."""
         self._answered = 0
@@ -59,6 +62,9 @@ class Ears:
 
     def started(self, started: broker.SpeechStarted) -> None:
         """A turn has begun."""
+
+    def resumed(self, turn: int) -> None:
+        """A turn that had ended goes on."""
 
     def take(self, audio: broker.TurnAudio) -> None:
         """Take a piece of a turn. Raises ProtocolFault for half a sample."""
@@ -124,11 +130,7 @@ class Ears:
 
     def take_back(self, part: Part) -> None:
         """The turn of a held part goes on: undo its commit, as if the model had only listened so far."""
-        part.is_void = True
-        self._history.fill(part.place)
-        if part in self._pending:
-            self._pending.remove(part)
-        part.pcm = b""
+        self._drop(part)
         if part.item_id:
             self._delete(part.item_id)
         kept = bytes(self._kept)
@@ -151,16 +153,44 @@ class Ears:
 
     def commit_again(self, part: Part, now_s: float) -> None:
         """Give a part's sound to a model that doesn't know it."""
+        part.since_s = now_s
+        if self._commit_asks:
+            self._give_otherwise(part)
+            return
         kept, self._kept = self._kept, bytearray()
         self._hear_pieces(part.pcm)
         part.commit_id, part.item_id = self._buffer.commit(), ""
         self._kept = kept
         self._uncommitted.append(part)
 
+    def _give_otherwise(self, part: Part) -> None:
+        """Where a commit asks for a response, a turn is not committed again: its words are told, where they are known.
+
+        What was answered needs no more than that; of what was not the sound is heard again, before what came after.
+        """
+        if part.transcript:
+            self._actions.model("conversation.item.create", item=spoken_item("user", part.transcript))
+        elif part.turn > self._answered:
+            self._reopen(part)
+            self._drop(part)
+
+    def _reopen(self, part: Part) -> None:
+        """Hear a turn again as if it had not ended."""
+        self._reopened += part.pcm
+
+    def _drop(self, part: Part) -> None:
+        """Nothing more becomes of a part."""
+        part.is_void = True
+        self._history.fill(part.place)
+        if part in self._pending:
+            self._pending.remove(part)
+        part.pcm = b""
+
     def hear_again(self, now_s: float) -> None:
         """Give the sound since the last commit to a model that doesn't know it."""
         self.begin(now_s)
-        kept = bytes(self._kept)
+        kept = bytes(self._reopened + self._kept)
+        self._reopened.clear()
         self._kept.clear()
         self._hear_pieces(kept)
 
@@ -181,6 +211,8 @@ class Ears:
             self._committed(self._uncommitted.popleft(), item_id)
             return None
         part = next((part for part in self._pending if item_id and part.item_id == item_id), None)
+        if kind == "conversation.item.input_audio_transcription.completed":  # also of what was taken back
+            self.on_transcribed(part.turn if part is not None else 0, table(event, "usage"))
         if part is None:
             return None
         if kind == "conversation.item.input_audio_transcription.delta":
@@ -190,7 +222,6 @@ class Ears:
             else:
                 self.captions.more(part.turn, text(event, "delta"))
         elif kind == "conversation.item.input_audio_transcription.completed":
-            self.on_transcribed(part.turn, table(event, "usage"))
             return self._understand(part, text(event, "transcript").strip(), transcribes=True)
         elif kind == "conversation.item.input_audio_transcription.failed":
             return self._understand(part, "", transcribes=True)
@@ -241,8 +272,14 @@ class Ears:
 
     def expire(self, now_s: float) -> list[Part]:
         """Give up the transcripts that have been waited for long enough; return their parts."""
+        self._give_up_commits(now_s)
         late = [part for part in self._pending if now_s - part.since_s > TRANSCRIPT_LOST_S]
         return [self._understand(part, "", transcribes=False) for part in late]
+
+    def _give_up_commits(self, now_s: float) -> None:
+        """Some servers never confirm a commit: nothing waits for it for ever."""
+        while self._uncommitted and now_s - self._uncommitted[0].since_s > TRANSCRIPT_LOST_S:
+            self._uncommitted.popleft()
 
     def close(self) -> None:
         """The session ends: what nobody has written down yet stands in history without words."""

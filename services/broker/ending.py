@@ -50,6 +50,10 @@ class Ending:
         if self._must_since_s is None:
             self._leaving = None
 
+    def wait_again(self, now_s: float) -> None:
+        """The model was away: that silence was not the person's."""
+        self._active_s = now_s
+
     def leave(self, reason: wire.Hangup.Reason.ValueType) -> None:
         """The session is to end as soon as everything has been said and heard."""
         if self._leaving is None:

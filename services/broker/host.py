@@ -13,7 +13,6 @@ from services.broker.event import Event
 from services.broker.goodbye import is_goodbye
 from services.broker.manner import Manner
 from services.broker.money import Ledger
-from services.broker.part import Part
 from services.broker.sequencer import Sequencer
 from services.broker.tool_calls import Round, ToolCalls
 from services.broker.tools.declaration import END_CONVERSATION
@@ -45,9 +44,9 @@ class Host:
         if self._manner.greeting:
             self._say("greeting", self._manner.greeting)
 
-    def understood(self, part: Part) -> None:
+    def understood(self, words: str) -> None:
         """The last turn's words are known: do they take leave?"""
-        if self._manner.closing.on_goodbye and is_goodbye(part.transcript or ""):
+        if self._manner.closing.on_goodbye and is_goodbye(words):
             self.ending.leave(stream_pb2.Hangup.REASON_GOODBYE)
 
     def called(self, calls: Round) -> None:

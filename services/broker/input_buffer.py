@@ -16,7 +16,9 @@ MIN_COMMIT_MS: Final = 120
 class InputBuffer:
     """Mirrors the length of the model's input audio buffer. Sound comes in at 16 kHz, PCM16 mono."""
 
-    def __init__(self, actions: Actions, hz: int) -> None:
+    def __init__(self, actions: Actions, hz: int, *, takes_commits: bool = True) -> None:
+        """`takes_commits`: False for a server that ends turns by its own ear alone."""
+        self._takes_commits = takes_commits
         self.appended = 0
         """Samples given to this connection altogether, at the model's rate."""
         self._actions = actions
@@ -25,7 +27,9 @@ class InputBuffer:
         self._buffered = 0
 
     def append(self, pcm: bytes) -> None:
-        """Give it sound."""
+        """Give it sound; while the model is away there is none to give it to."""
+        if self._actions.model_away:
+            return
         if self.hz == MIC_HZ:
             self._give(pcm)
             return
@@ -34,13 +38,20 @@ class InputBuffer:
         self._give(self._resampler.feed(pcm))
 
     def commit(self) -> str:
-        """Flush what the resampler holds, fill up to what the model takes, and commit; return the event's id."""
+        """Flush what the resampler holds, fill up to what the model takes, and commit; return the event's id or ""."""
+        if not self._takes_commits:
+            return ""
         self.flush()
         missing = samples_of(MIN_COMMIT_MS, self.hz) - self._buffered
-        if missing > 0:
+        if missing > 0 and not self._actions.model_away:
             self._give(bytes(missing * SAMPLE_BYTES))
         self._buffered = 0
         return self._actions.model("input_audio_buffer.commit")
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing was given since the last commit."""
+        return not self._buffered and self._resampler is None
 
     def flush(self) -> None:
         """Give what the resampler still holds: silence follows."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from parley.v1 import broker_service_pb2 as broker
 from services.broker.actions import Actions
 from services.broker.answering import Answering
@@ -13,6 +16,9 @@ from services.broker.speculation import Speculation
 from services.broker.stages import TurnEnd
 from services.broker.stop_words import may_be_bare
 from services.broker.tool_calls import ToolCalls
+
+COMMITTED: Final = "committed"
+"""In the place of an event's id: the server has committed the turn, and so been asked, by itself."""
 
 
 class Listening:
@@ -30,6 +36,8 @@ class Listening:
         self.is_spoken_to = False
         """The person speaks."""
         self.doubt = Doubt(actions, answering.sequencer)
+        self.on_understood: Callable[[Part], None] = lambda part: None
+        """Told of a part whose words were known before its turn was over."""
         self._actions = actions
         self._ears = ears
         self._answering = answering
@@ -55,9 +63,10 @@ class Listening:
                 if (ended := self._speculation.confirmed(request.turn_confirmed)) is not None:
                     self._end_turn(ended, now_s)
             case "turn_resumed":
-                self._resume(now_s)
+                self._resume(request.turn_resumed.turn, now_s)
             case "speech_dismissed":
                 self.is_spoken_to = False
+                self._answering.abandon(now_s)
                 self._ears.forget()
                 self._speculation.drop(now_s)
             case "typed":
@@ -68,7 +77,7 @@ class Listening:
 
     def commit_to_ask(self, turn: int, now_s: float) -> str:
         """Commit a turn where the commit asks for the answer; return the event's id, "" if there is no sound."""
-        return self._ears.commit(turn, now_s).commit_id if self._ears.has_sound else ""
+        return (self._ears.commit(turn, now_s).commit_id or COMMITTED) if self._ears.has_sound else ""
 
     def retract(self, part: Part, now_s: float) -> None:
         """The model takes no such turn: nobody waits for its answer."""
@@ -79,8 +88,9 @@ class Listening:
         self._answering.retract(part.turn)
         self._actions.silent(part.turn)
 
-    def _resume(self, now_s: float) -> None:
+    def _resume(self, turn: int, now_s: float) -> None:
         self.is_spoken_to = True
+        self._ears.resumed(turn)
         self._ending.stir(now_s)
         if not self._speculation.drop(now_s):  # it had really ended
             self.doubt.drop()
@@ -92,7 +102,12 @@ class Listening:
         self._ending.stir(now_s)
         resumed = ended.turn == self._answering.last_turn.turn
         end = TurnEnd(ended.turn, now_s, ended.waited_ms)
-        if self._speculation.release(end, now_s):
+        if (part := self._speculation.release(end, now_s)) is not None:
+            self._known(part)
+            return
+        if self._answering.has_adopted:
+            self._ears.commit(ended.turn, now_s, end_offset=ended.end_offset)
+            self._take_adopted(end, now_s)
             return
         bare_by_ear = ended.interruption and ended.stop_word and not resumed
         if self._answering.commit is not None:
@@ -109,6 +124,20 @@ class Listening:
         elif bare_by_ear:  # without words the ear's is the last one
             self._leave_open(end)
         else:
+            self._want(end)
+        self._known(part)
+
+    def _known(self, part: Part) -> None:
+        if part.transcript is not None:
+            self.on_understood(part)
+
+    def _take_adopted(self, end: TurnEnd, now_s: float) -> None:
+        """The server has begun its answer by itself: now it may be heard, if it is one."""
+        if self._answering.is_prepared:
+            self._answering.last_turn = end
+            self._answering.release(now_s)
+        else:
+            self._answering.abandon(now_s)
             self._want(end)
 
     def _leave_open(self, end: TurnEnd) -> None:

@@ -54,7 +54,9 @@ class Line:
         """Connect and configure. Raises ModelFault."""
         self.socket: RealtimeSocket = await self._stack.enter_async_context(model_session(settings))
         told_s = self.socket.expires_at_s
-        lifetime_s = told_s - time.time() if told_s is not None else self.socket.capabilities.max_session_s
+        lifetime_s = told_s - time.time() if told_s is not None else 0.0
+        if lifetime_s <= 0:  # it doesn't say, or by another clock than ours
+            lifetime_s = self.socket.capabilities.max_session_s
         self.replace_from_s = self.since_s + lifetime_s - min(_EARLY_S, _EARLY * lifetime_s)
         self.replace_by_s = self.since_s + lifetime_s - min(_LATE_S, _LATE * lifetime_s)
         return self
@@ -108,8 +110,13 @@ class ModelLine:
             fault = first_of(errors)
         if successor is None and fault is not None and not (isinstance(fault, ModelFault) and fault.retryable):
             raise fault
-        self._thinking.lose_model()
-        await line.close()
+        try:
+            self._thinking.lose_model()
+            await line.close()
+        except BaseException:
+            if successor is not None:
+                await successor.close()
+            raise
         if successor is not None:
             return successor
         assert fault is not None

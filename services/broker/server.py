@@ -109,7 +109,6 @@ class BrokerServer(rpc.BrokerServiceServicer):
             keeping = await stack.enter_async_context(_running(thinking.notes.keep(self._store)))
             fault = await run_together(links, background, thinking.close)
             await thinking.notes.kept(keeping)
-            account.ended(fault)
         log.info("session %s ended: %s; %s", opened.session, fault.message if fault else "well", core.tally)
         if not isinstance(fault, Superseded):
             self._reporting.report(agent, thinking, fault)

@@ -150,6 +150,7 @@ class Thinking:
         """Put the last message into every outbox; again it does nothing."""
         if self.to_vad.is_closed:
             return
+        self._account.ended(fault)
         self._carry_out(self.core.close(self._clock()))
         end = stream_pb2.StreamEnd(reason=_reason(fault), detail=fault.message if fault else "")
         if fault is not None:

@@ -89,17 +89,17 @@ class Speculation:
             ended.waited_ms, ended.confidence = confirmed.waited_ms, confirmed.confidence
         return ended
 
-    def release(self, end: TurnEnd, now_s: float) -> bool:
-        """The turn is over: let everybody know what the model has said so far. False if nothing was prepared."""
+    def release(self, end: TurnEnd, now_s: float) -> Part | None:
+        """The turn is over: let everybody know what the model has said so far. None if nothing was prepared."""
         self.check(now_s)
         part, self._part = self._part, None
         if part is None:
-            return False
+            return None
         self.tally.used += 1
         self._answering.last_turn = end
         self._ears.confirm(part)
         self._answering.release(now_s)
-        return True
+        return part
 
     def drop(self, now_s: float) -> bool:
         """The end does not hold; return False if there was none."""

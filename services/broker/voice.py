@@ -54,6 +54,12 @@ class Voice:
         self._places[reply.number] = self._history.reserve(reply)
         return reply
 
+    def place_again(self, reply: Reply) -> None:
+        """Give a reply the next place in history instead of the one it has."""
+        self._places[reply.number].remembered = None
+        self._history.fill(self._places[reply.number])
+        self._places[reply.number] = self._history.reserve(reply)
+
     def bind(self, reply: Reply, response_id: str) -> None:
         """Note which response a reply is, until `unbind`."""
         reply.response_id = response_id
