@@ -8,6 +8,7 @@ import pstats
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,25 +17,29 @@ from local.redis_server import NoRedisError
 from tests.load import report
 from tests.load.bench import Bench, Plan
 from tests.load.load_process import LoadError
+from tests.load.talk import TalkPlan
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 PROFILED: Final = ("ingress", "vad", "broker", "egress")
+QUICK_TALK: Final = TalkPlan(steps=((1, 8.0),), engine_turns=2)
 _PROFILE_ROWS: Final = 30
 
 ABOUT = """\
 Starts the ring on this machine before a cheap fake model, holds 1, 5, 10 and 20 spoken conversations with
 interruptions through its WebSocket door, and measures what the ring adds, what it costs, and how many
-conversations one core can hold. Prints a table and writes the figures as JSON."""
+conversations one core can hold. Then it starts a ring with its own engine, and measures how long people wait for an
+answer, and where the time goes. Prints a table and writes the figures as JSON."""
 
 MORE = """\
-docs/performance.md says exactly how each figure is measured. It takes about five minutes, and the machine should
+docs/performance.md says exactly how each figure is measured. It takes about six minutes, and the machine should
 have nothing else to do: the last line of the table shows what other programs used.
 
 examples:
   make bench OUT=figures.json
   make bench OUT=figures.json DATA=folder               recorded people instead of a synthesiser
-  make bench OUT=quick.json ARGS=--quick                twenty seconds: does it work?
+  make bench OUT=quick.json ARGS=--quick                forty seconds: does it work?
+  make bench OUT=talk.json ARGS=--only-talk             a minute and a half: only how long people wait
   make bench OUT=p.json ARGS='--profile ingress'        where ingress spends its time, at 10 conversations
 
 exit codes: 0 all went well, 1 something was lost or went wrong (lines say what), 130 Ctrl-C"""
@@ -51,8 +56,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--search-seconds", type=_seconds, default=15.0, help="the same, in the search (default 15)")
     parser.add_argument("--no-search", dest="search", action="store_false", help="don't look for the limit of one core")
     parser.add_argument("--data", type=Path, help="a folder with recordings and manifests (default: a synthesiser)")
+    talk = parser.add_mutually_exclusive_group()
+    talk.add_argument("--no-talk", dest="talk", action="store_false", help="don't hold the talk with the engine")
+    talk.add_argument("--only-talk", action="store_true", help="hold nothing else")
+    parser.add_argument(
+        "--synthetic-talk", action="store_true", help="let a synthesiser ask what the engine understands"
+    )
     parser.add_argument("--buffer-ms", type=int, default=60, help="what the clients want ahead (default 60)")
-    parser.add_argument("--quick", action="store_true", help="2 conversations for 6 s, no search")
+    parser.add_argument("--quick", action="store_true", help="2 conversations for 6 s, a short talk, no search")
     parser.add_argument("--profile", choices=PROFILED, help="run this service under cProfile, at 10 conversations")
     parser.add_argument("--logs", type=Path, help="keep what the services print in this folder")
     options = parser.parse_args(arguments)
@@ -82,15 +93,17 @@ def plan(options: argparse.Namespace) -> Plan:
     """Return what the command line asks for."""
     short = options.quick or options.profile
     sessions = [2] if options.quick else [10] if options.profile else [1, 5, 10, 20]
+    talk = QUICK_TALK if options.quick else TalkPlan()
     return Plan(
-        sessions=options.sessions or sessions,
+        sessions=[] if options.only_talk else options.sessions or sessions,
         seconds=options.seconds or (6.0 if options.quick else 30.0),
-        search_s=options.search_seconds if options.search and not short else 0.0,
+        search_s=options.search_seconds if options.search and not (short or options.only_talk) else 0.0,
         buffer_ms=options.buffer_ms,
         data=options.data,
         logs=options.logs,
         profiled=options.profile or "",
         profile=options.out.with_suffix(f".{options.profile}.prof") if options.profile else None,
+        talk=replace(talk, synthetic=options.synthetic_talk) if options.talk and not options.profile else None,
     )
 
 

@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from tests.load.load_process import LoadError, LoadProcess, NotHeld
 from tests.load.outcome import LIMIT_MS, as_try, in_brief, is_disturbed, is_held, problems
 from tests.load.ring_under_load import MeasuredRing, placement
 from tests.load.search import MOST_TRIES, CapacitySearch
+from tests.load.talk import Talk, TalkPlan
 
 MOST_LOAD_SHARE: Final = 0.2
 _WARM_UP: Final = (1, 3.0)
@@ -31,7 +31,7 @@ _LAST_WORDS_S: Final = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured. `search_s` 0 leaves the search out."""
+    """What is to be measured. `search_s` 0 leaves the search out, no `talk` the talk with the engine."""
 
     sessions: Sequence[int]
     seconds: float
@@ -41,12 +41,14 @@ class Plan:
     logs: Path | None = None
     profiled: str = ""
     profile: Path | None = None
+    talk: TalkPlan | None = None
 
     @property
     def expected_s(self) -> float:
         """How long it will take, about."""
         steps = len(self.sessions) * (self.seconds + _AROUND_S)
-        return 12 + steps + (MOST_TRIES * (self.search_s + _AROUND_S) if self.search_s else 0)
+        search = MOST_TRIES * (self.search_s + _AROUND_S) if self.search_s else 0
+        return 12 + steps + search + (self.talk.expected_s if self.talk else 0)
 
 
 class Bench:
@@ -66,21 +68,33 @@ class Bench:
         """Measure everything; return the report."""
         plan, (ring_cores, load_core) = self._plan, placement()
         os.sched_setaffinity(0, ring_cores)  # the ring's processes inherit it; this one only waits
-        async with AsyncExitStack() as stack:
-            load = await stack.enter_async_context(LoadProcess(load_core, plan.data))
-            self._note(f"the voice: {load.voice}; starting the ring")
-            ring = MeasuredRing(load.model_url, plan.logs, plan.profiled, plan.profile)
-            await stack.enter_async_context(ring)
+        synthetic_talk = plan.talk is not None and plan.talk.synthetic
+        async with LoadProcess(load_core, plan.data, synthetic_talk=synthetic_talk) as load:
+            report = self._about(ring_cores, load_core)
+            if plan.sessions:
+                report |= await self._crowds(load, ring_cores, load_core)
+            if plan.talk is not None:
+                talk = Talk(plan.talk, load, plan.buffer_ms, plan.logs, self._note)
+                report["talk"] = await talk.run(ring_cores | {load_core})
+                self._problems += talk.problems
+        return report | {"problems": self._problems, "took_s": round(time.monotonic() - self._begun_s)}
+
+    async def _crowds(self, load: LoadProcess, ring_cores: set[int], load_core: int) -> dict[str, Any]:
+        """Measure the ring before the fake model."""
+        plan = self._plan
+        self._note(f"the voice: {load.voice}; starting the ring")
+        ring = MeasuredRing(load.model_url, plan.logs, plan.profiled, plan.profile)
+        async with ring:
             await self._hold(load, ring, *_WARM_UP)
             self._baseline = costs.memory_of(ring.pids)
             steps = await self._steps(load, ring)
             await asyncio.sleep(_LAST_WORDS_S)
             counters = ring.counters()
-            report = self._report(steps, ring_cores, load_core) | {"voice": load.voice, "ring_counters": counters}
+            report = self._report(steps) | {"voice": load.voice, "ring_counters": counters}
             if plan.search_s:
                 report |= await self._search(load, ring, steps, ring_cores)
             self._problems += [f"{name} died {ring.restarts(name)} times" for name in ring.pids if ring.restarts(name)]
-        return report | {"problems": self._problems, "took_s": round(time.monotonic() - self._begun_s)}
+        return report
 
     async def _steps(self, load: LoadProcess, ring: MeasuredRing) -> dict[int, Figures]:
         """Measure each number of conversations; leave out those that could not be opened."""
@@ -140,6 +154,7 @@ class Bench:
 
     async def _hold(self, load: LoadProcess, ring: MeasuredRing, count: int, seconds: float) -> Figures:
         order = {
+            "part": "crowd",
             "sessions": count,
             "seconds": seconds,
             "door": ring.websocket,
@@ -153,18 +168,24 @@ class Bench:
         except NotHeld as refusal:
             return {"faults": [str(refusal)]}
 
-    def _report(self, steps: dict[int, Figures], ring_cores: set[int], load_core: int) -> dict[str, Any]:
+    def _report(self, steps: dict[int, Figures]) -> dict[str, Any]:
         shares = [found["load_share"] for found in steps.values() if found["load_share"] is not None]
         share = max(shares, default=0.0)
         if share >= MOST_LOAD_SHARE:
             self._problems.append(f"the load cost {share:.0%} of what it measured; it may cost {MOST_LOAD_SHARE:.0%}")
+        return {
+            "sessions": {str(count): found for count, found in steps.items()},
+            "load_share": share,
+            "load_share_is_fair": share < MOST_LOAD_SHARE,
+        }
+
+    def _about(self, ring_cores: set[int], load_core: int) -> dict[str, Any]:
+        """Return what can be said beforehand."""
         if load_core in ring_cores:
             self._problems.append("this machine has one core: ring and load were in each other's way")
         return {
-            "sessions": {str(count): found for count, found in steps.items()},
+            "sessions": {},
             "conversations_per_core": None,
-            "load_share": share,
-            "load_share_is_fair": share < MOST_LOAD_SHARE,
             "machine": {
                 "processor": costs.processor(),
                 "cores": os.cpu_count(),

@@ -11,10 +11,16 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU seconds, user and system, of a process with all its threads and the children it waited for."""
+    """Return the CPU seconds, user and system, of a process with all its threads and its children, living or not."""
     # After the name in parentheses: utime, stime, cutime, cstime are fields 14 to 17.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS_PER_S
+    return sum(map(int, fields[11:15])) / _TICKS_PER_S + sum(map(cpu_s, children(pid)))
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that still run: an engine has some for its parts."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def cpu_of(pids: Mapping[str, int]) -> dict[str, float]:

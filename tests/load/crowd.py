@@ -13,7 +13,7 @@ from tests.load import costs
 from tests.load.device import Device
 from tests.load.interrupts import InterruptTopic
 from tests.load.model import FakeModel
-from tests.load.person import Person
+from tests.load.person import IN_A_CROWD, Habits, Person
 from tests.load.reactor import Reactor
 from tests.load.tape import Tapes
 from tests.load.voice import Voice
@@ -39,7 +39,7 @@ class Costs:
     others_cpu_s: float = 0.0
     """What other programs used of the ring's cores."""
     others_beside_load_cpu_s: float = 0.0
-    """What they used of the load's core."""
+    """What they used of the load's core; 0 where the ring runs there, too."""
     memory_mb: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -59,12 +59,21 @@ class CrowdError(Exception):
 class Crowd:
     """Opens, holds and ends conversations; their devices send every 20 ms, each at a phase of its own."""
 
-    def __init__(self, reactor: Reactor, model: FakeModel, voice: Voice, door: str, buffer_ms: int) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        model: FakeModel,
+        voice: Voice,
+        door: str,
+        buffer_ms: int,
+        habits: Habits = IN_A_CROWD,
+    ) -> None:
         self._reactor = reactor
         self._model = model
         self._voice = voice
         self._door = door
         self._buffer_ms = buffer_ms
+        self._habits = habits
         self._devices: list[Device] = []
 
     def hold(self, sessions: int, seconds: float, redis_url: str, ring: Placed) -> tuple[Tapes, Costs]:
@@ -91,7 +100,7 @@ class Crowd:
         self._devices = []
         give_up_s = time.monotonic() + OPEN_S + sessions / 2
         for number in range(sessions):
-            person = Person(self._voice, seed=number + 1)
+            person = Person(self._voice, seed=number + 1, habits=self._habits)
             begin = partial(self._begin, number)
             self._devices.append(Device(self._reactor, self._door, person, self._buffer_ms, begin))
             started = self._reactor.run_until(
@@ -121,6 +130,7 @@ class Crowd:
 
     def _measure(self, seconds: float, ring: Placed) -> Costs:
         mine = os.sched_getaffinity(0)
+        shared = not mine.isdisjoint(ring.cores)
         before, ring_s, load_s = costs.cpu_of(ring.pids), costs.busy_s(ring.cores), costs.busy_s(mine)
         own, clock = time.process_time(), time.monotonic()
         self._reactor.run_until(clock + seconds)
@@ -129,8 +139,8 @@ class Crowd:
         return Costs(
             cpu_s=used,
             load_cpu_s=own,
-            others_cpu_s=max(costs.busy_s(ring.cores) - ring_s - sum(used.values()), 0.0),
-            others_beside_load_cpu_s=max(costs.busy_s(mine) - load_s - own, 0.0),
+            others_cpu_s=max(costs.busy_s(ring.cores) - ring_s - sum(used.values()) - shared * own, 0.0),
+            others_beside_load_cpu_s=0.0 if shared else max(costs.busy_s(mine) - load_s - own, 0.0),
             memory_mb=costs.memory_of(ring.pids),
             seconds=time.monotonic() - clock,
         )

@@ -2,7 +2,7 @@
 
 `manifests/turns.csv` has the columns path and end_s (the last sound, in seconds), `manifests/overlap.csv` path, kind
 ("stop" and "phrase" are used) and end_s. Paths are relative to the folder; audio is FLAC or WAV, 16 kHz, one channel of
-16 bits.
+16 bits. Twenty turns of ten people come with this code, in `recordings/`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tests.load.voice import HZ, Utterance, Voice, room_tone, utterance
 _TURN_S: Final = (1.0, 5.0)
 _BARGE_IN_S: Final = 3.0
 _MOST_CLIPS: Final = 40
+RECORDINGS: Final = Path(__file__).with_name("recordings")
+"""Turns that are always there; their README says whose they are."""
 
 
 class DataError(Exception):
@@ -35,6 +37,15 @@ def recorded_voice(folder: Path) -> Voice:
     if not turns or not barge_ins:
         raise DataError(f"{folder} holds {len(turns)} turns and {len(barge_ins)} interruptions that can be used.")
     return Voice(f"recordings in {folder}", turns, barge_ins, room_tone())
+
+
+def recorded_turns(folder: Path = RECORDINGS) -> Voice:
+    """Return the turns that a folder holds, without interruptions. Raises DataError."""
+    turns = list(_clips(folder, "turns", {""}, *_TURN_S))
+    if not turns:
+        raise DataError(f"{folder} holds no turns that can be used.")
+    name = "the recordings of the bench" if folder == RECORDINGS else f"recordings in {folder}"
+    return Voice(f"{name}: {len(turns)} turns", turns, (), room_tone())
 
 
 def _clips(folder: Path, manifest: str, kinds: set[str], shortest_s: float, longest_s: float) -> Iterator[Utterance]:

@@ -69,7 +69,10 @@ class Device:
         tape.mic_sent_s.append(now_s)
         tape.mic_frames.append(samples)
         if (report := self._playout.poll(now_s)) is not None:
+            tape.heard_s.setdefault(report.reply, report.begun_s)
             self._say({"playback": _playback(report, offset + FRAME_SAMPLES)})
+        if self.person.presses_the_key():
+            self._say({"interrupt": {}})
 
     def hang_up(self) -> None:
         """End the conversation; it `is_over` when the server has said so."""
@@ -132,6 +135,9 @@ class Device:
                     reply, samples = int(content["reply"]), int(content["samples"])
                     self.tape.ends[reply] = samples
                     self._playout.end(reply, samples)
+                case "turnReport":
+                    stages = content.get("stages", ())
+                    self.tape.stages_ms[int(content["reply"])] = {s["name"]: float(s.get("ms", 0.0)) for s in stages}
                 case "flush":
                     self._flush(int(content["seq"]), int(content.get("floor", 0)), now_s)
                 case "error":

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import websockets
@@ -26,6 +27,16 @@ from services.engine.voices.espeak import EspeakVoice
 _QUESTIONS = ("what time is it", "count to ten", "tell me a story", "what is your name", "what is seven times eight")
 _FRAME_BYTES = 4_800  # 100 ms at 24 kHz
 _SILENCE = bytes(5 * _FRAME_BYTES)  # what vad waits for before it commits
+
+
+@dataclass
+class EngineLatencies:
+    """What was found, in seconds per turn."""
+
+    first_audio_s: list[float] = field(default_factory=list)
+    transcript_s: list[float] = field(default_factory=list)
+    cancelled_s: list[float] = field(default_factory=list)
+    late_events: int = 0
 
 
 async def main(turns: int) -> None:
@@ -39,13 +50,14 @@ async def main(turns: int) -> None:
     )
     try:
         url = await _address(process)
-        first, heard, stopped, late = await _measure(url, turns)
+        found = await measure(url, turns)
     finally:
         process.terminate()
         await process.communicate()
-    for what, values in (("commit → first audio", first), ("commit → transcript", heard), ("cancel → done", stopped)):
-        print(f"{what:22}{_figures(values)}")
-    print(f"{'events after done':22}{late}")
+    print(f"{'commit → first audio':22}{_figures(found.first_audio_s)}")
+    print(f"{'commit → transcript':22}{_figures(found.transcript_s)}")
+    print(f"{'cancel → done':22}{_figures(found.cancelled_s)}")
+    print(f"{'events after done':22}{found.late_events}")
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
@@ -56,10 +68,11 @@ async def _address(process: asyncio.subprocess.Process) -> str:
     raise SystemExit("the engine did not start")
 
 
-async def _measure(url: str, turns: int) -> tuple[list[float], list[float], list[float], int]:
+async def measure(url: str, turns: int) -> EngineLatencies:
+    """Speak so many questions to the engine at `url`, one after another, and cancel each answer."""
     async with EspeakVoice() as voice:
         questions = [(await voice.say(question, "en-us")).pcm for question in _QUESTIONS]
-    first, heard, stopped, late = [], [], [], 0
+    found = EngineLatencies()
     async with websockets.connect(url, max_size=None) as socket:
         turn = {"turn_detection": None, "transcription": {"model": "embedded"}}
         await _send(socket, "session.update", session={"type": "realtime", "audio": {"input": turn}})
@@ -69,17 +82,17 @@ async def _measure(url: str, turns: int) -> tuple[list[float], list[float], list
             await _send(socket, "input_audio_buffer.commit")
             await _send(socket, "response.create")
             await _until(socket, "conversation.item.input_audio_transcription.completed")
-            heard.append(time.perf_counter() - committed_s)
+            found.transcript_s.append(time.perf_counter() - committed_s)
             audio = await _until(socket, "response.output_audio.delta")
-            first.append(time.perf_counter() - committed_s)
+            found.first_audio_s.append(time.perf_counter() - committed_s)
             await asyncio.sleep(0.05)
             cancelled_s = time.perf_counter()
             await _send(socket, "response.cancel")
             ended = await _until(socket, "response.done", "error")
             if ended["type"] == "response.done" and ended["response"]["status"] == "cancelled":
-                stopped.append(time.perf_counter() - cancelled_s)
-            late += await _stragglers(socket, audio["response_id"])
-    return first, heard, stopped, late
+                found.cancelled_s.append(time.perf_counter() - cancelled_s)
+            found.late_events += await _stragglers(socket, audio["response_id"])
+    return found
 
 
 async def _speak(socket: ClientConnection, pcm: bytes) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.load import downlink, interruption, uplink
 from tests.load.crowd import FRAME_S, Costs
-from tests.load.tape import DeviceTape, ModelTape, Response, Tapes
+from tests.load.tape import DeviceTape, ModelTape, Response, Tapes, Utterance
 from tests.load.voice import FRAME_SAMPLES
 
 Figures = dict[str, Any]
@@ -64,10 +64,10 @@ def judge(tapes: Tapes, costs: Costs) -> Figures:
         "end_of_barge_in_to_first_sample_ms": percentiles(barge_ins, 50, 90),
         "frames_late": sum(found.frames_late for found in down),
         "frames_dropped": lost_in + lost_out,
-        **_cpu(costs, _conversation_s(tapes)),
+        **cpu(costs, conversation_s(tapes)),
         "memory_mb": {name: round(mb, 2) for name, mb in costs.memory_mb.items()},
         "counts": counts,
-        "faults": _faults(tapes),
+        "faults": faults(tapes),
     }
 
 
@@ -79,10 +79,10 @@ def _pairs(tapes: Tapes) -> list[tuple[DeviceTape, ModelTape]]:
 
 
 def _counts(tapes: Tapes, responses: dict[int, Response]) -> dict[str, int]:
-    said = [utterance for device in tapes.devices for utterance in device.utterances]
+    utterances = said(tapes)
     return {
-        "turns": sum(not utterance.is_barge_in for utterance in said),
-        "barge_ins": sum(utterance.is_barge_in for utterance in said),
+        "turns": sum(not utterance.is_barge_in for utterance in utterances),
+        "barge_ins": sum(utterance.is_barge_in for utterance in utterances),
         "ignored_barge_ins": sum(device.ignored_barge_ins for device in tapes.devices),
         "unanswered_turns": sum(device.unanswered for device in tapes.devices),
         "replies": len(responses),
@@ -90,21 +90,27 @@ def _counts(tapes: Tapes, responses: dict[int, Response]) -> dict[str, int]:
     }
 
 
-def _conversation_s(tapes: Tapes) -> float:
+def said(tapes: Tapes) -> list[Utterance]:
+    """Return everything that was said, in and around the measured window."""
+    return [utterance for device in tapes.devices for utterance in device.utterances]
+
+
+def conversation_s(tapes: Tapes) -> float:
     """Count the seconds of conversation in the measured window, by the microphone frames sent: some may break off."""
     begun_s, ended_s = tapes.begun_s, tapes.ended_s
     frames = sum(sum(begun_s <= at_s < ended_s for at_s in device.mic_sent_s) for device in tapes.devices)
     return max(frames, 1) * FRAME_S
 
 
-def _cpu(costs: Costs, conversation_s: float) -> Figures:
-    frames = conversation_s / FRAME_S
+def cpu(costs: Costs, talked_s: float) -> Figures:
+    """Return what each process used for a second of conversation, of so many, and what else ran."""
+    frames = talked_s / FRAME_S
     ring_s = sum(costs.cpu_s.values())
-    per_service = {name: round(cpu_s / conversation_s, 5) for name, cpu_s in costs.cpu_s.items()}
+    per_service = {name: round(cpu_s / talked_s, 5) for name, cpu_s in costs.cpu_s.items()}
     return {
-        "cpu_s_per_conversation_s": {**per_service, "total": round(ring_s / conversation_s, 5)},
+        "cpu_s_per_conversation_s": {**per_service, "total": round(ring_s / talked_s, 5)},
         "frame_cost_us": {**_microseconds(costs.cpu_s, frames), "total": round(ring_s / frames * 1e6, 1)},
-        "load_cpu_s_per_conversation_s": round(costs.load_cpu_s / conversation_s, 5),
+        "load_cpu_s_per_conversation_s": round(costs.load_cpu_s / talked_s, 5),
         "load_share": round(costs.load_cpu_s / ring_s, 3) if ring_s else None,
         "others_cpu_s_per_s": round(costs.others_cpu_s / costs.seconds, 3),
         "others_beside_load_cpu_s_per_s": round(costs.others_beside_load_cpu_s / costs.seconds, 3),
@@ -115,10 +121,10 @@ def _microseconds(cpu_s: Mapping[str, float], frames: float) -> dict[str, float]
     return {name: round(seconds / frames * 1e6, 1) for name, seconds in cpu_s.items()}
 
 
-def _faults(tapes: Tapes) -> list[str]:
+def faults(tapes: Tapes) -> list[str]:
     """Name what went wrong, each kind once."""
-    faults = [tape.faults for tape in tapes.devices] + [tape.faults for tape in tapes.models]
-    told = Counter(fault for some in faults for fault in some)
+    noted = [tape.faults for tape in tapes.devices] + [tape.faults for tape in tapes.models]
+    told = Counter(fault for some in noted for fault in some)
     return [f"{fault} ({times}×)" for fault, times in told.most_common(_MOST_FAULTS_TOLD)]
 
 

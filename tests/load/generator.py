@@ -2,9 +2,9 @@
 
     python -m tests.load.generator --core 1 --data FOLDER
 
-One JSON object a line. It says {"model": URL, "voice": …} first; each {"sessions": …, "seconds": …, "door": …,
-"redis": …, "pids": {…}, "cores": […], "buffer_ms": …} is answered by {"figures": …} or {"error": …}. It ends with
-its input.
+One JSON object a line. It says {"model": URL, "voice": …, "talk_voice": …} first; each {"part": "crowd" or "talk",
+"sessions": …, "seconds": …, "door": …, "redis": …, "pids": {…}, "cores": […], "buffer_ms": …} is answered by
+{"figures": …} or {"error": …}. It ends with its input.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.load import figures
+from tests.load import figures, response_time
 from tests.load.crowd import Crowd, CrowdError, Placed
-from tests.load.dataset import DataError, recorded_voice
+from tests.load.dataset import RECORDINGS, DataError, recorded_turns, recorded_voice
 from tests.load.model import FakeModel
+from tests.load.person import AT_A_TALK, IN_A_CROWD
 from tests.load.reactor import Reactor
-from tests.load.voice import Voice, synthetic_voice
+from tests.load.voice import Voice, synthetic_requests, synthetic_voice
 
 _READ_BYTES: Final = 1 << 16
 
@@ -51,21 +52,22 @@ def tell(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 
-def serve(voice: Voice) -> None:
+def serve(voice: Voice, talk_voice: Voice) -> None:
     """Carry out orders until standard input ends."""
+    parts = {"crowd": (voice, IN_A_CROWD, figures.judge), "talk": (talk_voice, AT_A_TALK, response_time.judge)}
     reactor = Reactor()
     model = FakeModel(reactor)
     orders = _Orders(deque())
     reactor.watch(0, orders.read)
-    tell({"model": model.url, "voice": voice.name})
+    tell({"model": model.url, "voice": voice.name, "talk_voice": talk_voice.name})
     while True:
         reactor.run_until(math.inf, lambda: bool(orders.lines))
         order = json.loads(orders.lines.popleft())
         try:
             ring = Placed(order["pids"], order["cores"])
-            crowd = Crowd(reactor, model, voice, order["door"], order["buffer_ms"])
-            found = crowd.hold(order["sessions"], order["seconds"], order["redis"], ring)
-            tell({"figures": figures.judge(*found)})
+            who, habits, judge = parts[order["part"]]
+            crowd = Crowd(reactor, model, who, order["door"], order["buffer_ms"], habits)
+            tell({"figures": judge(*crowd.hold(order["sessions"], order["seconds"], order["redis"], ring))})
         except (CrowdError, OSError) as error:
             tell({"error": str(error)})
 
@@ -75,14 +77,16 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.load.generator")
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--synthetic-talk", action="store_true")
     options = parser.parse_args()
     os.sched_setaffinity(0, {options.core})
     try:
         voice = recorded_voice(options.data) if options.data else synthetic_voice()
+        talk_voice = synthetic_requests() if options.synthetic_talk else recorded_turns(options.data or RECORDINGS)
     except (DataError, ValueError) as error:
         tell({"error": str(error)})
         sys.exit(1)
-    serve(voice)
+    serve(voice, talk_voice)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from parley.v1 import session_pb2
-from tests.load.tape import DeviceTape, ModelTape, Utterance, Verdict
+from tests.load.tape import DeviceTape, ModelTape, Verdict
 from tests.load.voice import FRAME_SAMPLES, HZ
 
 _TRUNCATED_WITHIN_S: Final = 1.0
@@ -69,23 +69,25 @@ def judge_answers(device: DeviceTape, begun_s: float, ended_s: float) -> Answers
     begins = {piece.reply: piece.at_s for piece in reversed(device.pieces)}
     firsts = sorted(begins.values())
     for index, said in enumerate(device.utterances):
-        start_s, end_s = _moment(device, said.start), _moment(device, said.end)
+        start_s, end_s = moment(device, said.start), moment(device, said.end)
         if not (begun_s < end_s < ended_s):
             continue
         if any(start_s < at_s < end_s for at_s in firsts):
             found.cut_off += 1
             continue
-        until_s = _begin_of_next(device, device.utterances, index)
+        until_s = begin_of_next(device, index)
         if (first_s := next((at_s for at_s in firsts if end_s <= at_s < until_s), None)) is not None:
             (found.after_barge_in_ms if said.is_barge_in else found.after_turn_ms).append((first_s - end_s) * 1000)
     return found
 
 
-def _begin_of_next(device: DeviceTape, utterances: Sequence[Utterance], index: int) -> float:
-    return _moment(device, utterances[index + 1].start) if index + 1 < len(utterances) else float("inf")
+def begin_of_next(device: DeviceTape, index: int) -> float:
+    """Return when the person spoke again after their utterance `index`; infinity if they did not."""
+    utterances = device.utterances
+    return moment(device, utterances[index + 1].start) if index + 1 < len(utterances) else float("inf")
 
 
-def _moment(device: DeviceTape, sample: int) -> float:
+def moment(device: DeviceTape, sample: int) -> float:
     """Return when a microphone sample was captured: a frame is sent when its last sample has been."""
     frame = max(sample - 1, 0) // FRAME_SAMPLES
     if frame >= len(device.mic_sent_s):

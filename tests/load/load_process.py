@@ -30,17 +30,20 @@ class NotHeld(LoadError):
 class LoadProcess:
     """`async with LoadProcess(core, data) as load: figures = await load.hold(…)`. Raises LoadError."""
 
-    def __init__(self, core: int, data: Path | None) -> None:
+    def __init__(self, core: int, data: Path | None, *, synthetic_talk: bool = False) -> None:
         self.model_url = ""
         self.voice = ""
+        self.talk_voice = ""
         self._core = core
         self._data = data
+        self._synthetic_talk = synthetic_talk
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        data = ("--data", str(self._data.resolve())) if self._data else ()
+        options = ["--data", str(self._data.resolve())] if self._data else []
+        options += ["--synthetic-talk"] * self._synthetic_talk
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.load.generator", "--core", str(self._core), *data),
+            *(sys.executable, "-m", "tests.load.generator", "--core", str(self._core), *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -53,7 +56,7 @@ class LoadProcess:
         except BaseException:
             await self._stop()
             raise
-        self.model_url, self.voice = hello["model"], hello["voice"]
+        self.model_url, self.voice, self.talk_voice = hello["model"], hello["voice"], hello["talk_voice"]
         return self
 
     async def __aexit__(

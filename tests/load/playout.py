@@ -18,6 +18,8 @@ class Report:
     """What the client tells of its playback."""
 
     reply: int
+    begun_s: float
+    """When its first sample left the speaker; told to nobody but the tape."""
     position: int
     buffered_ms: int
     underruns: int
@@ -28,6 +30,8 @@ class Report:
 class _Reply:
     number: int
     origin_s: float
+    """When its first sample leaves the speaker, as if it had never run dry."""
+    begun_s: float
     """When its first sample leaves the speaker."""
     received: int = 0
     total: int | None = None
@@ -53,7 +57,7 @@ class Playout:
             return False
         last = self._waiting[-1] if self._waiting else None
         if last is None or last.number != reply:
-            last = _Reply(reply, now_s + PREBUFFER_S, received=position)
+            last = _Reply(reply, now_s + PREBUFFER_S, now_s + PREBUFFER_S, received=position)
             self._waiting.append(last)
         elif last.origin_s + last.received / HZ < now_s:
             self.underruns += 1
@@ -95,9 +99,10 @@ class Playout:
             self._waiting.popleft()
             self._last = current.number, position
             if self._waiting:
-                self._waiting[0].origin_s = max(self._waiting[0].origin_s, now_s)
+                following = self._waiting[0]
+                following.origin_s = following.begun_s = max(following.origin_s, now_s)
         elif current.is_told and now_s - self._told_s < REPORT_EVERY_S:
             return None
         current.is_told, self._told_s = True, now_s
         buffered_ms = (current.received - position) * 1000 // HZ
-        return Report(current.number, position, buffered_ms, self.underruns, ended)
+        return Report(current.number, current.begun_s, position, buffered_ms, self.underruns, ended)

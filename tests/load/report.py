@@ -15,8 +15,10 @@ _LATENCIES: Final = (
     ("interrupt to truncate, ms", "interrupt_to_truncate_ms", ("p50", "p99")),
     ("end of speech to first sample, ms", "end_of_speech_to_first_sample_ms", ("p50", "p90")),
 )
-_NAME_WIDTH: Final = 42
+_HEARD: Final = "end_of_speech_to_first_sample_heard_ms"
+_NAME_WIDTH: Final = 46
 _WIDTH: Final = 10
+_VERDICTS: Final = {True: "yes", False: "no", None: "too few"}
 
 
 def save(report: dict[str, Any], path: Path) -> None:
@@ -35,6 +37,13 @@ def save(report: dict[str, Any], path: Path) -> None:
 
 def table(report: dict[str, Any]) -> str:
     """Return the report for a person: a column for each number of conversations."""
+    parts = [_crowds(report)] if report["sessions"] else []
+    if talk := report.get("talk"):
+        parts.append(_talk(talk))
+    return "\n\n".join(parts)
+
+
+def _crowds(report: dict[str, Any]) -> str:
     steps = list(report["sessions"].values())
     lines = [_row("conversations", report["sessions"])]
     for title, key, names in _LATENCIES:
@@ -54,7 +63,31 @@ def table(report: dict[str, Any]) -> str:
         lines.append(_row(title, [step[key] for step in steps]))
     for title, key in (("ring", "others_cpu_s_per_s"), ("load", "others_beside_load_cpu_s_per_s")):
         lines.append(_row(f"other programs beside the {title}, cores", [step[key] for step in steps]))
-    return "\n".join([*lines, "", *_limit(report)])
+    return "\n".join([*lines, "", *_limit(report)]).rstrip()
+
+
+def _talk(talk: dict[str, Any]) -> str:
+    """Return the talk's table: the whole of the wait, and its stages."""
+    steps = list(talk["sessions"].values())
+    lines = [f"with the ring's own engine ({talk['voice']})", _row("conversations", talk["sessions"])]
+    for name in ("p50", "p95"):
+        lines.append(_row(f"end of speech to first sample heard, ms, {name}", [step[_HEARD][name] for step in steps]))
+    lines.append(_row(f"  p50 up to {talk['goal_ms']:g} ms", [_VERDICTS[step["goal_is_met"]] for step in steps]))
+    for stage in steps[0]["stages_ms"] if steps else ():
+        for name in ("p50", "p95"):
+            lines.append(_row(f"  {stage}, {name}", [step["stages_ms"][stage][name] for step in steps]))
+    for title, key in (("answers", "answers"), ("turns cut off", "cut_off_turns")):
+        lines.append(_row(title, [step["counts"][key] for step in steps]))
+    lines.append(_row("other programs, cores", [step["others_cpu_s_per_s"] for step in steps]))
+    if engine := talk["engine"]:
+        first = "{p50} / {p95}".format_map(_dashed(engine["commit_to_first_audio_ms"]))
+        goal = f"p50 up to {engine['goal_ms']:g} ms; {engine['turns']} questions, by itself"
+        lines.append(f"engine, commit to first audio, ms, p50 / p95: {first} ({goal})")
+    return "\n".join(lines)
+
+
+def _dashed(figures: dict[str, float | None]) -> dict[str, float | str]:
+    return {name: "–" if value is None else value for name, value in figures.items()}
 
 
 def _row(title: str, cells: Any) -> str:

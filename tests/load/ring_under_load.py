@@ -1,4 +1,4 @@
-"""The ring under load: its processes on their cores, before the fake model; and one of them under a profiler."""
+"""The ring under load: its processes on their cores, before the fake model or the engine; one of them profiled."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ _ENDED: Final = " ended: "
 
 
 class MeasuredRing(Ring):
-    """A ring before a model at `model_url`; the service named `profiled` writes a profile to `profile` as it ends."""
+    """A ring before a model at `model_url`, or before its own engine where there is none.
+
+    The service named `profiled` writes a profile to `profile` as it ends.
+    """
 
     def __init__(
-        self, model_url: str, log_folder: Path | None, profiled: str = "", profile: Path | None = None
+        self, model_url: str | None, log_folder: Path | None, profiled: str = "", profile: Path | None = None
     ) -> None:
         self.cores = sorted(os.sched_getaffinity(0))
         """Those that its processes inherit, until they are pinned to others."""
         self._profiled = profiled
         self._profile = profile
-        broker = {"PARLEY_TRANSCRIPT_TIMING": "ahead"}  # as the models do that are worth a bench
+        # As the models do that are worth a bench; the engine has its own way, and the broker knows it.
+        broker = {} if model_url is None else {"PARLEY_TRANSCRIPT_TIMING": "ahead"}
         ingress = {"PARLEY_MAX_SESSIONS": "10000"}  # the machine is to be the limit
         env = {"broker": broker, "ingress": ingress}
-        super().__init__(RingSettings(model_url=model_url, log_folder=log_folder, env=env))
+        engine = model_url is None
+        super().__init__(RingSettings(model_url=model_url, engine=engine, log_folder=log_folder, env=env))
 
     @property
     def pids(self) -> dict[str, int]:

@@ -45,6 +45,10 @@ class DeviceTape:
     mic_frames: list[bytes] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
+    heard_s: dict[int, float] = field(default_factory=dict)
+    """When the first sample of each reply left the speaker."""
+    stages_ms: dict[int, dict[str, float]] = field(default_factory=dict)
+    """What the ring said of where the time before a reply went, by the stage's name."""
     ends: dict[int, int] = field(default_factory=dict)
     """How many samples each reply had that was sent to its end."""
     flushed_s: dict[int, float] = field(default_factory=dict)

@@ -37,6 +37,23 @@ _BARGE_INS: Final = (
 )
 
 
+_REQUESTS: Final = (
+    ("What time is it?", "en-us"),
+    ("Can you tell me the time, please?", "en-us+f3"),
+    ("What is your name?", "en-us+m3"),
+    ("What is seven times eight?", "en-us+f2"),
+    ("Tell me a story.", "en-us+m1"),
+    ("What day is it today?", "en-us+f4"),
+    ("Count to twenty.", "en-us"),
+    ("Thank you very much.", "en-us+f3"),
+    ("How are you doing?", "en-us+m3"),
+    ("How much is twelve plus nine?", "en-us+f2"),
+    ("What can I ask you?", "en-us+m1"),
+    ("I would like to hear a story, please.", "en-us+f4"),
+)
+"""What the engine's embedded parts understand."""
+
+
 @dataclass(frozen=True)
 class Utterance:
     """Whole frames of microphone audio; `end` is the sample after the last sound."""
@@ -60,6 +77,12 @@ def synthetic_voice() -> Voice:
     turns = [utterance(np.frombuffer(speech.say(text, name, 190), "<i2")) for text, name in _TURNS]
     barge_ins = [utterance(np.frombuffer(speech.say(text, name, 190), "<i2")) for text, name in _BARGE_INS]
     return Voice("synthetic (espeak-ng)", turns, barge_ins, room_tone())
+
+
+def synthetic_requests() -> Voice:
+    """Return the phrases that the engine understands, by a synthesiser. Its melody says little of where a turn ends."""
+    turns = [utterance(np.frombuffer(speech.say(text, name, 190), "<i2")) for text, name in _REQUESTS]
+    return Voice("synthetic phrases that the engine understands (espeak-ng)", turns, (), room_tone())
 
 
 def utterance(sound: NDArray[np.int16], end: int | None = None) -> Utterance:

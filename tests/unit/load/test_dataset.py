@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.load.dataset import DataError, decoded, recorded_voice
+from tests.load.dataset import RECORDINGS, DataError, decoded, recorded_turns, recorded_voice
 from tests.load.voice import FRAME_BYTES
 
 
@@ -34,6 +34,25 @@ def test_a_folder_becomes_a_voice_with_the_ends_that_its_manifests_say(tmp_path:
     assert [stop.end for stop in voice.barge_ins] == [8_000]
     assert len(voice.turns[0].frames) == -(-(32_000 + 1_600) // 320)
     assert {len(frame) for frame in voice.turns[0].frames} == {FRAME_BYTES}
+
+
+def test_turns_are_enough_for_a_talk(tmp_path: Path) -> None:
+    """A folder needs no interruptions for it; one without a usable turn is refused."""
+    write_folder(tmp_path)
+    (tmp_path / "manifests" / "overlap.csv").unlink()
+    voice = recorded_turns(tmp_path)
+    assert ([turn.end for turn in voice.turns], list(voice.barge_ins)) == ([32_000], [])
+    (tmp_path / "manifests" / "turns.csv").write_text("path,end_s\n")
+    with pytest.raises(DataError, match="holds no turns"):
+        recorded_turns(tmp_path)
+
+
+def test_the_recordings_that_come_with_the_bench_are_whole() -> None:
+    """Twenty turns of ten people; each ends with a tenth of a second behind its last sound, and its README is there."""
+    voice = recorded_turns()
+    assert len(voice.turns) == 20
+    assert all(0 <= len(turn.frames) * 320 - turn.end - 1_600 < 320 for turn in voice.turns)
+    assert "Apache-2.0" in (RECORDINGS / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_manifests_is_refused_in_words(tmp_path: Path) -> None:

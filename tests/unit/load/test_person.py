@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.load.person import Person, Phase
+from tests.load.person import AT_A_TALK, Person, Phase
 from tests.load.voice import FRAME_BYTES, FRAME_SAMPLES, Utterance, Voice
 
 TURN = Utterance([b"t" * FRAME_BYTES] * 50, 50 * FRAME_SAMPLES - 100)
@@ -75,6 +75,34 @@ def test_a_reply_that_never_comes_is_given_up() -> None:
     until(person, Phase.WAITING)
     assert until(person, Phase.PAUSE) > 400
     assert person.unanswered == 1
+
+
+def test_at_a_talk_replies_are_ended_by_the_key_and_nobody_talks_over_them() -> None:
+    """The key is pressed once, 0.8 s into each reply; the next turn follows when it has fallen silent."""
+    person = Person(VOICE, seed=1, habits=AT_A_TALK)
+    for _ in range(4):
+        until(person, Phase.WAITING)
+        pressed = []
+        for frame in range(60):
+            person.frame(audible=True)
+            if person.presses_the_key():
+                pressed.append(frame)
+        assert pressed == [40]
+        until(person, Phase.PAUSE)
+    assert not any(said.is_barge_in for said in person.utterances)
+
+
+def test_every_turn_is_said_before_one_is_said_again() -> None:
+    """Six turns of three: each of them twice, whoever speaks."""
+    turns = [Utterance([letter * FRAME_BYTES] * 5, 5 * FRAME_SAMPLES) for letter in (b"a", b"b", b"c")]
+    person = Person(Voice("test", turns, (), ROOM), seed=4, habits=AT_A_TALK)
+    said = []
+    for _ in range(6):
+        until(person, Phase.SPEAKING)
+        said.append(person.frame(False)[:1])
+        until(person, Phase.WAITING)
+        person.frame(audible=True)
+    assert sorted(said[:3]) == sorted(said[3:]) == [b"a", b"b", b"c"]
 
 
 def test_the_same_seed_is_the_same_person() -> None:

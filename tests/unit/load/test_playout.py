@@ -39,6 +39,18 @@ def test_a_speaker_that_ran_dry_goes_on_when_more_comes() -> None:
     assert (reply, round(position, -1)) == (1, 2_400 + 1_200)
 
 
+def test_when_the_first_sample_left_is_told_whatever_came_after_it() -> None:
+    """60 ms after its first piece, though it ran dry; a second reply's, when the first is over."""
+    playout = Playout()
+    playout.feed(0.0, 1, 0, 480)  # 20 ms: dry at 80 ms
+    playout.feed(0.1, 1, 480, 480)
+    playout.end(1, 960)
+    playout.feed(0.11, 2, 0, 2_400)
+    reports = [report for now_s in (0.11, 0.13, 0.3) if (report := playout.poll(now_s)) is not None]
+    begun = {report.reply: report.begun_s for report in reports}
+    assert begun == {1: pytest.approx(0.06), 2: pytest.approx(0.17)}
+
+
 def test_a_flush_says_what_was_audible_and_what_it_killed_stays_dead() -> None:
     """The answer holds the playhead of the moment; late audio up to the floor is refused, a later reply plays."""
     playout = Playout()
