@@ -22,10 +22,10 @@ FADE_SAMPLES = 120
 class Person:
     """One headless desktop client in a conversation: `async with Person(ring.ingress) as person`."""
 
-    def __init__(self, server: str, latency_ms: float = 0) -> None:
+    def __init__(self, server: str, latency_ms: float = 0, agent: str = "") -> None:
         self.device = HeadlessDevice(latency_ms)
         self.log: list[events.Event] = []
-        self._conversation = Conversation(server, self.device)
+        self._conversation = Conversation(server, self.device, agent=agent)
         self._watcher: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
