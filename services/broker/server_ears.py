@@ -8,7 +8,6 @@ as one more voice at a pause.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -66,9 +65,10 @@ class ServerPart(Part):
 
 
 def _nearest(parts: Iterable[ServerPart], segment: Segment) -> ServerPart | None:
-    """Return the turn in which most of a segment lies, if it lies in any."""
-    end = math.inf if segment.end is None else segment.end
+    """Return the turn in which most of a segment lies, if it lies in any; where its end is open the first of them."""
     over = [part for part in parts if part.overlaps(segment)]
+    if (end := segment.end) is None:
+        return over[0] if over else None
     return max(over, key=lambda part: min(part.end, end) - max(part.start, segment.start), default=None)
 
 
@@ -136,8 +136,10 @@ class ServerEars(Ears):
         self._keep(part)
         self._parts.append(part)
         self._open_turn = 0
-        for segment in [segment for segment in self._segments if segment.part is None and part.overlaps(segment)]:
-            self._claim(part, segment)
+        candidates = [each for each in self._parts if each.awaits_commit or each is part]
+        for segment in [segment for segment in self._segments if segment.part is None]:
+            if _nearest(candidates, segment) is part:
+                self._claim(part, segment)
         if not part.segments or not all(segment.is_committed for segment in part.segments):
             part.awaits_commit = not self._actions.model_away
             part.commit_id = self._buffer.commit()
@@ -171,8 +173,8 @@ class ServerEars(Ears):
                     if turn := segment.part.turn if segment.part else self._open_turn:
                         self.captions.more(turn, text(event, "delta"))
             case "conversation.item.input_audio_transcription.completed":
-                segment = next(self._find(item_id), None)
-                turn = segment.part.turn if segment is not None and segment.part else self._open_turn
+                found = next(self._find(item_id), None)
+                turn = found.part.turn if found is not None and found.part else self._open_turn
                 self.on_transcribed(turn, table(event, "usage"))
                 return self._written(item_id, text(event, "transcript").strip())
             case "conversation.item.input_audio_transcription.failed":
