@@ -15,6 +15,14 @@ import pytest
 from local.child import ROOT
 
 SERVICES = {"ingress", "vad", "broker", "egress", "redis"}
+STAGES = {
+    "vad.endpoint",
+    "broker.commit",
+    "model.first_audio",
+    "egress.first_frame",
+    "client.first_sample",
+    "elsewhere",
+}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
 
@@ -31,10 +39,11 @@ def bench(out: Path, *options: str) -> subprocess.Popen[str]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a quick bench writes, once for all tests."""
     out = tmp_path_factory.mktemp("bench") / "figures.json"
-    said, errors = bench(out, "--quick").communicate(timeout=100)
+    said, errors = bench(out, "--quick").communicate(timeout=200)
     assert out.exists(), said + errors
     found: dict[str, Any] = json.loads(out.read_text())
     assert "added uplink, ms, p99" in said
+    assert "end of speech to first sample heard, ms, p50" in said
     return found
 
 
@@ -62,6 +71,22 @@ def test_the_conversations_took_place(report: dict[str, Any]) -> None:
     assert 0 < figures["added_uplink_ms"]["p50"] <= figures["added_uplink_ms"]["p99"]
     assert figures["cpu_s_per_conversation_s"]["total"] > 0
     assert report["load_share"] > 0
+
+
+def test_people_talk_with_the_engine_and_their_wait_is_told_by_stages(report: dict[str, Any]) -> None:
+    """Recorded people were answered by the ring's own engine; each stage is told; the engine cost something."""
+    talk = report["talk"]
+    (step,) = talk["sessions"].values()
+    assert talk["voice"].startswith("the recordings of the bench")
+    assert (talk["goal_ms"], talk["speculates"]) == (800.0, "on")
+    assert step["counts"]["answers"] > 0
+    assert set(step["end_of_speech_to_first_sample_heard_ms"]) == {"p50", "p95"}
+    assert set(step["stages_ms"]) == STAGES
+    assert step["stages_ms"]["vad.endpoint"]["p50"] >= 380
+    assert set(step["cpu_s_per_conversation_s"]) == SERVICES | {"engine", "total"}
+    assert step["cpu_s_per_conversation_s"]["engine"] > 0
+    assert talk["engine"]["turns"] == 2
+    assert talk["engine"]["commit_to_first_audio_ms"]["p50"] > 0
 
 
 def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:

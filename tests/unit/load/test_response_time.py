@@ -61,7 +61,8 @@ def test_an_answer_without_a_report_is_counted() -> None:
     device = talker(102.55)
     device.stages_ms = {}
     found = judged(device)
-    assert (found.whole_ms, found.unreported) == (pytest.approx([550.0]), 1)
+    assert found.whole_ms == pytest.approx([550.0])
+    assert found.unreported == 1
     assert found.stages_ms[ELSEWHERE] == []
 
 
