@@ -32,6 +32,14 @@ def test_lines_are_added_in_their_order(tmp_path: Path) -> None:
     assert lines[1]["odd"] == "\n\ud800\u2028"
 
 
+def test_a_dash_is_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """Which is not closed at the end."""
+    for number in (1, 2):
+        with opened("-") as log:
+            log.write({"number": number})
+    assert capfd.readouterr().out == '{"number":1}\n{"number":2}\n'
+
+
 def test_unset_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And needs neither a file nor a thread."""
     monkeypatch.chdir(tmp_path)
