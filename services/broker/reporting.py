@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from parley.v1 import stream_pb2
+from services.broker.account import end_reason
 from services.broker.agent import Agent
 from services.broker.report import Ended, report
 from services.broker.session import Thinking
@@ -44,7 +44,7 @@ class Reporting:
             agent=agent.name,
             started_at_ms=thinking.began_at_ms,
             ended_at_ms=int(time.time() * 1000),
-            reason=_reason(thinking.core.hangup, fault),
+            reason=end_reason(thinking.core.hangup, fault),
             history=tuple(thinking.history),
             usage=thinking.core.spent,
             currency=agent.manner.prices.currency,
@@ -67,9 +67,3 @@ class Reporting:
             if late:
                 log.warning("%d reports were not delivered", len(late))
         await self._courier.close()
-
-
-def _reason(hangup: stream_pb2.Hangup | None, fault: ParleyError | None) -> str:
-    if hangup is not None:
-        return stream_pb2.Hangup.Reason.Name(hangup.reason).removeprefix("REASON_").lower()
-    return "client" if fault is None else "fault"
