@@ -299,6 +299,8 @@ class Answering:
             ModelFault: it was the second in a row; a person who is told "sorry" a third time would rather know.
         """
         self._second_try.tick(now_s)
+        if (turn := self.responses.remote.expire(now_s)) is not None:
+            self.sequencer.want_also(turn)
         slot, response_id = self.sequencer.slot, self.sequencer.response_id
         if not self.sequencer.expire(now_s):
             return

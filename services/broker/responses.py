@@ -44,7 +44,7 @@ class Responses:
         """Take a `response.…` event of a reply, living or dead."""
         match kind:
             case "response.output_item.added":
-                self._item_added(reply, table(event, "item"))
+                self._item_added(reply, table(event, "item"), now_s)
             case "response.output_item.done":
                 self.item_done(reply, table(event, "item"), now_s)
             case "response.output_audio.delta":
@@ -56,15 +56,16 @@ class Responses:
             case "response.output_audio.done":
                 self._voice.item_done(reply, text(event, "item_id"))
 
-    def _item_added(self, reply: Reply, item: Event) -> None:
+    def _item_added(self, reply: Reply, item: Event, now_s: float) -> None:
         self._voice.item_added(reply, item)
         if not reply.is_dead:
-            self.remote.item(reply, item)
+            self.remote.item(reply, item, now_s)
             if text(item, "type") == "function_call" and text(item, "id"):
                 reply.open_calls.add(text(item, "id"))
 
     def item_done(self, reply: Reply, item: Event, now_s: float) -> None:
         """Take an item that is complete: a call is carried out, once."""
+        self.remote.item_done(item)
         is_call = text(item, "type") == "function_call" and not reply.is_dead
         if is_call and self._tools.called(reply, reply.turn, item, now_s):
             reply.open_calls.discard(text(item, "id"))
