@@ -54,6 +54,7 @@ class Egress(egress_rpc.EgressServiceServicer):
         self.log: Log[egress.SpeakRequest] = Log()
         self.on_request: Callable[[egress.SpeakRequest], None] = lambda _: None
         """Told of every message as it comes."""
+        self._pieces: dict[int, list[bytes]] = {}
         self._contexts: list[Any] = []
         self._one_writer = asyncio.Lock()
 
@@ -65,6 +66,8 @@ class Egress(egress_rpc.EgressServiceServicer):
         try:
             async for request in requests:
                 self.log.add(request)
+                if request.HasField("audio"):
+                    self._pieces.setdefault(request.audio.reply, []).append(request.audio.pcm)
                 self.on_request(request)
                 if request.HasField("end"):
                     return
@@ -86,8 +89,7 @@ class Egress(egress_rpc.EgressServiceServicer):
 
     def audio_of(self, reply: int) -> bytes:
         """All audio given of a reply."""
-        pieces = (request.audio for request in self.log.messages if request.HasField("audio"))
-        return b"".join(piece.pcm for piece in pieces if piece.reply == reply)
+        return b"".join(self._pieces.get(reply, []))
 
     async def ended(self, reply: int) -> audio.ReplyEnded:
         """Wait until a reply has been given whole."""

@@ -14,104 +14,23 @@ from contextlib import asynccontextmanager, suppress
 import numpy as np
 
 from parley.v1 import broker_service_pb2 as broker
-from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker.agent import Agent
 from tests.fakes.position_code import track_pcm
 from tests.fakes.realtime import Connection, FakeRealtime, Response, orphans
-from tests.integration.broker_peers import MS, Egress, Vad
+from tests.integration.broker_peers import MS, Vad
 from tests.integration.broker_ring import BrokerRing
+from tests.integration.speaker import Speaker
 
 TOLERANCE_MS = 20
 USER, ASSISTANT = session.HistoryItem.ROLE_USER, session.HistoryItem.ROLE_ASSISTANT
 _STEP = 50
-_REPORT_S = 0.05
 
 
 def understood(pcm: bytes, _connection: Connection) -> str:
     """What the fake model makes of a turn's sound."""
     return f"question {round(float(np.median(np.frombuffer(pcm, '<i2'))) / _STEP)}"
-
-
-class Speaker:
-    """The client's loudspeaker: it plays what egress is given, in order, at so many times its pace."""
-
-    def __init__(self, egress: Egress, speed: float) -> None:
-        self.heard: dict[int, int] = {}
-        """Samples by reply that have left it."""
-        self.given: dict[int, int] = {}
-        self.ended: set[int] = set()
-        self.faults: list[str] = []
-        self._egress = egress
-        self._speed = speed
-        self._floor = 0
-        self._is_shut = False
-        self._clock_s = 0.0
-        egress.on_request = self._take
-
-    def _take(self, request: egress.SpeakRequest) -> None:
-        match request.WhichOneof("message"):
-            case "interrupt":
-                self._floor = max(self._floor, request.interrupt.floor)
-                self._is_shut = False
-            case "audio":
-                reply, position = request.audio.reply, request.audio.position
-                if reply <= self._floor:
-                    return  # a verdict overtakes what was under way; egress drops it
-                if reply in self.ended:
-                    self.faults.append(f"reply {reply} sounded after its end")
-                if position != self.given.get(reply, 0):
-                    self.faults.append(f"reply {reply} went on at {position}, not at {self.given.get(reply, 0)}")
-                self.given[reply] = position + len(request.audio.pcm) // 2
-            case "reply_ended":
-                self.ended.add(request.reply_ended.reply)
-
-    async def play(self) -> None:
-        """Play for ever, and report."""
-        self._clock_s = asyncio.get_running_loop().time()
-        reported_s = 0.0
-        while True:
-            await asyncio.sleep(0.01)
-            done = self._advance()
-            if done is not None or self._clock_s - reported_s >= _REPORT_S:
-                reported_s = self._clock_s
-                if (reply := done or self._sounding()) is not None and reply in self.heard:
-                    await self._egress.played(reply, self.heard[reply] / MS, ended=done is not None)
-
-    def _sounding(self) -> int | None:
-        """The reply that is heard now."""
-        living = (n for n in sorted(self.given) if n > self._floor and not self._is_over(n))
-        return next(living, None)
-
-    def _is_over(self, reply: int) -> bool:
-        return reply in self.ended and self.heard.get(reply, 0) == self.given[reply]
-
-    def _advance(self) -> int | None:
-        """Play up to now; return a reply that was played to its end by it."""
-        now_s = asyncio.get_running_loop().time()
-        samples, self._clock_s = int((now_s - self._clock_s) * self._speed * 1000 * MS), now_s
-        if self._is_shut or (reply := self._sounding()) is None:
-            return None
-        self.heard[reply] = min(self.heard.get(reply, 0) + samples, self.given[reply])
-        return reply if self._is_over(reply) else None
-
-    def fall_silent(self) -> tuple[int, int]:
-        """Play nothing more of what there is; return the reply that was heard, and its last sample."""
-        self._advance()
-        self._is_shut = True
-        reply = self._sounding()
-        last = max(self.heard, default=0) if reply is None else reply
-        return last, self.heard.get(last, 0)
-
-    @property
-    def is_quiet(self) -> bool:
-        """True when all that was given has been heard."""
-        return self._sounding() is None
-
-    def slow_down(self, speed: float) -> None:
-        """Play at so many times the pace from now on."""
-        self._speed = speed
 
 
 class Talk:
@@ -231,8 +150,17 @@ class Talk:
             track = self.response(item.reply).track
             given = self.speaker.given[item.reply]
             assert self.ring.egress.audio_of(item.reply)[: given * 2] == track_pcm(track, given), f"reply {item.reply}"
+        with suppress(TimeoutError):  # a new connection may just be on its way
+            await self.until(lambda: self._count_told() == len(items), 3)
         self._assert_remembered(items, heard)
         return items
+
+    def _count_told(self) -> int:
+        """How many of the items of history the model has, at most."""
+        memory = self.fake.memory()
+        here = {item.response for item in self.fake.connections[-1].conversation.items.values() if item.response}
+        texts = [item for item in memory if item.role in ("user", "assistant") and item.audio_ms is None]
+        return len(texts) + len([item for item in memory if item.role == "user" and item.audio_ms]) + len(here)
 
     def _assert_remembered(self, items: list[session.HistoryItem], heard: dict[int, int]) -> None:
         memory = self.fake.memory()
@@ -250,12 +178,16 @@ class Talk:
         theirs = [item for item in items if item.role == ASSISTANT and item.text]
         before = [item.text for item in theirs if self.response(item.reply).id not in here]
         recalled = [item.text for item in memory if item.role == "assistant" and item.audio_ms is None]
-        assert recalled == before, (recalled, before)
+        assert recalled == before, f"only recalled: {_less(recalled, before)}; not recalled: {_less(before, recalled)}"
 
     async def end(self) -> None:
         """Hang up; the broker must be there to say goodbye."""
         await self.vad.say(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE))
         assert (await self.ring.egress.last_word()).reason == wire.StreamEnd.REASON_DONE
+
+
+def _less(some: list[str], others: list[str]) -> list[str]:
+    return [item for item in some if item not in others]
 
 
 @asynccontextmanager

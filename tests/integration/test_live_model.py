@@ -25,7 +25,8 @@ from services.broker.settings import OPENAI_URL
 from tests.fakes import speech
 from tests.integration.broker_peers import MS, Vad
 from tests.integration.broker_ring import BrokerRing, agent
-from tests.integration.talk import ASSISTANT, TOLERANCE_MS, USER, Speaker
+from tests.integration.speaker import Speaker
+from tests.integration.talk import ASSISTANT, TOLERANCE_MS, USER
 from tests.integration.tools import Bench
 
 BUDGET_USD = float(os.environ.get("PARLEY_LIVE_BUDGET_USD", "0.20"))

@@ -12,7 +12,8 @@ from parley.v1 import stream_pb2 as wire
 from services.broker import model_line
 from tests.fakes.realtime import ABORT, Call, Drop, FakeRealtime, Message, Refuse, Reply, ReplyRequest, orphans
 from tests.integration.broker_ring import BrokerRing, agent
-from tests.integration.talk import Speaker, Talk, talk_with, understood
+from tests.integration.speaker import Speaker
+from tests.integration.talk import Talk, talk_with, understood
 from tests.integration.tools import Bench
 
 ANSWER = [f"word{n}" for n in range(12)]
