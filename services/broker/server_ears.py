@@ -58,6 +58,8 @@ class ServerPart(Part):
     awaits_commit: bool = False
     is_given_again: bool = False
     """Its sound was given to a new connection, whose clock knows nothing of it."""
+    is_rest: bool = False
+    """The turn stands in history already: without words this is nothing but its last silence."""
 
     def overlaps(self, segment: Segment) -> bool:
         """Say whether a segment lies in it, at least in part."""
@@ -227,7 +229,7 @@ class ServerEars(Ears):
         found, past = _nearest(self._parts, segment), _nearest(self._past, segment)
         if found is None and past is not None:
             pcm = self._slice(segment.start, segment.end)
-            found = ServerPart(past.turn, "", past.since_s, start=past.start, end=past.end, pcm=pcm)
+            found = ServerPart(past.turn, "", past.since_s, start=past.start, end=past.end, pcm=pcm, is_rest=True)
             self._keep(found)
             self._parts.append(found)
         return found
@@ -257,6 +259,10 @@ class ServerEars(Ears):
             return None
         words = [segment.transcript for segment in part.segments if segment.transcript is not None]
         if len(words) < len(part.segments):
+            return None
+        if part.is_rest and not any(words):
+            self._close(part)
+            self._drop(part)
             return None
         return self._understand(part, " ".join(filter(None, words)), transcribes=True)
 

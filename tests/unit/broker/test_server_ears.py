@@ -355,6 +355,23 @@ def test_words_that_never_come_are_not_waited_for() -> None:
     assert texts(room.scene) == [(1, ""), (1, "late")]
 
 
+def test_silence_that_the_model_commits_after_the_turn_is_no_line() -> None:
+    """Our commit came first, and its ear ends what is left by itself: no words, no line; and then all goes on."""
+    room = Room(turns=TurnMode.SEMANTIC_VAD)
+    room.hear(200)
+    room.begin(1)
+    room.started("s1", 0)
+    room.hear(1000, 1)
+    room.end(1)
+    room.scene.committed("s1")
+    room.scene.transcript("s1", "hello")
+    room.stopped("s2", 1200)
+    room.scene.transcript("s2", "")
+    assert not room.scene.core._ears.awaits_words
+    room.scene.close()
+    assert texts(room.scene) == [(1, "hello")]
+
+
 # Boundaries.
 
 
