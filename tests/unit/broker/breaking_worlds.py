@@ -95,10 +95,17 @@ class World:
             self.model.step()
 
     def _flow(self, much: int) -> None:
-        """Time goes by undisturbed: the model is heard, generates, and is listened to."""
+        """Time goes by undisturbed: the model is heard, speaks faster than one can listen, and is listened to."""
+        if self.is_away and much > 2:
+            self.do(("break", 1))
         for _ in range(much * 2):
-            for what in ("up", "generate", "down", "listen"):
-                self.do((what, 2))
+            for what in (("up", 2), ("generate", 2), ("down", 4), ("listen", 1)):
+                self.do(what)
+
+    def _snap(self, _much: int) -> None:
+        """The connection breaks, and there is a new one at once."""
+        for _ in range(2):
+            self.do(("break", 1))
 
     def _break(self, _much: int) -> None:
         """The connection breaks, with all that is under way on it; or there is a new one."""

@@ -19,7 +19,11 @@ from tests.unit.broker.scene import MS
 
 SCRIPTS: list[Script] = [
     [3],
+    [6],
+    [8],
     [2, 3],
+    [4, 4],
+    [4, "look"],
     ["look"],
     [2, "look"],
     ["look", "ask", 2],
@@ -34,13 +38,19 @@ SCRIPTS: list[Script] = [
 ROLES = {session.HistoryItem.ROLE_USER: "user", session.HistoryItem.ROLE_ASSISTANT: "assistant"}
 
 
-KINDS = ["up", "down", "generate", "flow", "flow", "flow", "flow", "speak", "speak", "interrupt", "listen", "flush"]
-KINDS += ["type", "announce", "refuse"]
-KINDS += ["wait", "break", "break", "tool", "guess", "confirm", "resume"]
+OFTEN = ["flow"] * 8 + ["speak"] * 3 + ["interrupt"] * 2 + ["listen"] * 2 + ["flush"] * 2
+SELDOM = ["up", "down", "generate", "wait", "break", "snap", "snap", "tool", "tool", "guess", "confirm", "resume"]
+SELDOM += ["type", "announce", "refuse"]
+KINDS = OFTEN + SELDOM
+"""More often than not something is said and heard before the next thing happens."""
+
 STEPS = st.tuples(st.sampled_from(KINDS), st.integers(1, 6))
 BEGINNINGS: list[list[tuple[str, int]]] = [
     [],
     [("speak", 1), ("flow", 3), ("break", 1)],
+    [("speak", 1), ("flow", 3), ("interrupt", 1), ("flush", 1), ("speak", 1), ("flow", 2)],
+    [("speak", 1), ("flow", 3), ("snap", 1), ("flow", 2), ("interrupt", 1)],
+    [("speak", 1), ("up", 3), ("generate", 4), ("down", 7), ("snap", 1), ("flow", 4)],  # a word without its sound
     [("speak", 1), ("flow", 6), ("break", 1), ("interrupt", 1), ("break", 1)],
     [("guess", 1), ("flow", 2), ("break", 1), ("confirm", 1)],
 ]
@@ -121,9 +131,8 @@ def _the_memory_is_true(world: World) -> None:
     """What the model remembers of the talk is what history says, and history is what was said and heard."""
     assert orphans(world.model.memory) == []
     told, talk = _told(world), _talk(world.model.memory)
-    for (
-        who
-    ) in ROLES.values():  # a turn that is committed before its answer has an item stands before that at the server
+    # A turn that was told before the model began to answer the one before stands before that answer there.
+    for who in ROLES.values():
         assert [item for item in talk if item[0] == who] == [item for item in told if item[0] == who]
     asked = [text for role, text in told if role == "user"]
     assert [text for text in asked if not text.startswith("typed")] == [f"turn {t} of {n}" for t, n in world.parts]
@@ -142,14 +151,22 @@ def _talk(memory: list[Remembered]) -> list[tuple[str, str]]:
     """What person and assistant said, one message after the other; of an assistant's items those of a reply are one."""
     talk: list[tuple[str, str]] = []
     for item in memory:
-        if item.role in ("system", "call", "output"):
+        words = _heard(item)
+        if item.role in ("system", "call", "output") or not words:
             continue
-        number = item.text.split(".")[0]
+        number = words.split(".")[0]
         if item.role == "assistant" and talk and talk[-1][0] == "assistant" and talk[-1][1].split(".")[0] == number:
-            talk[-1] = ("assistant", f"{talk[-1][1]} {item.text}")
-        elif item.text:
-            talk.append((item.role, item.text))
+            talk[-1] = ("assistant", f"{talk[-1][1]} {words}")
+        else:
+            talk.append((item.role, words))
     return talk
+
+
+def _heard(item: Remembered) -> str:
+    """The words of an item; of truncated audio those that were heard at least to the middle, which history counts."""
+    if item.truncated_ms is None:
+        return item.text
+    return " ".join(item.text.split()[: (item.truncated_ms + PIECE_MS // 2) // PIECE_MS])
 
 
 def _a_new_memory_is_the_old_one(world: World) -> None:
