@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import Scene
 
 
-def cut_off(heard_ms: int, *, items: int = 1, **can: bool) -> Scene:
+def cut_off(heard_ms: int, *, items: int = 1, **can: Any) -> Scene:
     """A reply of four words of 500 ms in each item is cut off; the scene begins when nothing was sent about that."""
     scene = Scene(aligned=True, capabilities=Capabilities(**can))
     scene.turn(1, item="u1")
