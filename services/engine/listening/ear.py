@@ -1,7 +1,7 @@
 """From the audio of a turn to its words, while the person speaks.
 
 Two opinions are had. A decoder with a general language model follows the speech as it comes: it hears anything,
-badly. At each pause a second one looks for a phrase of the grammars in all that was said, whole, because only
+badly. At each silence a second one looks for a phrase of the grammars in all that was said, whole, because only
 then can it normalise for voice and channel: it hears little, well. `plausibility` decides between them. As a turn
 ends with a pause, both have mostly finished when its end is announced.
 
@@ -25,6 +25,7 @@ from services.engine.listening.stability import StableWords
 
 _IN_HZ, _OUT_HZ = 24_000, 16_000
 _FRAME = _OUT_HZ // 100
+_BREATH_FRAMES = 12  # so short a silence is worth a look: 14 % more looks than at a pause, each 80 ms sooner
 _PAUSE_FRAMES = 20
 _MIN_SPEECH_FRAMES = 10
 _SLACK_FRAMES = 5  # the end of speech wanders by so much as more of the noise is known
@@ -33,6 +34,7 @@ _BRIEF_FRAMES = 110  # longer speech is no brief phrase
 _REQUEST_FRAMES = 500  # longer speech is no request
 _STABLE_MS = 800  # so long a word must have stood: 427 of 427 in espeak sentences were then in the final text
 _MARGIN_FRAMES = 25  # silence a decoder is given before and after the speech
+_BEAMS = {"beam": 1e-40, "pbeam": 1e-40, "wbeam": 7e-25}
 _RANGE_DB = 30.0  # speech lies within this of its loudest frame
 _SPEECH_RMS, _FLOOR_RMS = 1200.0, 14.0  # -29 and -67 dBFS
 _SILENCE_DB = 10.0  # of amplitude 1: quieter is nobody speaking (-80 dBFS)
@@ -51,18 +53,10 @@ class Ear:
 
     def __init__(self) -> None:
         # Beams narrower than the defaults, and one pass: 0.14 instead of 0.8 of real time.
-        self._general = Decoder(
-            loglevel="FATAL",
-            fwdflat=False,
-            bestpath=False,
-            maxhmmpf=2000,
-            maxwpf=10,
-            beam=1e-40,
-            pbeam=1e-40,
-            wbeam=7e-25,
-        )
+        self._general = Decoder(loglevel="FATAL", fwdflat=False, bestpath=False, maxhmmpf=2000, maxwpf=10, **_BEAMS)
         self._means = self._general.get_cmn(False)
-        self._strict = Decoder(lm=None, loglevel="FATAL")
+        # With these beams it takes 0.7 of the time, and hears the same in 90 of 92 turns.
+        self._strict = Decoder(lm=None, loglevel="FATAL", **_BEAMS)
         self._sentences = {}
         for name, grammar in (("brief", BRIEF), ("requests", REQUESTS)):
             self._strict.add_jsgf_string(name, grammar)
@@ -82,6 +76,7 @@ class Ear:
         self._phrases: list[Phrase] = []
         self._judged_frames = 0
         self._judgements = 0
+        self._is_news = False
         self._stable = StableWords(_STABLE_MS)
         self._certain: list[str] = []
 
@@ -95,7 +90,9 @@ class Ear:
         quiet = len(self._samples) // _FRAME - speech.stop
         if len(speech) > _REQUEST_FRAMES:
             self._follow()
-        elif quiet >= _PAUSE_FRAMES and self._judgements < _MOST_PAUSES and self._judge(speech):
+        elif quiet >= _BREATH_FRAMES and self._judgements < _MOST_PAUSES:
+            self._judge(speech)
+        if quiet >= _PAUSE_FRAMES and self._is_news and self._was_judged(speech):
             self._expect()
         return self._certain
 
@@ -105,7 +102,8 @@ class Ear:
         self._certain += stable[len(self._certain) :]
 
     def _expect(self) -> None:
-        """A phrase was found at a pause; what may follow it comes behind it."""
+        """A phrase was found, and it is followed by a pause; what may follow it comes behind it."""
+        self._is_news = False
         phrase = (self._likely(self._heard()) or "").split()
         if phrase[: len(self._certain)] == self._certain:
             self._certain = phrase
@@ -144,10 +142,10 @@ class Ear:
         loud = np.flatnonzero(level_db > threshold)
         return range(int(loud[0]), int(loud[-1]) + 1) if loud.size else range(0)
 
-    def _judge(self, speech: range) -> bool:
-        """Look for phrases in all that was said, once for each pause; False if this one was looked at."""
-        if abs(speech.stop - self._judged_frames) <= _SLACK_FRAMES:
-            return False
+    def _judge(self, speech: range) -> None:
+        """Look for phrases in all that was said, once for each silence."""
+        if self._was_judged(speech):
+            return
         self._judged_frames = speech.stop
         self._judgements += 1
         self._phrases = []
@@ -155,7 +153,11 @@ class Ear:
             self._look_for("brief", speech)
         if 2 * _MIN_SPEECH_FRAMES <= len(speech) <= _REQUEST_FRAMES:
             self._look_for("requests", speech)
-        return True
+        self._is_news = True
+
+    def _was_judged(self, speech: range) -> bool:
+        """The speech was looked at already: it has not gone on since."""
+        return abs(speech.stop - self._judged_frames) <= _SLACK_FRAMES
 
     def _look_for(self, grammar: str, speech: range) -> None:
         self._strict.activate_search(grammar)
