@@ -68,7 +68,7 @@ class Conversation:
             self._actions, self._ears, self._answering, self._speculation, self._tools, self._host.ending
         )
         self._announced = Recent()
-        self._answering.responses.on_begun = self._ears.answered
+        self._answering.responses.on_begun = self._ears.parts.answered
         self._answering.responses.on_calls = self._host.called
         self._answering.on_spent = self._host.responded
         self._ears.on_transcribed = self._host.transcribed
@@ -253,7 +253,7 @@ class Conversation:
         """The session ends: what was heard so far enters history; the model needn't know any more."""
         self._speculation.drop(now_s)
         self._interruptions.settle_all()
-        self._ears.close()
+        self._ears.parts.close()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
         self._history.close()

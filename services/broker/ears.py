@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
-from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions
 from services.broker.event import Event, table, text
 from services.broker.faults import COMMIT_EMPTY, code_of
-from services.broker.history import History, Place, Said
+from services.broker.history import History
 from services.broker.input_buffer import InputBuffer
 from services.broker.items import spoken_item
 from services.broker.part import Part
-from services.broker.person_captions import PersonCaptions
+from services.broker.parts import TRANSCRIPT_LOST_S, Parts
 from services.broker.upstream.capabilities import Capabilities
 from services.common.audio import MIC_HZ, SAMPLE_BYTES
 from services.common.errors import ProtocolFault
 
-TRANSCRIPT_LOST_S: Final = 15.0
-"""A turn whose words aren't known by then enters history without them."""
-
 KEPT_PIECE_BYTES: Final = MIC_HZ * SAMPLE_BYTES
 """A turn that goes on after all is given to the model again in pieces of a second."""
-
-KEPT_SOUND_BYTES: Final = 4 << 20
-"""The sound of answered turns without a transcript is all that is known of them: two minutes are kept."""
 
 _MAX_UNCOMMITTED: Final = 64
 """Some servers never confirm a commit; more than this can't be under way."""
@@ -39,26 +31,26 @@ class Ears:
 
     def __init__(self, actions: Actions, history: History, capabilities: Capabilities | None = None) -> None:
         capabilities = capabilities or Capabilities()
-        self.transcribes = capabilities.transcribes
-        """False after a turn whose transcript never came, until one does."""
+        self.parts = Parts(actions, history, transcribes=capabilities.transcribes)
+        self.captions = self.parts.captions
         self.on_transcribed: Callable[[int, Event], None] = lambda turn, usage: None
         """Told what writing down a turn has used."""
         self._actions = actions
-        self._history = history
-        self.captions = PersonCaptions(actions)
         self._buffer = InputBuffer(actions, capabilities.input_hz, takes_commits=capabilities.manual_turns)
         self._can_delete = capabilities.can_delete
+        self._commit_asks = capabilities.commit_responds
         self._kept = bytearray()
         """The sound since the last commit, at 16 kHz: it may have to be given again."""
-        self._commit_asks = capabilities.commit_responds
         self._reopened = bytearray()
         """Sound that was committed to a connection that broke, and is to be committed anew with what follows."""
-        self._with_sound: list[Part] = []
-        """Parts whose sound is kept, oldest first."""
-        self._answered = 0
-        self._begun = False
         self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
-        self._pending: list[Part] = []
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether words can be expected."""
+        return self.parts.transcribes
+
+    # From vad.
 
     def started(self, started: broker.SpeechStarted) -> None:
         """A turn has begun."""
@@ -69,10 +61,9 @@ class Ears:
     def take(self, audio: broker.TurnAudio) -> None:
         """Take a piece of a turn. Raises ProtocolFault for half a sample."""
         self.captions.heard(audio.turn)
-        self.hear(audio.pcm)
+        self._hear(audio.pcm)
 
-    def hear(self, pcm: bytes) -> None:
-        """Append speech at 16 kHz. Raises ProtocolFault for half a sample."""
+    def _hear(self, pcm: bytes) -> None:
         self.check(pcm)
         self._kept += pcm
         self._buffer.append(pcm)
@@ -88,49 +79,27 @@ class Ears:
 
         What is `held` is told to nobody until `confirm`, and can be undone by `take_back`.
         """
-        part = Part(turn, self._buffer.commit(), self._since(now_s), is_held=held, pcm=bytes(self._kept))
-        self._keep(part)
+        since_s = self.parts.since_s(now_s)
+        part = Part(turn, self._buffer.commit(), since_s, is_held=held, pcm=bytes(self._kept))
+        self.parts.keep(part)
         if not held:
             self._kept.clear()
         if not self._actions.model_away:
             self._uncommitted.append(part)
         return part
 
-    def _keep(self, part: Part) -> None:
-        part.place = self._history.reserve(part)
-        self._pending.append(part)
-        self._with_sound.append(part)
-
-    def _since(self, now_s: float) -> float:
-        return now_s if self._begun else math.inf
-
-    def answered(self, turn: int) -> None:
-        """A turn's answer has begun: from now on its words will do, where they are known."""
-        self._answered = max(self._answered, turn)
-        self._let_sound_go()
-
-    def _let_sound_go(self) -> None:
-        """Keep the sound of what is not answered, and of the newest turns that nobody could write down."""
-        room = KEPT_SOUND_BYTES
-        for part in reversed(self._with_sound):
-            if part.turn <= self._answered and part.transcript is not None:
-                room -= len(part.pcm)
-                if part.transcript or room < 0:
-                    part.pcm = b""
-        self._with_sound = [part for part in self._with_sound if part.pcm]
-
     def confirm(self, part: Part) -> None:
         """The turn of a held part is over: tell what is known of it. Sound since then belongs to no turn."""
         self.forget()
         part.is_held = False
         if part.transcript is not None:
-            self._say(part.turn, part.place, part.transcript, part.item_id)
+            self.parts.say(part.turn, part.place, part.transcript, part.item_id)
         elif part.words:
             self.captions.more(part.turn, part.words)
 
     def take_back(self, part: Part) -> None:
         """The turn of a held part goes on: undo its commit, as if the model had only listened so far."""
-        self._drop(part)
+        self.parts.drop(part)
         if part.item_id:
             self._delete(part.item_id)
         kept = bytes(self._kept)
@@ -139,17 +108,95 @@ class Ears:
 
     def _hear_pieces(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), KEPT_PIECE_BYTES):
-            self.hear(pcm[start : start + KEPT_PIECE_BYTES])
+            self._hear(pcm[start : start + KEPT_PIECE_BYTES])
+
+    def forget(self) -> None:
+        """Drop what was heard since the last commit: it was no speech."""
+        self._kept.clear()
+        self._buffer.clear()
+
+    def type(self, turn: int, words: str) -> None:
+        """Take a typed turn."""
+        self._actions.model("conversation.item.create", item=spoken_item("user", words))
+        self.parts.typed(turn, words)
+
+    @property
+    def has_sound(self) -> bool:
+        """True while something was heard that is not committed."""
+        return bool(self._kept)
+
+    # From the model.
+
+    def from_model(self, event: Event) -> Part | None:
+        """Take an event about the person's words; return the part whose transcript is complete by it."""
+        kind, item_id = text(event, "type"), text(event, "item_id")
+        if kind == "input_audio_buffer.committed" and self._uncommitted:
+            self._committed(self._uncommitted.popleft(), item_id)
+            return None
+        part = self.parts.of_item(item_id)
+        if kind == "conversation.item.input_audio_transcription.completed":  # also of what was taken back
+            self.on_transcribed(part.turn if part is not None else 0, table(event, "usage"))
+        if part is None:
+            return None
+        if kind == "conversation.item.input_audio_transcription.delta":
+            if part.is_held:
+                part.words += text(event, "delta")
+                self.parts.write(part, part.words)
+            else:
+                self.captions.more(part.turn, text(event, "delta"))
+        elif kind == "conversation.item.input_audio_transcription.completed":
+            return self.parts.understood(part, text(event, "transcript").strip(), transcribes=True)
+        elif kind == "conversation.item.input_audio_transcription.failed":
+            return self.parts.understood(part, "", transcribes=True)
+        return None
+
+    def refused(self, error: Event) -> Part | None:
+        """Take an error; if the model refused a commit by it, return the part that is none."""
+        event_id = text(error, "event_id")
+        part = next((part for part in self._uncommitted if part.commit_id == event_id), None)
+        if part is None and code_of(error) == COMMIT_EMPTY and not event_id and self._uncommitted:
+            part = self._uncommitted[0]
+        if part is None:
+            return None
+        self._uncommitted.remove(part)
+        self.parts.void(part)
+        if part.is_held and not part.is_void:  # who knows what the model kept of it; it will be given all of it again
+            self._actions.model("input_audio_buffer.clear")
+        return part
+
+    @property
+    def awaits_commit(self) -> bool:
+        """True while the model owes its word on a commit."""
+        return bool(self._uncommitted)
+
+    def _committed(self, part: Part, item_id: str) -> None:
+        part.item_id = item_id
+        if part.is_void and item_id:
+            self._delete(item_id)
+
+    def _delete(self, item_id: str) -> None:
+        if self._can_delete:
+            self._actions.model("conversation.item.delete", item_id=item_id)
+
+    # Time, and the end.
+
+    def begin(self, now_s: float) -> None:
+        """The model begins to listen."""
+        self.parts.begin(now_s)
+
+    def expire(self, now_s: float) -> list[Part]:
+        """Give up the transcripts that have been waited for long enough; return their parts."""
+        while self._uncommitted and now_s - self._uncommitted[0].since_s > TRANSCRIPT_LOST_S:
+            self._uncommitted.popleft()  # some servers never confirm a commit: nothing waits for it for ever
+        return [self.parts.understood(part, "", transcribes=False) for part in self.parts.late(now_s)]
 
     # The connection to the model is lost, and made anew.
 
     def lose_model(self) -> None:
         """Nobody owes a commit or a transcript any more; what was heard is kept."""
-        self._begun = False
+        self.parts.lose_model()
         self._uncommitted.clear()
         self._buffer.lose()
-        for part in self._pending:
-            part.since_s = math.inf
 
     def commit_again(self, part: Part, now_s: float) -> None:
         """Give a part's sound to a model that doesn't know it."""
@@ -170,7 +217,7 @@ class Ears:
         """
         if part.transcript:
             self._actions.model("conversation.item.create", item=spoken_item("user", part.transcript))
-        elif part.turn > self._answered:
+        elif not self.parts.is_answered(part):
             self._reopen(part)
             self._drop(part)
 
@@ -179,12 +226,7 @@ class Ears:
         self._reopened += part.pcm
 
     def _drop(self, part: Part) -> None:
-        """Nothing more becomes of a part."""
-        part.is_void = True
-        self._history.fill(part.place)
-        if part in self._pending:
-            self._pending.remove(part)
-        part.pcm = b""
+        self.parts.drop(part)
 
     def hear_again(self, now_s: float) -> None:
         """Give the sound since the last commit to a model that doesn't know it."""
@@ -193,134 +235,3 @@ class Ears:
         self._reopened.clear()
         self._kept.clear()
         self._hear_pieces(kept)
-
-    def forget(self) -> None:
-        """Drop what was heard since the last commit: it was no speech."""
-        self._kept.clear()
-        self._buffer.clear()
-
-    def type(self, turn: int, words: str) -> None:
-        """Take a typed turn."""
-        self._actions.model("conversation.item.create", item=spoken_item("user", words))
-        self._say(turn, self._history.reserve(Said("user", words)), words, "")
-
-    def from_model(self, event: Event) -> Part | None:
-        """Take an event about the person's words; return the part whose transcript is complete by it."""
-        kind, item_id = text(event, "type"), text(event, "item_id")
-        if kind == "input_audio_buffer.committed" and self._uncommitted:
-            self._committed(self._uncommitted.popleft(), item_id)
-            return None
-        part = next((part for part in self._pending if item_id and part.item_id == item_id), None)
-        if kind == "conversation.item.input_audio_transcription.completed":  # also of what was taken back
-            self.on_transcribed(part.turn if part is not None else 0, table(event, "usage"))
-        if part is None:
-            return None
-        if kind == "conversation.item.input_audio_transcription.delta":
-            if part.is_held:
-                part.words += text(event, "delta")
-                self._write(part, part.words)
-            else:
-                self.captions.more(part.turn, text(event, "delta"))
-        elif kind == "conversation.item.input_audio_transcription.completed":
-            return self._understand(part, text(event, "transcript").strip(), transcribes=True)
-        elif kind == "conversation.item.input_audio_transcription.failed":
-            return self._understand(part, "", transcribes=True)
-        return None
-
-    def refused(self, error: Event) -> Part | None:
-        """Take an error; if the model refused a commit by it, return the part that is none."""
-        event_id = text(error, "event_id")
-        part = next((part for part in self._uncommitted if part.commit_id == event_id), None)
-        if part is None and code_of(error) == COMMIT_EMPTY and not event_id and self._uncommitted:
-            part = self._uncommitted[0]
-        if part is None:
-            return None
-        self._uncommitted.remove(part)
-        self._void(part)
-        if part.is_held and not part.is_void:  # who knows what the model kept of it; it will be given all of it again
-            self._actions.model("input_audio_buffer.clear")
-        return part
-
-    @property
-    def has_sound(self) -> bool:
-        """True while something was heard that is not committed."""
-        return bool(self._kept)
-
-    def _void(self, part: Part) -> None:
-        """There was no turn in a part."""
-        if part in self._pending:
-            self._pending.remove(part)
-        part.transcript, part.pcm = "", b""
-        if not part.is_held:
-            self._history.fill(part.place, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))
-
-    def begin(self, now_s: float) -> None:
-        """The model begins to listen: only now can it be late with a transcript."""
-        self._begun = True
-        for part in self._pending:
-            part.since_s = now_s
-
-    @property
-    def awaits_words(self) -> bool:
-        """True while a transcript is awaited."""
-        return bool(self._pending)
-
-    @property
-    def awaits_commit(self) -> bool:
-        """True while the model owes its word on a commit."""
-        return bool(self._uncommitted)
-
-    def expire(self, now_s: float) -> list[Part]:
-        """Give up the transcripts that have been waited for long enough; return their parts."""
-        self._give_up_commits(now_s)
-        late = [part for part in self._pending if now_s - part.since_s > TRANSCRIPT_LOST_S]
-        return [self._understand(part, "", transcribes=False) for part in late]
-
-    def _give_up_commits(self, now_s: float) -> None:
-        """Some servers never confirm a commit: nothing waits for it for ever."""
-        while self._uncommitted and now_s - self._uncommitted[0].since_s > TRANSCRIPT_LOST_S:
-            self._uncommitted.popleft()
-
-    def close(self) -> None:
-        """The session ends: what nobody has written down yet stands in history without words."""
-        for part in [part for part in self._pending if not part.is_held]:
-            self._pending.remove(part)
-            self._enter(part.turn, part.place, "", part.item_id)
-
-    def _understand(self, part: Part, transcript: str, *, transcribes: bool) -> Part:
-        self.transcribes = transcribes
-        part.transcript = transcript
-        self._let_sound_go()
-        self._pending.remove(part)
-        if part.is_held:
-            self._write(part, transcript)
-        else:
-            self._say(part.turn, part.place, transcript, part.item_id)
-        return part
-
-    def _write(self, part: Part, words: str) -> None:
-        """Tell vad the words of a turn whose end is tentative: it weighs them with the pause."""
-        if words and not part.is_void:
-            written = broker.Transcript(turn=part.turn, text=words)
-            self._actions.add(broker.RespondResponse(transcript=written))
-
-    def _committed(self, part: Part, item_id: str) -> None:
-        part.item_id = item_id
-        if part.is_void and item_id:
-            self._delete(item_id)
-
-    def _delete(self, item_id: str) -> None:
-        if self._can_delete:
-            self._actions.model("conversation.item.delete", item_id=item_id)
-
-    def _say(self, turn: int, place: Place, words: str, item_id: str) -> None:
-        """Put the words into history and captions; then the turn's audio need not be kept.
-
-        A turn that nobody could transcribe stands there without words, so that its answer has a question.
-        """
-        self._enter(turn, place, words, item_id)
-        self.captions.line(turn, words)
-
-    def _enter(self, turn: int, place: Place, words: str, item_id: str) -> None:
-        item = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text=words, turn=turn, item=item_id)
-        self._history.fill(place, item, broker.RespondResponse(answered=broker.Answered(turn=turn)))

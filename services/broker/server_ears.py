@@ -8,9 +8,6 @@ as one more voice at a pause.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
@@ -20,58 +17,20 @@ from services.broker.event import Event, count, table, text
 from services.broker.faults import COMMIT_EMPTY, code_of
 from services.broker.history import History
 from services.broker.part import Part
+from services.broker.recent_sound import RecentSound
+from services.broker.segments import Segment, Segments, ServerPart, nearest
 from services.broker.upstream.capabilities import Capabilities
-from services.common.audio import MIC_HZ, SAMPLE_BYTES, samples_of
+from services.common.audio import MIC_HZ, samples_of
 
-KEPT_S: Final = 70
+KEPT_SAMPLES: Final = 70 * MIC_HZ
 """Sound kept for a connection that breaks: the longest turn, and its pre-roll."""
 
 COMMIT_ANSWER_S: Final = 2.0
 """How long a turn whose words are known waits for the model's word on our commit. There might be more."""
 
-_PAST: Final = 3
-
 PRE_ROLL_SAMPLES: Final = samples_of(300, MIC_HZ)
 
 Boundary = broker.ModelBoundary
-
-
-@dataclass(eq=False)
-class Segment:
-    """What the model takes for one stretch of speech: an item. Offsets are the user's samples of the session."""
-
-    item_id: str
-    start: int
-    end: int | None = None
-    is_committed: bool = False
-    part: ServerPart | None = None
-    transcript: str | None = None
-
-
-@dataclass(eq=False)
-class ServerPart(Part):
-    """A turn, and what the model made of it."""
-
-    start: int = 0
-    end: int = 0
-    segments: list[Segment] = field(default_factory=list)
-    awaits_commit: bool = False
-    is_given_again: bool = False
-    """Its sound was given to a new connection, whose clock knows nothing of it."""
-    is_rest: bool = False
-    """The turn stands in history already: without words this is nothing but its last silence."""
-
-    def overlaps(self, segment: Segment) -> bool:
-        """Say whether a segment lies in it, at least in part."""
-        return segment.start < self.end and (segment.end is None or segment.end > self.start)
-
-
-def _nearest(parts: Iterable[ServerPart], segment: Segment) -> ServerPart | None:
-    """Return the turn in which most of a segment lies, if it lies in any; where its end is open the first of them."""
-    over = [part for part in parts if part.overlaps(segment)]
-    if (end := segment.end) is None:
-        return over[0] if over else None
-    return max(over, key=lambda part: min(part.end, end) - max(part.start, segment.start), default=None)
 
 
 class ServerEars(Ears):
@@ -81,15 +40,11 @@ class ServerEars(Ears):
         super().__init__(actions, history, capabilities)
         self.is_semantic = False
         """The model's ear weighs what was said, not only the silence after it."""
-        self._segments: list[Segment] = []
-        self._parts: list[ServerPart] = []
-        self._past: deque[ServerPart] = deque(maxlen=_PAST)
-        """Turns of which all was thought to be known: the model's word on the rest may be late."""
+        self._segments = Segments()
+        self._sound = RecentSound(KEPT_SAMPLES)
         self._open_turn = 0
         self._open_since = 0
         self._last_turn = self._last_end = 0
-        self._sound = bytearray()
-        self._sound_start = 0
         self._first_offset: int | None = None
         """Where the microphone stood at the first sample that this connection was given."""
 
@@ -103,21 +58,16 @@ class ServerEars(Ears):
     def resumed(self, turn: int) -> None:
         """A turn that had ended goes on: what was said since then is its own."""
         if self._open_turn != turn:
-            self._open_turn, self._open_since = turn, self._last_end if turn == self._last_turn else self._now
+            since = self._last_end if turn == self._last_turn else self._sound.end
+            self._open_turn, self._open_since = turn, since
 
     def take(self, audio: broker.TurnAudio) -> None:
-        """Pass on what is heard, speech or not."""
-        if not self._sound:
-            self._sound_start = audio.mic_offset
+        """Pass on what is heard, speech or not. Raises ProtocolFault for half a sample."""
+        self.check(audio.pcm)
         if self._first_offset is None:
             self._first_offset = audio.mic_offset
         self.captions.heard(audio.turn)
-        self.check(audio.pcm)
-        self._sound += audio.pcm
-        surplus = len(self._sound) - KEPT_S * MIC_HZ * SAMPLE_BYTES
-        if surplus > 0:
-            del self._sound[:surplus]
-            self._sound_start += surplus // SAMPLE_BYTES
+        self._sound.add(audio.mic_offset, audio.pcm)
         self._buffer.append(audio.pcm)
 
     def turn_of_speech(self) -> int:
@@ -131,22 +81,24 @@ class ServerEars(Ears):
 
     def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0) -> Part:
         """A turn is over: claim what the model has heard of it, and have it commit what it has not."""
-        end = end_offset or self._now
+        end = end_offset or self._sound.end
         start = self._open_since if self._open_turn == turn else end
         self._last_turn, self._last_end = turn, end
-        part = ServerPart(turn, "", self._since(now_s), start=start, end=end, pcm=self._slice(start, end))
-        self._keep(part)
-        self._parts.append(part)
         self._open_turn = 0
-        candidates = [each for each in self._parts if each.awaits_commit or each is part]
-        for segment in [segment for segment in self._segments if segment.part is None]:
-            if _nearest(candidates, segment) is part:
-                self._claim(part, segment)
+        part = self._kept_part(turn, self.parts.since_s(now_s), start, end)
+        self._segments.claim_all(part)
         if not part.segments or not all(segment.is_committed for segment in part.segments):
             part.awaits_commit = not self._actions.model_away
             part.commit_id = self._buffer.commit()
-        self._delete_unclaimed(before=start)
+        for item_id in self._segments.drop_unclaimed(before=start):
+            self._delete(item_id)
         self._complete(part)
+        return part
+
+    def _kept_part(self, turn: int, since_s: float, start: int, end: int) -> ServerPart:
+        part = ServerPart(turn, "", since_s, start=start, end=end, pcm=self._sound.between(start, end))
+        self.parts.keep(part)
+        self._segments.turns.append(part)
         return part
 
     def forget(self) -> None:
@@ -158,66 +110,66 @@ class ServerEars(Ears):
     def from_model(self, event: Event) -> Part | None:
         """Take an event about the person's words; return the part whose transcript is complete by it."""
         kind, item_id = text(event, "type"), text(event, "item_id")
+        segment = self._segments.find(item_id)
         match kind:
             case "input_audio_buffer.speech_started":
                 start = self._offset(count(event, "audio_start_ms"))
-                self._segments.append(Segment(item_id, start))
+                self._segments.add(item_id, start)
                 self._tell_boundary(Boundary.KIND_SPEECH_STARTED, start)
             case "input_audio_buffer.speech_stopped":
                 end = self._offset(count(event, "audio_end_ms"))
-                for segment in self._find(item_id):
+                if segment is not None:
                     segment.end = end
                 self._tell_boundary(Boundary.KIND_SPEECH_STOPPED, end)
             case "input_audio_buffer.committed" if item_id:
                 return self._item_committed(item_id)
-            case "conversation.item.input_audio_transcription.delta":
-                for segment in self._find(item_id):
-                    if turn := segment.part.turn if segment.part else self._open_turn:
-                        self.captions.more(turn, text(event, "delta"))
+            case "conversation.item.input_audio_transcription.delta" if segment is not None:
+                if turn := self._turn_of(segment):
+                    self.captions.more(turn, text(event, "delta"))
             case "conversation.item.input_audio_transcription.completed":
-                found = next(self._find(item_id), None)
-                turn = found.part.turn if found is not None and found.part else self._open_turn
-                self.on_transcribed(turn, table(event, "usage"))
-                return self._written(item_id, text(event, "transcript").strip())
+                self.on_transcribed(self._turn_of(segment), table(event, "usage"))
+                return self._written(segment, text(event, "transcript").strip())
             case "conversation.item.input_audio_transcription.failed":
-                return self._written(item_id, "")
+                return self._written(segment, "")
         return None
+
+    def _turn_of(self, segment: Segment | None) -> int:
+        return segment.part.turn if segment is not None and segment.part else self._open_turn
 
     def refused(self, error: Event) -> Part | None:
         """Take an error; if the model has nothing of a turn at all, return its part."""
         event_id = text(error, "event_id")
-        for part in [part for part in self._parts if part.awaits_commit]:
+        for part in [part for part in self._segments.turns if part.awaits_commit]:
             if part.commit_id == event_id or (not event_id and code_of(error) == COMMIT_EMPTY):
                 part.awaits_commit = False  # it had committed by itself just before
                 self._complete(part)
                 if part.segments:
                     return None
                 part.transcript = part.transcript or ""
-                self._parts.remove(part)
-                self._void(part)
+                self._segments.remove(part)
+                self.parts.void(part)
                 return part
         return None
 
     @property
     def awaits_commit(self) -> bool:
         """True while the model owes its word on a commit."""
-        return any(part.awaits_commit for part in self._parts)
+        return self._segments.waiting is not None
 
     def _item_committed(self, item_id: str) -> Part | None:
-        segment = next(self._find(item_id), None)
+        segment = self._segments.find(item_id)
         by_itself = segment is not None and segment.end is not None
         if segment is None:
-            segment = Segment(item_id, self._sound_start, self._now)
-            self._segments.append(segment)
+            segment = self._segments.add(item_id, self._sound.start, self._sound.end)
         segment.is_committed = True
-        waiting = next((part for part in self._parts if part.awaits_commit), None)
+        waiting = self._segments.waiting
         if waiting is not None and not by_itself:  # then its word on our commit is still to come
             waiting.awaits_commit = False
         part = segment.part or self._whose(segment, waiting, by_itself=by_itself)
         if part is None:
             return None
         if segment.part is None:
-            self._claim(part, segment)
+            self._segments.claim(part, segment)
         return self._complete(part)
 
     def _whose(self, segment: Segment, waiting: ServerPart | None, *, by_itself: bool) -> ServerPart | None:
@@ -226,104 +178,71 @@ class ServerEars(Ears):
             return waiting
         if segment.end is None:
             return None
-        found, past = _nearest(self._parts, segment), _nearest(self._past, segment)
+        found, past = nearest(self._segments.turns, segment), nearest(self._segments.past, segment)
         if found is None and past is not None:
-            pcm = self._slice(segment.start, segment.end)
-            found = ServerPart(past.turn, "", past.since_s, start=past.start, end=past.end, pcm=pcm, is_rest=True)
-            self._keep(found)
-            self._parts.append(found)
+            found = self._kept_part(past.turn, past.since_s, segment.start, segment.end)
+            found.start, found.end, found.is_rest = past.start, past.end, True
         return found
 
-    def _claim(self, part: ServerPart, segment: Segment) -> None:
-        segment.part = part
-        part.segments.append(segment)
-        part.item_id = part.item_id or segment.item_id
-
-    def _written(self, item_id: str, words: str) -> Part | None:
-        for segment in self._find(item_id):
-            segment.transcript = words
-            if segment.part is not None:
-                return self._complete(segment.part)
-            if self._open_turn and segment.start >= self._open_since:
-                known = [s.transcript for s in self._segments if s.part is None and s.transcript]
-                transcript = broker.Transcript(turn=self._open_turn, text=" ".join(known))
-                self._actions.add(broker.RespondResponse(transcript=transcript))
+    def _written(self, segment: Segment | None, words: str) -> Part | None:
+        if segment is None:
+            return None
+        segment.transcript = words
+        if segment.part is not None:
+            return self._complete(segment.part)
+        if self._open_turn and segment.start >= self._open_since:
+            known = [each.transcript for each in self._segments.unclaimed() if each.transcript]
+            transcript = broker.Transcript(turn=self._open_turn, text=" ".join(known))
+            self._actions.add(broker.RespondResponse(transcript=transcript))
         return None
 
     def _complete(self, part: ServerPart) -> Part | None:
         """Fill a part whose words are all known."""
+        words = part.known_words
         if part.awaits_commit or not part.segments:
             return None
         if part.transcript is not None:  # its words never came; its sound was given again
-            self._close(part)
+            self._segments.close(part)
             return None
-        words = [segment.transcript for segment in part.segments if segment.transcript is not None]
         if len(words) < len(part.segments):
             return None
+        self._segments.close(part)
         if part.is_rest and not any(words):
-            self._close(part)
-            self._drop(part)
+            self.parts.drop(part)
             return None
-        return self._understand(part, " ".join(filter(None, words)), transcribes=True)
-
-    def _understand(self, part: Part, transcript: str, *, transcribes: bool) -> Part:
-        if isinstance(part, ServerPart) and not transcribes:  # some of its words may be known
-            transcript = " ".join(filter(None, (segment.transcript for segment in part.segments)))
-        self._close(part)
-        return super()._understand(part, transcript, transcribes=transcribes)
-
-    def expire(self, now_s: float) -> list[Part]:
-        """Wait no longer for the model's word on a commit, or for words."""
-        late = [part for part in self._parts if part.awaits_commit and now_s - part.since_s > COMMIT_ANSWER_S]
-        complete = []
-        for part in late:
-            if part.segments and all(segment.transcript is not None for segment in part.segments):
-                part.awaits_commit = False
-                complete.append(self._complete(part))
-        return [part for part in complete if part is not None] + super().expire(now_s)
-
-    def _close(self, part: Part) -> None:
-        """Await nothing more of a part."""
-        self._past.extend(each for each in self._parts if each is part)
-        self._parts = [each for each in self._parts if each is not part]
-        self._segments = [segment for segment in self._segments if segment.part is not part]
-
-    def _delete_unclaimed(self, before: int) -> None:
-        for segment in [s for s in self._segments if s.part is None and s.is_committed and (s.end or 0) <= before]:
-            self._segments.remove(segment)
-            self._delete(segment.item_id)
-
-    def _find(self, item_id: str) -> Iterator[Segment]:
-        return (segment for segment in list(self._segments) if segment.item_id == item_id)
+        return self.parts.understood(part, " ".join(filter(None, words)), transcribes=True)
 
     def _tell_boundary(self, kind: broker.ModelBoundary.Kind.ValueType, offset: int) -> None:
         boundary = broker.ModelBoundary(kind=kind, mic_offset=offset, semantic=self.is_semantic)
         self._actions.add(broker.RespondResponse(model_boundary=boundary))
 
-    @property
-    def _now(self) -> int:
-        """The microphone's clock."""
-        return self._sound_start + len(self._sound) // SAMPLE_BYTES
-
     def _offset(self, appended_ms: int) -> int:
         """Return the microphone's clock at so much audio of this connection."""
         return (self._first_offset or 0) + samples_of(appended_ms, MIC_HZ)
 
-    def _slice(self, start: int, end: int) -> bytes:
-        low = max(start - self._sound_start, 0) * SAMPLE_BYTES
-        return bytes(self._sound[low : max(end - self._sound_start, 0) * SAMPLE_BYTES])
+    # Time.
+
+    def expire(self, now_s: float) -> list[Part]:
+        """Wait no longer for the model's word on a commit, or for words."""
+        complete = []
+        for part in [part for part in self._segments.turns if part.awaits_commit]:
+            is_known = part.segments and len(part.known_words) == len(part.segments)
+            if is_known and now_s - part.since_s > COMMIT_ANSWER_S:
+                part.awaits_commit = False
+                complete.append(self._complete(part))
+        for late in self.parts.late(now_s):
+            self._segments.close(late)
+            words = " ".join(filter(None, late.known_words)) if isinstance(late, ServerPart) else ""
+            complete.append(self.parts.understood(late, words, transcribes=False))
+        return [part for part in complete if part is not None]
 
     # The connection to the model is lost, and made anew.
 
     def lose_model(self) -> None:
         """The items are gone, and the model's clock with them."""
         super().lose_model()
-        self._segments.clear()
-        self._past.clear()
+        self._segments.lose_model()
         self._first_offset = None
-        for part in self._parts:
-            part.segments.clear()
-            part.awaits_commit, part.item_id = False, ""
 
     def commit_again(self, part: Part, now_s: float) -> None:
         """Give a turn's sound to a model that doesn't know it."""
@@ -332,8 +251,8 @@ class ServerEars(Ears):
         if self._commit_asks:
             self._give_otherwise(part)
             return
-        if part not in self._parts:
-            self._parts.append(part)
+        if part not in self._segments.turns:
+            self._segments.turns.append(part)
         self._first_offset = self._first_offset if self._first_offset is not None else part.start
         self._buffer.append(part.pcm)
         part.commit_id, part.awaits_commit, part.is_given_again = self._buffer.commit(), True, True
@@ -344,13 +263,13 @@ class ServerEars(Ears):
 
     def _drop(self, part: Part) -> None:
         super()._drop(part)
-        self._parts = [each for each in self._parts if each is not part]
+        self._segments.remove(part)
 
     def hear_again(self, now_s: float) -> None:
         """Give the open turn's sound to a model that doesn't know it."""
         self.begin(now_s)
-        end = self._now
+        end = self._sound.end
         start = self._open_since if self._open_turn else end
         # However much of older turns it was given: from here on its clock and the microphone's run together.
         self._first_offset = start - self._buffer.appended * MIC_HZ // self._buffer.hz
-        self._buffer.append(self._slice(start, end))
+        self._buffer.append(self._sound.between(start, end))

@@ -9,8 +9,8 @@ import pytest
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
-from services.broker.ears import TRANSCRIPT_LOST_S
 from services.broker.faults import COMMIT_EMPTY
+from services.broker.parts import TRANSCRIPT_LOST_S
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import MS, Scene
 

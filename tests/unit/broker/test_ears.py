@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.v1 import broker_service_pb2 as broker
-from services.broker.ears import TRANSCRIPT_LOST_S
 from services.broker.input_buffer import MIN_COMMIT_MS
+from services.broker.parts import TRANSCRIPT_LOST_S
 from services.common.errors import ProtocolFault
 from tests.unit.broker.scene import Cause, Scene
 
@@ -134,7 +134,7 @@ def test_a_transcript_that_never_comes_is_given_up() -> None:
         scene.wait(TRANSCRIPT_LOST_S + 0.1)
     assert scene.said == [line for _ in range(40) for line in (("user", ""), ("assistant", "one two three four"))]
     assert scene.answered == list(range(1, 41))
-    assert len(scene.core._ears._pending) == 0
+    assert len(scene.core._ears.parts.pending) == 0
     scene.transcript("u40", "too late")
     assert len(scene.history) == 80
 
@@ -148,7 +148,7 @@ def test_commits_that_are_never_confirmed_do_not_pile_up() -> None:
         scene.played(turn, 2000, ended=True)
         scene.wait(TRANSCRIPT_LOST_S + 0.1)
     assert len(scene.core._ears._uncommitted) <= 64
-    assert len(scene.core._ears._pending) == 0
+    assert len(scene.core._ears.parts.pending) == 0
     assert len(scene.history) == 200
 
 

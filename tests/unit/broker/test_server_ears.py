@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
-from services.broker.ears import TRANSCRIPT_LOST_S
 from services.broker.faults import COMMIT_EMPTY
 from services.broker.manner import Closing, TurnMode
+from services.broker.parts import TRANSCRIPT_LOST_S
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import Cause, Scene
 
@@ -367,7 +367,7 @@ def test_silence_that_the_model_commits_after_the_turn_is_no_line() -> None:
     room.scene.transcript("s1", "hello")
     room.stopped("s2", 1200)
     room.scene.transcript("s2", "")
-    assert not room.scene.core._ears.awaits_words
+    assert not room.scene.core._ears.parts.pending
     room.scene.close()
     assert texts(room.scene) == [(1, "hello")]
 
