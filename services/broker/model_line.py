@@ -35,6 +35,9 @@ _LATE: Final = 0.1
 _LATE_S: Final = 60.0
 """A connection is replaced at a quiet moment of its last 10 minutes, at any in its last one (or shares of its life)."""
 
+APOLOGY_S: Final = 0.3
+"""Head start of the apology, which goes by egress, before the error that ends the session, which goes by vad."""
+
 _LOOK_S: Final = 0.05
 _NEXT_TRY_S: Final = 15.0
 
@@ -140,12 +143,16 @@ class ModelLine:
                 return await Line().open(self._settings)
             except ModelFault as error:
                 if not error.retryable:
-                    self._thinking.give_up(error.message)
+                    await self._give_up(error.message)
                     raise
                 fault = error
                 log.warning("session %s: try %d of %d: %s", self._thinking.session, self._tries, TRIES, error.message)
-        self._thinking.give_up(fault.message)
+        await self._give_up(fault.message)
         raise ModelFault(f"the connection to the model was lost and could not be made again: {fault.message}")
+
+    async def _give_up(self, why: str) -> None:
+        self._thinking.give_up(why)
+        await asyncio.sleep(APOLOGY_S)
 
     async def _successor(self, line: Line) -> Line:
         """Wait until a connection should be replaced, make the next one, and return it at a good moment."""

@@ -16,7 +16,7 @@ from parley.v1 import conversation_service_pb2 as client
 from services.broker import model_line
 from services.broker.conversation import Conversation
 from services.broker.faults import ModelRefused
-from services.broker.model_line import PAUSES_S, STEADY_S, TRIES, ModelLine
+from services.broker.model_line import APOLOGY_S, PAUSES_S, STEADY_S, TRIES, ModelLine
 from services.broker.model_settings import ModelSettings
 from services.broker.session import Thinking
 from services.broker.upstream.capabilities import Capabilities
@@ -167,6 +167,21 @@ def test_after_five_tries_the_person_is_told(monkeypatch: pytest.MonkeyPatch) ->
     thinking = play(monkeypatch, Exchange(Socket()), steps)
     assert apologies(thinking) == ["Sorry, I have lost my connection and can't go on. down"]
     assert notices(thinking) == 1
+
+
+def test_the_apology_has_a_head_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes another way than the error that ends the session, and whoever is told that hears nothing more."""
+
+    async def steps(exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
+        exchange.made[0].said.put_nowait(ModelFault("gone"))
+        while not apologies(thinking):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(APOLOGY_S - 0.02)
+        assert not line.done()
+        await asyncio.sleep(0.04)
+        assert line.done()
+
+    play(monkeypatch, Exchange(Socket()), steps)
 
 
 def test_the_first_try_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
