@@ -8,15 +8,13 @@ from typing import Final
 from parley.v1 import broker_service_pb2 as broker
 from services.broker.actions import Actions
 from services.broker.apology import apologise
-from services.broker.asking import dictate, question
+from services.broker.asking import Asking
 from services.broker.event import Event, table, tables, text
-from services.broker.faults import BUSY, code_of
 from services.broker.manner import Manner
 from services.broker.money import usage_of
 from services.broker.reply import Reply
 from services.broker.responses import Responses
-from services.broker.second_try import SecondTry
-from services.broker.sequencer import Sequencer, Slot
+from services.broker.sequencer import Slot
 from services.broker.stages import Stages, TurnEnd
 from services.broker.tool_calls import ToolCalls
 from services.broker.voice import Voice
@@ -32,24 +30,19 @@ class Answering:
     """One conversation's responses, one at a time."""
 
     def __init__(self, actions: Actions, voice: Voice, tools: ToolCalls, manner: Manner) -> None:
-        self.sequencer = Sequencer(manner.answer_s)
         self._stages = Stages()
+        self.asking = Asking(actions, voice, tools, self._stages, manner)
+        self.sequencer = self.asking.sequencer
         self.responses = Responses(actions, voice, tools, self.sequencer, self._stages, manner)
         self.on_spent: Callable[[int, object], None] = lambda turn, usage: None
         """Told what a response has used."""
-        self.commit: Callable[[int, float], str] | None = None
-        """Where a commit asks for the response: commits a turn, returns the event's id, or "" if there is nothing."""
         self.open_turn: Callable[[], int] | None = None
         """Where the server answers by itself, when its own ear says so: the turn that is being spoken, or 0."""
         self._actions = actions
         self._voice = voice
         self._tools = tools
         self._manner = manner
-        self._second_try = SecondTry(self.sequencer)
-        self._requested: Reply | None = None
         self._withheld: Withheld | None = None
-        self._continues = False
-        """The next response goes on where a connection broke off."""
         self._lost = 0
         """Responses in a row of which nothing came."""
         self._counted = Recent()
@@ -64,35 +57,14 @@ class Answering:
     def last_turn(self, end: TurnEnd) -> None:
         self._stages.last_turn = end
 
-    def advance(self, now_s: float) -> None:
-        """Ask for a response if one is wished for and can be had."""
-        if not self.sequencer.may_request:
-            return
-        announcement = self.sequencer.announcement
-        self._requested = reply = self._voice.mint(self.sequencer.wish or 0)
-        reply.announcement = announcement
-        self.sequencer.requested(self._ask(reply, now_s), now_s)
-        self._stages.asked(reply.turn, now_s, answers=announcement is None)
-
-    def _ask(self, reply: Reply, now_s: float) -> str:
-        if reply.announcement is not None:
-            return dictate(self._actions, reply, reply.announcement.text, self._manner)
-        if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
-            self._voice.place_again(reply)  # it was there before the turn that it answers
-            return event_id
-        reply.continues, self._continues = self._continues, False
-        too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
-        fields = question(reply, self._manner, continues=reply.continues, without_tools=too_many)
-        return self._actions.model("response.create", response=fields)
-
     # Before a turn is sure to be over.
 
     def prepare(self, turn: int, now_s: float) -> None:
         """Ask for a response to a turn that may go on; nobody learns of it until `release`. The sequencer is idle."""
         self.sequencer.want(turn)
-        self.advance(now_s)
-        if self._requested is not None:
-            self._withheld = Withheld(self._requested)
+        self.asking.advance(now_s)
+        if self.asking.requested is not None:
+            self._withheld = Withheld(self.asking.requested)
 
     @property
     def is_prepared(self) -> bool:
@@ -131,8 +103,7 @@ class Answering:
 
     def cancel(self, now_s: float) -> None:
         """Stop the response that is being generated, if there is one; nothing failed is tried again."""
-        self._second_try.end()
-        self._continues = False
+        self.asking.stop()
         response_id = self.sequencer.response_id
         if self.sequencer.cancel(now_s):
             self._cancel(response_id)
@@ -142,21 +113,14 @@ class Answering:
         if self._manner.capabilities.can_cancel:
             self._actions.model("response.cancel", **({"response_id": response_id} if response_id else {}))
 
-    def retract(self, turn: int) -> None:
-        """The turn was none: neither wish for an answer nor let one be heard that was asked for already."""
-        if self.sequencer.wish == turn:
-            self.sequencer.drop()
-        if self._requested is not None and self._requested.turn == turn:
-            self._voice.discard(self._requested)
-
     def lose_model(self) -> None:
         """The connection has gone. What sounds goes on as far as it was given; what was asked is asked again."""
-        reply, self._requested = self._requested, None
+        reply = self.asking.taken()
         self._withheld = None
         if reply is None:
             reply = self._voice.of_response(self.sequencer.response_id or "")
         self.sequencer.reset()
-        self._second_try.end()
+        self.asking.lose_model()
         has_called, unanswered = self.responses.lose_model(reply)
         if reply is None or reply.is_dead:
             if unanswered is not None:
@@ -164,19 +128,11 @@ class Answering:
         elif not reply.received:
             self._voice.discard(reply)
             if not has_called:
-                self._ask_again(reply)
+                self.asking.again(reply)
         else:
             self._voice.break_off(reply)
-            if reply.announcement is None and not has_called and self.sequencer.wish is None:
-                self._continues = True
-                self.sequencer.want(reply.turn)
-
-    def _ask_again(self, reply: Reply) -> None:
-        self._continues |= reply.continues
-        if reply.announcement is not None:
-            self.sequencer.announce_again(reply.announcement)
-        else:
-            self.sequencer.want_also(reply.turn)
+            if not has_called:
+                self.asking.go_on(reply)
 
     # From the model.
 
@@ -203,7 +159,7 @@ class Answering:
         self.responses.take(reply, kind, event, now_s)
 
     def _begin(self, response: Event, now_s: float) -> None:
-        response_id, reply = text(response, "id"), self._requested
+        response_id, reply = text(response, "id"), self.asking.requested
         if not response_id:
             return  # nothing could be told apart; the request times out
         if reply is None and self._adopts(response_id, now_s):
@@ -211,7 +167,7 @@ class Answering:
         if reply is None or not _answers(response, reply):
             self._cancel(response_id)  # nobody asked for it, or no longer
             return
-        self._requested = None
+        self.asking.taken()
         self._voice.bind(reply, response_id)
         self.sequencer.created(response_id, now_s)
         if reply.is_dead:
@@ -256,39 +212,15 @@ class Answering:
             return
         has_called = self._tools.has_called(reply)  # its results ask the model again
         failed = status == "failed" and not has_called
-        if failed and self._fails(reply, table(table(response, "status_details"), "error"), now_s):
+        if failed and self.asking.failed(reply, table(table(response, "status_details"), "error"), now_s):
             return
         if text(table(response, "status_details"), "reason") == "content_filter":
             apologise(self._actions, reply, {"message": "the model's filter held the answer back"})
         self.responses.finish(reply)
 
-    def _fails(self, reply: Reply, error: Event, now_s: float) -> bool:
-        """A response has failed: say whether it is asked for again; if not, the person has been told."""
-        nothing_said = not reply.received and reply.announcement is None
-        if nothing_said and self._second_try.begin(reply.turn, error, now_s):
-            self._voice.discard(reply)
-            self._ask_again(reply)
-            return True
-        apologise(self._actions, reply, error)
-        return False
-
     def refused(self, error: Event) -> bool:
         """Take an error; say whether it was the answer to our request."""
-        busy = code_of(error) == BUSY
-        if not self.sequencer.refused(text(error, "event_id"), busy=busy):
-            return False
-        reply, self._requested = self._requested, None
-        if reply is None or reply.is_dead:
-            return True
-        self._voice.discard(reply)
-        if self._withholds(reply):
-            return True  # the turn is asked again when it is over
-        if busy:
-            self._ask_again(reply)
-        else:
-            apologise(self._actions, reply, error)
-            self._actions.silent(reply.turn)
-        return True
+        return self.asking.refused(error, self._withheld.reply if self._withheld is not None else None)
 
     # Time.
 
@@ -298,13 +230,13 @@ class Answering:
         Raises:
             ModelFault: it was the second in a row; a person who is told "sorry" a third time would rather know.
         """
-        self._second_try.tick(now_s)
+        self.asking.tick(now_s)
         if (turn := self.responses.remote.expire(now_s)) is not None:
             self.sequencer.want_also(turn)
         slot, response_id = self.sequencer.slot, self.sequencer.response_id
         if not self.sequencer.expire(now_s):
             return
-        reply, self._requested = self._requested, None
+        reply = self.asking.taken()
         if slot is Slot.ACTIVE and response_id:
             self._cancel(response_id)
         if response_id:

@@ -1,40 +1,125 @@
-"""Asking: what a `response.create` says beside "go on": an answer, words to be said exactly, a reply that broke off."""
+"""Asking: the model is asked when a turn, or an operator, wants a response and it is free; again where that failed."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
 
 from services.broker.actions import Actions
-from services.broker.items import spoken_item
+from services.broker.apology import apologise
+from services.broker.event import Event, text
+from services.broker.faults import BUSY, code_of
 from services.broker.manner import Manner
+from services.broker.questions import dictate, question
 from services.broker.reply import Reply
-from services.broker.verbatim import LEAD_IN, verbatim
-
-CONTINUE: Final = (
-    "Your last answer was cut off by a fault of the connection, not by the person, just after its last words. "
-    "Go on from there in the middle of the sentence. Repeat nothing, do not greet, do not mention the fault."
-)
-ANSWER_NOW: Final = "Answer now with what you know; call no more tools."
+from services.broker.second_try import SecondTry
+from services.broker.sequencer import Sequencer
+from services.broker.stages import Stages
+from services.broker.tool_calls import ToolCalls
+from services.broker.voice import Voice
 
 
-def question(reply: Reply, manner: Manner, *, continues: bool, without_tools: bool) -> dict[str, Any]:
-    """Return the `response` of a `response.create` for a reply to the person."""
-    can = manner.capabilities
-    fields: dict[str, Any] = {"metadata": {"reply": str(reply.number), "turn": str(reply.turn)}}
-    extra = [words for words, wanted in ((CONTINUE, continues), (ANSWER_NOW, without_tools)) if wanted]
-    if extra and can.instructions_per_response:
-        # A response's instructions replace the session's, so those are repeated.
-        fields["instructions"] = "\n".join(filter(None, [manner.instructions, *extra]))
-    if without_tools and can.takes_tools:
-        fields["tool_choice"] = "none"
-    return fields
+class Asking:
+    """One conversation's requests, one at a time."""
 
+    def __init__(self, actions: Actions, voice: Voice, tools: ToolCalls, stages: Stages, manner: Manner) -> None:
+        self.sequencer = Sequencer(manner.answer_s)
+        self.requested: Reply | None = None
+        """What was asked for, until the model begins it or refuses."""
+        self.commit: Callable[[int, float], str] | None = None
+        """Where a commit asks for the response: commits a turn, returns the event's id, or "" if there is nothing."""
+        self._actions = actions
+        self._voice = voice
+        self._tools = tools
+        self._stages = stages
+        self._manner = manner
+        self._second_try = SecondTry(self.sequencer)
+        self._continues = False
+        """The next response goes on where a connection broke off."""
 
-def dictate(actions: Actions, reply: Reply, words: str, manner: Manner) -> str:
-    """Have `words` said exactly; return the request's event id."""
-    fields: dict[str, Any] = {"metadata": {"reply": str(reply.number), "turn": str(reply.turn)}}
-    if manner.capabilities.instructions_per_response:
-        fields |= verbatim(words)
-    else:  # then the order stands in the conversation
-        actions.model("conversation.item.create", item=spoken_item("system", f'{LEAD_IN}"{words}"'))
-    return actions.model("response.create", response=fields)
+    def advance(self, now_s: float) -> None:
+        """Ask for a response if one is wished for and can be had."""
+        if not self.sequencer.may_request:
+            return
+        announcement = self.sequencer.announcement
+        self.requested = reply = self._voice.mint(self.sequencer.wish or 0)
+        reply.announcement = announcement
+        self.sequencer.requested(self._ask(reply, now_s), now_s)
+        self._stages.asked(reply.turn, now_s, answers=announcement is None)
+
+    def _ask(self, reply: Reply, now_s: float) -> str:
+        if reply.announcement is not None:
+            return dictate(self._actions, reply, reply.announcement.text, self._manner)
+        if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
+            self._voice.place_again(reply)  # it was there before the turn that it answers
+            return event_id
+        reply.continues, self._continues = self._continues, False
+        too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
+        fields = question(reply, self._manner, continues=reply.continues, without_tools=too_many)
+        return self._actions.model("response.create", response=fields)
+
+    def taken(self) -> Reply | None:
+        """Return what was asked for, which is not awaited any more."""
+        reply, self.requested = self.requested, None
+        return reply
+
+    def again(self, reply: Reply) -> None:
+        """Ask for a reply again of which nothing came."""
+        self._continues |= reply.continues
+        if reply.announcement is not None:
+            self.sequencer.announce_again(reply.announcement)
+        else:
+            self.sequencer.want_also(reply.turn)
+
+    def go_on(self, reply: Reply) -> None:
+        """Ask for the rest of a reply that broke off, unless something else is wished for."""
+        if reply.announcement is None and self.sequencer.wish is None:
+            self._continues = True
+            self.sequencer.want(reply.turn)
+
+    def stop(self) -> None:
+        """The person has taken the floor: nothing that failed is tried again."""
+        self.lose_model()
+        self._continues = False
+
+    def lose_model(self) -> None:
+        """Whatever a pause was for, there is another connection now."""
+        self._second_try.end()
+
+    def retract(self, turn: int) -> None:
+        """The turn was none: neither wish for an answer nor let one be heard that was asked for already."""
+        if self.sequencer.wish == turn:
+            self.sequencer.drop()
+        if self.requested is not None and self.requested.turn == turn:
+            self._voice.discard(self.requested)
+
+    def refused(self, error: Event, withheld: Reply | None) -> bool:
+        """Take an error; say whether it was the answer to our request. What is `withheld` is asked for later anyhow."""
+        busy = code_of(error) == BUSY
+        if not self.sequencer.refused(text(error, "event_id"), busy=busy):
+            return False
+        reply = self.taken()
+        if reply is None or reply.is_dead:
+            return True
+        self._voice.discard(reply)
+        if reply is withheld:
+            return True
+        if busy:
+            self.again(reply)
+        else:
+            apologise(self._actions, reply, error)
+            self._actions.silent(reply.turn)
+        return True
+
+    def failed(self, reply: Reply, error: Event, now_s: float) -> bool:
+        """A response has failed: say whether it is asked for again; if not, the person has been told."""
+        nothing_said = not reply.received and reply.announcement is None
+        if nothing_said and self._second_try.begin(reply.turn, error, now_s):
+            self._voice.discard(reply)
+            self.again(reply)
+            return True
+        apologise(self._actions, reply, error)
+        return False
+
+    def tick(self, now_s: float) -> None:
+        """Let a pause end."""
+        self._second_try.tick(now_s)

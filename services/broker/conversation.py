@@ -74,7 +74,7 @@ class Conversation:
         self._ears.on_transcribed = self._host.transcribed
         self._listening.on_understood = self._understood
         if can.commit_responds:
-            self._answering.commit = self._listening.commit_to_ask
+            self._answering.asking.commit = self._listening.commit_to_ask
         if can.commit_responds and isinstance(self._ears, ServerEars):
             self._answering.open_turn = self._ears.turn_of_speech
 
@@ -276,5 +276,5 @@ class Conversation:
 
     def _advance(self, now_s: float) -> list[Action]:
         self._speculation.check(now_s)
-        self._answering.advance(now_s)
+        self._answering.asking.advance(now_s)
         return self._actions.taken()

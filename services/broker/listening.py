@@ -85,7 +85,7 @@ class Listening:
             self._speculation.refused(part, now_s)
             return
         self.doubt.drop_for(part)
-        self._answering.retract(part.turn)
+        self._answering.asking.retract(part.turn)
         self._actions.silent(part.turn)
 
     def _resume(self, turn: int, now_s: float) -> None:
@@ -110,7 +110,7 @@ class Listening:
             self._take_adopted(end, now_s)
             return
         bare_by_ear = ended.interruption and ended.stop_word and not resumed
-        if self._answering.commit is not None:
+        if self._answering.asking.commit is not None:
             if bare_by_ear:  # once committed it would be answered
                 self._ears.forget()
                 self._leave_open(end)

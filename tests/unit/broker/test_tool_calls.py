@@ -9,9 +9,9 @@ import pytest
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
-from services.broker.asking import ANSWER_NOW
 from services.broker.host import ENDED, SAY_GOODBYE, STAYED
 from services.broker.manner import Closing
+from services.broker.questions import ANSWER_NOW
 from services.broker.tools.declaration import END_CONVERSATION
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import Cause, Scene
