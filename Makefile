@@ -48,11 +48,14 @@ integration: dev-setup ## Run the integration tests: one service at a time, agai
 	  'tests/integration/test_bench.py tests/integration/bad_input'
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
-	@echo 'Three lots run side by side (conversations; formats and operators; races); their reports come one after the other.'
+	@echo 'Five lots run side by side (conversations; races; the engine as the model; turn modes and a lost model; the rest);'
+	@echo 'their reports come one after the other.'
 	@scripts/side_by_side.sh "$(ARGS)" \
 	  'tests/e2e/test_conversation.py' \
-	  'tests/e2e --ignore tests/e2e/test_conversation.py --ignore tests/e2e/test_races.py' \
-	  'tests/e2e/test_races.py'
+	  'tests/e2e/test_races.py' \
+	  'tests/e2e/test_voice.py tests/e2e/test_tools.py tests/e2e/test_endings.py' \
+	  'tests/e2e/test_turn_modes.py tests/e2e/test_model_lost.py' \
+	  'tests/e2e $(foreach lot,conversation races voice tools endings turn_modes model_lost,--ignore tests/e2e/test_$(lot).py)'
 
 conformance: dev-setup sdk-setup ## Run the official clients, unmodified, against the engine: openai, openai-agents, @openai/agents
 	$(PYTEST) tests/conformance $(ARGS)

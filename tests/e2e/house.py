@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,21 @@ TOOL = session_pb2.HistoryItem.ROLE_TOOL
 
 HEARD_MS = 20
 """How far history may be from what the client's own playback clock says was played."""
+
+
+async def side_by_side(conversations: Mapping[str, Coroutine[None, None, None]]) -> None:
+    """Hold conversations at the same time; what fails says in which."""
+
+    async def hold(name: str, conversation: Coroutine[None, None, None]) -> None:
+        try:
+            await conversation
+        except (AssertionError, TimeoutError) as error:
+            error.add_note(f"(in the conversation {name})")
+            raise
+
+    async with asyncio.TaskGroup() as group:
+        for name, conversation in conversations.items():
+            group.create_task(hold(name, conversation))
 
 
 @dataclass
@@ -109,8 +124,8 @@ class Visitor:
 
 @asynccontextmanager
 async def house(desk: Desk) -> AsyncIterator[House]:
-    """Start the ring with its engine, which costs something here."""
-    env = desk.env
+    """Start the ring with its engine, which costs something here, and speaks no faster than many a model."""
+    env = {**desk.env, "engine": {"PARLEY_ENGINE_SPEED": "3"}}
     env["broker"]["PARLEY_SERVERS"] = str(SERVERS)
     async with Ring(RingSettings(engine=True, env=env)) as ring:
         store = Store(Redis.from_url(ring.redis_url))

@@ -38,8 +38,13 @@ class Person:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._conversation.__aexit__(kind, problem, trace)
-        if self._watcher is not None:
-            await self._watcher
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait until the conversation is over. Raises the ClientError that ended it, once."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            await watcher
 
     async def _watch(self) -> None:
         async for event in self._conversation:

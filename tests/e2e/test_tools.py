@@ -9,7 +9,7 @@ import pytest
 from clients.desktop import events
 from parley.v1 import session_pb2
 from tests.e2e.desk import STORY
-from tests.e2e.house import ASSISTANT, TOOL, House, Visitor
+from tests.e2e.house import ASSISTANT, TOOL, House, Visitor, side_by_side
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
@@ -57,9 +57,8 @@ async def test_a_slow_tool(house: House) -> None:
     await visitor.assert_history_is_true()
 
 
-@pytest.mark.parametrize("by", ["voice", "key"])
-async def test_an_interruption_while_a_tool_works(house: House, by: str) -> None:
-    """Its result is kept and not spoken: the person has taken the floor. The next question is answered."""
+async def interrupt_a_tool(house: House, by: str) -> None:
+    """Have a story looked up, take the floor over the filler, and ask something else."""
     async with house.visitor("clerk") as visitor:
         visitor.says("Tell me a story.")
         filler = await visitor.person.sees(events.ReplyStarted)
@@ -79,3 +78,8 @@ async def test_an_interruption_while_a_tool_works(house: House, by: str) -> None
     assert not any(STORY in text for text in await visitor.said(ASSISTANT))
     assert STORY in kept.tool.output
     await visitor.assert_history_is_true()
+
+
+async def test_an_interruption_while_a_tool_works(house: House) -> None:
+    """Its result is kept and not spoken: the person has taken the floor. The next question is answered."""
+    await side_by_side({by: interrupt_a_tool(house, by) for by in ("voice", "key")})

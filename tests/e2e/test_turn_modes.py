@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from clients.desktop import events
 from tests.e2e.desk import Desk
-from tests.e2e.house import ASSISTANT, USER, House
+from tests.e2e.house import ASSISTANT, USER, House, side_by_side
 from tests.e2e.person import Person
 from tests.e2e.scene import Actor, Scene
 from tests.e2e.scene import scene as open_scene
@@ -46,9 +46,8 @@ async def ask(actor: Actor, text: str = QUESTION) -> None:
     actor.person.says(speech.silence(300), speech.say(text))
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_question_and_a_stop(house: House, mode: str) -> None:
-    """The engine's ear ends the turns; a "stop" over a story silences it, is not answered, and the next question is."""
+async def stop_a_story(house: House, mode: str) -> None:
+    """Have a question answered, stop a story, and ask on."""
     async with house.visitor(mode) as visitor:
         visitor.says("What time is it?")
         await visitor.hears("It is")
@@ -66,11 +65,15 @@ async def test_a_question_and_a_stop(house: House, mode: str) -> None:
     await visitor.assert_history_is_true()
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_listening_sound(agents_scene: Scene, mode: str) -> None:
-    """The reply goes on through "mm-hmm"; what the model made of that is gone when it is asked again."""
+async def test_a_question_and_a_stop(house: House) -> None:
+    """The engine's ear ends the turns; a "stop" over a story silences it, is not answered, and the next question is."""
+    await side_by_side({mode: stop_a_story(house, mode) for mode in MODES})
+
+
+async def listen_on(scene: Scene, mode: str) -> None:
+    """Hum while the reply goes on, then ask again."""
     replies = [Reply(seconds=6), Reply(seconds=1)]
-    async with agents_scene.person(replies, ["the weather", "hm", "a count", ""], who=caller(mode)) as actor:
+    async with scene.person(replies, ["the weather", "hm", "a count", ""], who=caller(mode)) as actor:
         await ask(actor)
         await actor.person.hears(1, 1500)
         actor.person.says(speech.hum())
@@ -90,11 +93,15 @@ async def test_a_listening_sound(agents_scene: Scene, mode: str) -> None:
     assert [item.text for item in await actor.history() if item.role == USER] == ["the weather", "a count"]
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_phrase_over_the_reply(agents_scene: Scene, mode: str) -> None:
-    """Our ear cuts the reply off, the model forgets what was not heard, and the phrase is answered."""
+async def test_a_listening_sound(agents_scene: Scene) -> None:
+    """The reply goes on through "mm-hmm"; what the model made of that is gone when it is asked again."""
+    await side_by_side({mode: listen_on(agents_scene, mode) for mode in MODES})
+
+
+async def cut_in(scene: Scene, mode: str) -> None:
+    """Say something over the reply."""
     replies = [Reply(seconds=10), Reply(seconds=1)]
-    async with agents_scene.person(replies, ["the weather", "a count"], who=caller(mode)) as actor:
+    async with scene.person(replies, ["the weather", "a count"], who=caller(mode)) as actor:
         await ask(actor)
         await actor.person.hears(1, 2000)
         await ask(actor, PHRASE)
@@ -104,3 +111,8 @@ async def test_a_phrase_over_the_reply(agents_scene: Scene, mode: str) -> None:
     actor.assert_memory_is_true()
     actor.assert_whole(actor.responses[-1])
     assert [item.text for item in await actor.history() if item.role == USER] == ["the weather", "a count"]
+
+
+async def test_a_phrase_over_the_reply(agents_scene: Scene) -> None:
+    """Our ear cuts the reply off, the model forgets what was not heard, and the phrase is answered."""
+    await side_by_side({mode: cut_in(agents_scene, mode) for mode in MODES})

@@ -174,7 +174,7 @@ def test_the_apology_has_a_head_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def steps(exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
         exchange.made[0].said.put_nowait(ModelFault("gone"))
-        while not apologies(thinking):
+        while not apologies(thinking):  # noqa: ASYNC110 - the clock is virtual
             await asyncio.sleep(0.01)
         await asyncio.sleep(APOLOGY_S - 0.02)
         assert not line.done()
