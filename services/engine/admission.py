@@ -29,7 +29,7 @@ class Admission:
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer what is no session over HTTP; None lets the WebSocket open."""
-        path = urlsplit(request.path).path
+        path = request.path.partition("?")[0]
         if path == _HEALTH_PATH:
             return connection.respond(HTTPStatus.OK, "ok\n")
         if path != PATH:
@@ -54,7 +54,15 @@ class Admission:
     def _is_own_page(self, request: Request) -> bool:
         # Any page a browser shows can reach a loopback port; without a key only local pages may.
         origin = request.headers.get("Origin")
-        return bool(self._key) or origin is None or is_loopback(urlsplit(origin).hostname or "")
+        return bool(self._key) or origin is None or is_loopback(_host_of(origin))
+
+
+def _host_of(origin: str) -> str:
+    """The host of a page; "" for what is no origin."""
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
 
 
 def choose_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -23,7 +23,7 @@ from services.vad.weights import WeightsError
 
 _DEFAULT_MODEL: Final = "parley-embedded"
 _LONGEST_MODEL: Final = 256
-_MAX_MESSAGE_BYTES: Final = 16 * 2**20
+_MAX_MESSAGE_BYTES: Final = 24 * 2**20  # an append of 15 MiB, as OpenAI allows, is 20 MiB in base64
 _BETA_DISABLED: Final = 4000
 _GOING_AWAY: Final = 1001
 

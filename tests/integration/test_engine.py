@@ -361,11 +361,25 @@ async def test_beta_clients_are_told(engine: Engine) -> None:
         assert socket.close_reason == "invalid_request_error.beta_api_shape_disabled"
 
 
-async def test_foreign_pages_are_refused(engine: Engine) -> None:
-    """A web page of another host cannot use an engine that asks for no key."""
+@pytest.mark.parametrize("origin", ["https://example.com", "null", "http://[", "http://127.0.0.1.example.com"])
+async def test_foreign_pages_are_refused(engine: Engine, origin: str) -> None:
+    """A web page of another host cannot use an engine that asks for no key; nor can what is no origin at all."""
     with pytest.raises(websockets.InvalidStatus) as refused:
-        await websockets.connect(engine.url, origin=websockets.Origin("https://example.com"))
+        await websockets.connect(engine.url, origin=websockets.Origin(origin))
     assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize(("size", "code"), [(15 * 2**20, "input_audio_buffer_full"), (15 * 2**20 + 2, "invalid_value")])
+async def test_an_append_may_be_as_large_as_the_api_allows(engine: Engine, size: int, code: str) -> None:
+    """What is too long for a turn, or larger than 15 MiB, is refused by an error that names it; the session goes on."""
+    async with websockets.connect(engine.url) as socket:
+        await socket.send(json.dumps({"type": "session.update", "session": MANUAL}))
+        audio = base64.b64encode(bytes(size)).decode()
+        await socket.send(json.dumps({"type": "input_audio_buffer.append", "event_id": "large", "audio": audio}))
+        await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        events = [json.loads(await socket.recv()) for _ in range(4)]
+    assert [event["type"].rpartition(".")[2] for event in events] == ["created", "updated", "error", "cleared"]
+    assert (events[2]["error"]["event_id"], events[2]["error"]["code"]) == ("large", code)
 
 
 def offering(key: str) -> list[websockets.Subprotocol]:
