@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from services.broker.money import Prices
-from services.broker.servers.server import Auth, Dialect, Server, reachable
+from services.broker.servers.server import Auth, Dialect, Server, reachable, with_query
 from services.broker.upstream.capabilities import SESSION_S, Billing, Capabilities
 from services.common.audio import REPLY_HZ
 from services.common.document import read
@@ -83,7 +81,7 @@ def server(section: Section, *, url: str = "") -> Server:
     dialled = reachable(base, unreachable, has_key=bool(key) and auth is not Auth.NONE)
     said = section.text("transcription_model", most=200) if section.has("transcription_model") else None
     return Server(
-        url=_with_query(dialled, _all_filled(section, "query")),
+        url=with_query(dialled, _all_filled(section, "query")),
         name=section.profile,
         key="" if auth is Auth.NONE else key,
         auth=auth,
@@ -145,16 +143,6 @@ def _filled(section: Section, key: str, text: str) -> str:
         return found
 
     return _REFERENCE.sub(value, text)
-
-
-def _with_query(url: str, query: Mapping[str, str]) -> str:
-    """Add to the URL's query what is not there yet."""
-    parts = urlsplit(url)
-    there = dict(parse_qsl(parts.query, keep_blank_values=True))
-    missing = {name: value for name, value in query.items() if name not in there}
-    if not missing:
-        return url
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(missing, quote_via=quote))))))
 
 
 def _header(section: Section, key: str, name: str) -> str:

@@ -85,13 +85,9 @@ class Server:
 
     def dialled(self, **parameters: str) -> str:
         """Return the URL to dial, with these parameters in its query unless it has them itself, and the key if due."""
-        parts = urlsplit(self.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
         if self.auth is Auth.QUERY and self.key:
             parameters[self.auth_name or "api_key"] = self.key
-        for name, value in parameters.items():
-            query.setdefault(name, value)
-        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+        return with_query(self.url, parameters)
 
     def call_headers(self) -> dict[str, str]:
         """Return the headers to dial with: the profile's, and the key."""
@@ -137,6 +133,14 @@ def reachable(url: str, fault: Callable[[str], SettingsFault], *, has_key: bool)
     if not parts.path or parts.path.rstrip("/").endswith("/v1"):
         parts = parts._replace(path=f"{parts.path.rstrip('/')}/realtime")
     return urlunsplit(parts)
+
+
+def with_query(url: str, parameters: Mapping[str, str]) -> str:
+    """Add to a URL's query what is not there yet; what is there stays as it is, to the letter."""
+    parts = urlsplit(url)
+    there = dict(parse_qsl(parts.query, keep_blank_values=True))
+    missing = urlencode({name: value for name, value in parameters.items() if name not in there}, quote_via=quote)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, missing))))) if missing else url
 
 
 def _is_near(parts: SplitResult) -> bool:

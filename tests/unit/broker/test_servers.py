@@ -218,3 +218,10 @@ def test_the_key_is_shown_as_the_server_wants_it() -> None:
     assert server[Auth.QUERY].call_headers() == server[Auth.NONE].call_headers() == {}
     assert server[Auth.QUERY].dialled() == "wss://h/?api_key=a%3Ab"
     assert server[Auth.NONE].dialled() == "wss://h/"
+
+
+@pytest.mark.parametrize("query", ["a=1&a=2", "x=a+b", "flag", "path=%2Fx"])
+def test_a_query_is_kept_to_the_letter(query: str) -> None:
+    """What stands in the address is somebody else's affair: the model is added behind it."""
+    assert Server(f"wss://h/p?{query}").dialled(model="m/1") == f"wss://h/p?{query}&model=m%2F1"
+    assert Server(f"wss://h/p?{query}&model=own").dialled(model="m") == f"wss://h/p?{query}&model=own"
