@@ -89,6 +89,12 @@ def amount(micros: int) -> str:
     return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
 
+def in_words(usage: wire.Usage) -> str:
+    """Return what was used, for a log: "audio_in 24, audio_out 130"."""
+    used = (f"{name} {count}" for name in _COUNTS if (count := getattr(usage, name)))
+    return ", ".join(used) or "nothing"
+
+
 def usage_of(event: Mapping[str, Any]) -> object:
     """Return the `usage` of a `response.done`: the response's own, or beside it, where some servers put it."""
     response = event.get("response")

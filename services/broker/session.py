@@ -15,7 +15,7 @@ from services.broker.account import Unmetered
 from services.broker.actions import Action, CallTool, RaiseFloor, Spent, ToModel
 from services.broker.conversation import Conversation
 from services.broker.meter import GIVEN_UP, RECONNECTED, REPLACED
-from services.broker.money import amount
+from services.broker.money import amount, in_words
 from services.broker.notes import Notes
 from services.broker.realtime import RealtimeSocket
 from services.broker.tools.call import ToolRequest
@@ -190,16 +190,11 @@ class Thinking:
             raise LimitFault(f"the model called {_TOOL_CALLS} tools at once", limit="tool_calls") from None
 
     def _note_spent(self, spent: Spent) -> None:
-        used, total = spent.usage, spent.total
-        self.notes.add(total)
+        self.notes.add(spent.total)
+        cost, total = amount(spent.usage.cost_micros), amount(spent.total.cost_micros)
         log.info(
-            "session %s: turn %d used audio %d in, %d cached, %d out; text %d in, %d cached, %d out; "
-            "cost %s, session %s",
-            self.session,
-            spent.turn,
-            *(used.audio_in, used.audio_cached, used.audio_out, used.text_in, used.text_cached, used.text_out),
-            amount(used.cost_micros),
-            amount(total.cost_micros),
+            "session %s: turn %d used %s; cost %s, session %s",
+            *(self.session, spent.turn, in_words(spent.usage), cost, total),
         )
 
 

@@ -12,7 +12,16 @@ from openai.types.realtime import RealtimeResponseUsage
 
 from parley.v1 import session_pb2 as wire
 from services.broker import money
-from services.broker.money import TURNS_KEPT, Ledger, Prices, amount, cost_micros, parse_transcription, parse_usage
+from services.broker.money import (
+    TURNS_KEPT,
+    Ledger,
+    Prices,
+    amount,
+    cost_micros,
+    in_words,
+    parse_transcription,
+    parse_usage,
+)
 from services.common.errors import SettingsFault
 
 PRICES = Prices(
@@ -208,3 +217,9 @@ def test_a_model_without_prices_says_so_once(caplog: pytest.LogCaptureFixture) -
     assert [record.getMessage() for record in caplog.records] == [
         "there are no prices for the model nameless-1: what it costs is counted as 0"
     ]
+
+
+def test_what_was_used_in_words() -> None:
+    """A log names what was used, and nothing else."""
+    assert in_words(wire.Usage(audio_in=24, transcribed_ms=1300, cost_micros=5)) == "audio_in 24, transcribed_ms 1300"
+    assert in_words(wire.Usage()) == "nothing"
