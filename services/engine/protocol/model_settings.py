@@ -134,6 +134,11 @@ def _tracing(value: object, path: str) -> str | Fields:
     if not isinstance(value, dict):
         return choice_at(value, path, ("auto",))
     only(value, ("workflow_name", "group_id", "metadata"), path)
+    for name in ("workflow_name", "group_id"):
+        if value.get(name) is not None:
+            string_at(value[name], f"{path}.{name}")
+    if value.get("metadata") is not None:
+        object_at(value["metadata"], f"{path}.metadata")
     return value
 
 
@@ -141,7 +146,21 @@ def _prompt(value: object, path: str) -> Fields:
     fields = object_at(value, path)
     only(fields, ("id", "version", "variables"), path)
     string_at(needed(fields, "id", path), f"{path}.id")
+    if fields.get("version") is not None:
+        string_at(fields["version"], f"{path}.version")
+    if fields.get("variables") is not None:
+        for name, variable in object_at(fields["variables"], f"{path}.variables").items():
+            _variable(variable, f"{path}.variables.{name}")
     return fields
+
+
+def _variable(value: object, path: str) -> None:
+    if not isinstance(value, dict):
+        string_at(value, path)
+        return
+    only(value, ("type", "text"), path)
+    choice_at(needed(value, "type", path), f"{path}.type", ("input_text",))
+    string_at(needed(value, "text", path), f"{path}.text")
 
 
 def include_at(value: object, path: str) -> list[str]:
