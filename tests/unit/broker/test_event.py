@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from parley.v1 import broker_service_pb2 as broker
@@ -63,8 +63,18 @@ EVENTS = st.builds(
 )
 
 
+LATE = {"type": "input_audio_buffer.speech_started", "item_id": "i1", "audio_start_ms": 10**30}
+COMMITTED = {"type": "input_audio_buffer.committed", "item_id": "i1"}
+CUT_WORDS = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i1", "transcript": HALF}
+BEGUN = {"type": "response.created", "response": {"id": "r1", "metadata": {"reply": "1"}}}
+CUT_CAPTION = {"type": "response.output_audio_transcript.delta", "response_id": "r1", "item_id": "i1", "delta": HALF}
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(TurnMode), st.booleans(), st.lists(EVENTS, max_size=20))
+@example(TurnMode.SERVER_VAD, False, [LATE])
+@example(TurnMode.PARLEY, False, [COMMITTED, CUT_WORDS])
+@example(TurnMode.PARLEY, True, [BEGUN, CUT_CAPTION])
 def test_a_server_may_say_anything(turns: TurnMode, is_beta: bool, events: list[dict[str, Any]]) -> None:
     """In every mode and dialect: between turns, and while an answer is asked for."""
     scene, driver = Scene(turns=turns), (BetaDriver if is_beta else GaDriver)(SETTINGS)
