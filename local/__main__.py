@@ -18,6 +18,7 @@ from local.lines import PrefixedLines
 from local.redis_server import NoRedisError
 from local.ring import DOOR_PORT, SERVICES, WEBSOCKET_PORT, Ring, RingSettings
 from local.run_folder import claimed
+from services.broker.servers.server import Server
 from services.engine.parts import PartError
 
 AGENTS = ROOT / "deploy" / "agents"
@@ -149,7 +150,9 @@ def model_in_words(ring: Ring) -> str:
     if ring.uses_engine:
         return "its own engine (no key needed)"
     named = os.environ.get("PARLEY_MODEL_SERVER", "")
-    return ring.model_url or (f"{named}'s (PARLEY_MODEL_SERVER)" if named else "OpenAI's (OPENAI_API_KEY is set)")
+    if ring.model_url:
+        return Server(ring.model_url).place  # without what may be a key
+    return f"{named}'s (PARLEY_MODEL_SERVER)" if named else "OpenAI's (OPENAI_API_KEY is set)"
 
 
 async def until_told_to_stop(options: argparse.Namespace, folder: Path) -> int:

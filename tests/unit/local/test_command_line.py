@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.__main__ import AGENTS, parse, settings
-from local.ring import DOOR_PORT, RingSettings
+from local.__main__ import AGENTS, model_in_words, parse, settings
+from local.ring import DOOR_PORT, Ring, RingSettings
 
 
 def test_without_a_terminal_the_demonstration_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +47,10 @@ def test_the_agents_are_those_of_the_project_unless_others_are_named(monkeypatch
     assert (AGENTS / "default.yaml").is_file()
     monkeypatch.setenv("PARLEY_AGENTS", "/elsewhere")
     assert settings(parse([]), Path("run")).env == {}
+
+
+def test_the_model_is_named_without_its_keys() -> None:
+    """Some servers take them in the address, and a terminal is looked at by others."""
+    ring = Ring()
+    ring.model_url = "wss://me:secret@models.example/v1?token=secret"
+    assert model_in_words(ring) == "wss://models.example/v1"
