@@ -38,7 +38,7 @@ have nothing else to do: the last line of the table shows what other programs us
 examples:
   make bench OUT=figures.json
   make bench OUT=figures.json DATA=folder               recorded people instead of a synthesiser
-  make bench OUT=quick.json ARGS=--quick                forty seconds: does it work?
+  make bench OUT=quick.json ARGS=--quick                a minute: does it work?
   make bench OUT=talk.json ARGS=--only-talk             a minute and a half: only how long people wait
   make bench OUT=p.json ARGS='--profile ingress'        where ingress spends its time, at 10 conversations
 
@@ -55,7 +55,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=_seconds, help="how long each is measured (default 30)")
     parser.add_argument("--search-seconds", type=_seconds, default=15.0, help="the same, in the search (default 15)")
     parser.add_argument("--no-search", dest="search", action="store_false", help="don't look for the limit of one core")
-    parser.add_argument("--data", type=Path, help="a folder with recordings and manifests (default: a synthesiser)")
+    parser.add_argument(
+        "--data", type=Path, help="a folder of recorded people (default: a synthesiser; for the talk, the bench's own)"
+    )
     talk = parser.add_mutually_exclusive_group()
     talk.add_argument("--no-talk", dest="talk", action="store_false", help="don't hold the talk with the engine")
     talk.add_argument("--only-talk", action="store_true", help="hold nothing else")
