@@ -76,6 +76,9 @@ def agent(
     given = toolbox.for_model(takes_mcp=can.takes_mcp, end_tool=closing.end_tool) if can.takes_tools else []
     settings = replace(settings, tools=tuple(given))
     prices = settings.server.prices_of(settings.model, settings.transcription_model)
+    if closing.budget_micros and prices.are_known and prices.currency != "USD":
+        named = _named(settings.server)
+        raise session.fault("budget_usd", f"can't be kept: {named} has its prices in {prices.currency}.")
     if closing.budget_micros and not prices.are_known and can.billing is not Billing.NOTHING:
         log.warning(
             "agent %s has a budget that cannot be kept: nobody knows what the model %s costs at %s (docs/models.md)",
@@ -148,6 +151,8 @@ def _check_turns(section: Section, settings: ModelSettings) -> None:
         raise section.fault("vad", "counts with turns: server_vad only.")
     if turns is TurnMode.SEMANTIC_VAD and not can.semantic_vad:
         raise section.fault("turns", f"can't be semantic_vad: it does not work at {named}. Take server_vad or parley.")
+    if turns is not TurnMode.PARLEY and not can.speech_events:
+        raise section.fault("turns", f"must be parley: {named} does not say where its ear hears speech.")
     if turns is TurnMode.PARLEY and not can.manual_turns:
         raise section.fault("turns", f"must be server_vad: {named} ends turns by its own ear only.")
 

@@ -176,14 +176,18 @@ class Answering:
             self._actions.progress(reply.turn, broker.TurnProgress.STAGE_REPLYING, reply.number)
 
     def _adopts(self, response_id: str, now_s: float) -> bool:
-        """Take a response that nobody asked for as the answer to the open turn: withheld, until vad says it is over."""
+        """Take a response that nobody asked for as the answer to the open turn: withheld, until vad says it is over.
+
+        A model without turns may speak when nobody does, too; that is heard at once.
+        """
         turn = self.open_turn() if self.open_turn is not None else 0
         if turn:
             self.abandon(now_s)  # what it answered to the turn so far
-        if not turn or self.sequencer.slot is not Slot.FREE:
+        speaks_unasked = self.open_turn is not None and not self._manner.capabilities.has_turns
+        if not (turn or speaks_unasked) or self.sequencer.slot is not Slot.FREE:
             return False
         reply = self._voice.mint(turn)
-        self._withheld = Withheld(reply)
+        self._withheld = Withheld(reply) if turn else None
         self._voice.bind(reply, response_id)
         self.sequencer.requested("", now_s)
         self.sequencer.created(response_id, now_s)

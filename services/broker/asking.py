@@ -9,7 +9,7 @@ from services.broker.apology import apologise
 from services.broker.event import Event, text
 from services.broker.faults import BUSY, code_of
 from services.broker.manner import Manner
-from services.broker.questions import dictate, question
+from services.broker.questions import ask, dictate
 from services.broker.reply import Reply
 from services.broker.second_try import SecondTry
 from services.broker.sequencer import Sequencer
@@ -54,8 +54,7 @@ class Asking:
             return event_id
         reply.continues, self._continues = self._continues, False
         too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
-        fields = question(reply, self._manner, continues=reply.continues, without_tools=too_many)
-        return self._actions.model("response.create", response=fields)
+        return ask(self._actions, reply, self._manner, without_tools=too_many)
 
     def taken(self) -> Reply | None:
         """Return what was asked for, which is not awaited any more."""

@@ -16,7 +16,7 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.broker import faults
-from services.broker.actions import Action, Actions
+from services.broker.actions import Action, Actions, Spent
 from services.broker.answering import Answering
 from services.broker.apology import say_sorry
 from services.broker.ears import Ears
@@ -48,7 +48,7 @@ class Conversation:
     def __init__(self, manner: Manner | None = None) -> None:
         manner = manner or Manner()
         can = manner.capabilities
-        listens = manner.turns is not TurnMode.PARLEY
+        listens, answers_itself = manner.listens_always, can.commit_responds or not can.has_turns
         self._actions = Actions()
         self._history = History(self._actions)
         self._ears = (ServerEars if listens else Ears)(self._actions, self._history, can)
@@ -60,7 +60,7 @@ class Conversation:
         self._answering = Answering(self._actions, self._voice, self._tools, manner)
         self._sequencer = self._answering.sequencer
         self._sequencer.hold()
-        speculates = manner.speculate and not listens and not can.commit_responds and can.can_delete
+        speculates = manner.speculate and not listens and not answers_itself and can.can_delete
         self._speculation = Speculation(self._ears, self._answering, enabled=speculates)
         self._interruptions = Interruptions(self._actions, self._voice, self._sequencer)
         self._host = Host(self._actions, self._sequencer, self._tools, manner)
@@ -73,9 +73,9 @@ class Conversation:
         self._answering.on_spent = self._host.responded
         self._ears.on_transcribed = self._host.transcribed
         self._listening.on_understood = self._understood
-        if can.commit_responds:
+        if answers_itself:
             self._answering.asking.commit = self._listening.commit_to_ask
-        if can.commit_responds and isinstance(self._ears, ServerEars):
+        if answers_itself and isinstance(self._ears, ServerEars):
             self._answering.open_turn = self._ears.turn_of_speech
 
     # The connection to the model.
@@ -90,6 +90,7 @@ class Conversation:
     def lose_model(self, now_s: float) -> list[Action]:
         """The connection has broken: nothing more goes to the model until `rebuild`, and nothing is forgotten."""
         self._speculation.take_back(now_s)
+        self._host.disconnected(now_s)
         self._actions.model_away = True
         self._answering.lose_model()
         self._tools.lose_model()
@@ -102,6 +103,7 @@ class Conversation:
         """A new connection stands: its model is told what was said and heard, and asked what nobody has answered."""
         self._interruptions.settle_all()
         self._actions.model_away = False
+        self._host.connected(now_s)
         self._recollection.rebuild(now_s)
         self._listening.doubt.wait_again(now_s)
         self._host.ending.wait_again(now_s)
@@ -252,12 +254,13 @@ class Conversation:
     def close(self, now_s: float) -> list[Action]:
         """The session ends: what was heard so far enters history; the model needn't know any more."""
         self._speculation.drop(now_s)
+        self._host.disconnected(now_s)
         self._interruptions.settle_all()
         self._ears.parts.close()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
         self._history.close()
-        return [action for action in self._actions.taken() if isinstance(action, session.HistoryItem)]
+        return [action for action in self._actions.taken() if isinstance(action, session.HistoryItem | Spent)]
 
     @property
     def hangup(self) -> stream_pb2.Hangup | None:

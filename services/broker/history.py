@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.broker.actions import Action, Actions
+
+MOST_CHARACTERS: Final = 60_000
+"""That a new model is told, about 15,000 tokens: older words are left out. The smallest memory of a Realtime model in
+use is 32,000 tokens."""
+
+_TRIM_EVERY: Final = 64
 
 
 class Teller(Protocol):
@@ -76,7 +82,9 @@ class History:
     def __init__(self, actions: Actions) -> None:
         self._actions = actions
         self._places: deque[Place] = deque()
-        self._told: list[Place] = []
+        self._told: deque[Place] = deque()
+        self.omits = False
+        """True once something is so long ago that no new model is told of it."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -102,10 +110,24 @@ class History:
         places = [*self._told, *self._places]
         return [place.remembered for place in places if place.remembered is not None]
 
+    def _trim(self) -> None:
+        """Let go of what is older than any new model is told; seldom, for it looks at all of it."""
+        if len(self._told) % _TRIM_EVERY:
+            return
+        room = 2 * MOST_CHARACTERS
+        for kept, place in enumerate(reversed(self._told)):
+            room -= place.remembered.weight if place.remembered is not None else 0
+            if room < 0:
+                for _ in range(len(self._told) - kept):
+                    self._told.popleft()
+                self.omits = True
+                return
+
     def _release(self) -> None:
         while self._places and self._places[0].actions is not None:
             place = self._places.popleft()
             if place.remembered is not None:
                 self._told.append(place)
+                self._trim()
             for action in place.actions or ():
                 self._actions.add(action)

@@ -16,6 +16,10 @@ from services.broker.money import Ledger
 from services.broker.sequencer import Sequencer
 from services.broker.tool_calls import Round, ToolCalls
 from services.broker.tools.declaration import END_CONVERSATION
+from services.broker.upstream.capabilities import Billing
+
+COUNT_EVERY_S: Final = 10.0
+"""A connection that is charged for by the second is counted so often: a budget is kept to within that."""
 
 SAY_GOODBYE: Final = '{"ok": true, "note": "Say a short goodbye; the conversation ends after it."}'
 ENDED: Final = '{"ok": true}'
@@ -32,14 +36,32 @@ class Host:
         self._tools = tools
         self._manner = manner
         self._ledger = Ledger(manner.prices)
+        self._counted_s: float | None = None
+        """Until when time connected was counted, where that is charged for; None while there is no connection."""
 
     @property
     def spent(self) -> session.Usage:
         """What the model has used so far."""
         return self._ledger.total
 
+    def connected(self, now_s: float) -> None:
+        """There is a connection to the model."""
+        if self._manner.capabilities.billing is Billing.SECONDS:
+            self._counted_s = now_s
+
+    def disconnected(self, now_s: float) -> None:
+        """There is none any more."""
+        self._count_connected(now_s)
+        self._counted_s = None
+
+    def _count_connected(self, now_s: float) -> None:
+        if self._counted_s is not None:
+            self._note(0, self._ledger.connected(now_s - self._counted_s))
+            self._counted_s = now_s
+
     def begin(self, now_s: float) -> None:
         """The session begins: greet."""
+        self.connected(now_s)
         self.ending.begin(now_s)
         if self._manner.greeting:
             self._say("greeting", self._manner.greeting)
@@ -85,6 +107,8 @@ class Host:
 
     def tick(self, now_s: float, *, is_quiet: bool, is_speaking: bool) -> None:
         """Do what is due. `is_quiet`: nothing is awaited, all was heard; `is_speaking`: somebody may be heard."""
+        if self._counted_s is not None and now_s - self._counted_s >= COUNT_EVERY_S:
+            self._count_connected(now_s)
         if not is_speaking and self._sequencer.is_idle:
             self._fill(now_s)
         if self.ending.hangup is not None:

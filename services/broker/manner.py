@@ -64,3 +64,9 @@ class Manner:
     """Responses in a row that do nothing but call tools, before the turn is given up."""
     closing: Closing = field(default_factory=lambda: Closing(silence_s=0))
     prices: Prices = field(default_factory=Prices)
+
+    @property
+    def listens_always(self) -> bool:
+        """True when the model is to hear everything, and not only turns."""
+        can = self.capabilities
+        return self.turns is not TurnMode.PARLEY or can.needs_continuous_input or not can.has_turns

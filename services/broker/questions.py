@@ -17,17 +17,19 @@ CONTINUE: Final = (
 ANSWER_NOW: Final = "Answer now with what you know; call no more tools."
 
 
-def question(reply: Reply, manner: Manner, *, continues: bool, without_tools: bool) -> dict[str, Any]:
-    """Return the `response` of a `response.create` for a reply to the person."""
+def ask(actions: Actions, reply: Reply, manner: Manner, *, without_tools: bool) -> str:
+    """Ask for a reply to the person; return the request's event id."""
     can = manner.capabilities
     fields: dict[str, Any] = {"metadata": {"reply": str(reply.number), "turn": str(reply.turn)}}
-    extra = [words for words, wanted in ((CONTINUE, continues), (ANSWER_NOW, without_tools)) if wanted]
+    extra = [words for words, wanted in ((CONTINUE, reply.continues), (ANSWER_NOW, without_tools)) if wanted]
     if extra and can.instructions_per_response:
         # A response's instructions replace the session's, so those are repeated.
         fields["instructions"] = "\n".join(filter(None, [manner.instructions, *extra]))
+    elif extra:  # then the order stands in the conversation
+        actions.model("conversation.item.create", item=spoken_item("system", " ".join(extra)))
     if without_tools and can.takes_tools:
         fields["tool_choice"] = "none"
-    return fields
+    return actions.model("response.create", response=fields)
 
 
 def dictate(actions: Actions, reply: Reply, words: str, manner: Manner) -> str:

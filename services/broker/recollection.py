@@ -11,12 +11,9 @@ from typing import Final
 
 from services.broker.actions import Actions
 from services.broker.ears import Ears
-from services.broker.history import History, Remembered
+from services.broker.history import MOST_CHARACTERS, History, Remembered
 from services.broker.items import call_item, output_item, spoken_item
 from services.broker.part import Part
-
-MOST_CHARACTERS: Final = 60_000
-"""About 15,000 tokens: older words are left out. The smallest memory of a Realtime model in use is 32,000 tokens."""
 
 RESUMED: Final = (
     "The connection broke and has been restored. What was said before follows. "
@@ -42,7 +39,7 @@ class Recollection:
         self._items, self._now_s = 0, now_s
         recent = _recent(remembered := self._history.remembered())
         if recent:
-            self.say("system", RESUMED + (OMITTED if len(recent) < len(remembered) else ""))
+            self.say("system", RESUMED + (OMITTED if self._history.omits or len(recent) < len(remembered) else ""))
         for memory in recent:
             memory.recall(self)
         self._ears.hear_again(now_s)

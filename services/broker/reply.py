@@ -56,8 +56,6 @@ class Reply:
         self.announcement: session.Announcement | None = None
         """What it is to say, when it answers no turn."""
         self.response_id: str | None = None
-        self.in_conversation = True
-        """False for what the model has said out of band: it remembers nothing of it."""
         self.items: list[Item] = []
         self.continues = False
         """It goes on where a connection broke off."""

@@ -19,7 +19,6 @@ from services.broker.account import Account, Writer
 from services.broker.agent import Agent
 from services.broker.captioning import Captioning
 from services.broker.conversation import Conversation
-from services.broker.manner import TurnMode
 from services.broker.meter import Meter
 from services.broker.model_line import ModelLine
 from services.broker.reporting import Reporting
@@ -109,7 +108,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
             keeping = await stack.enter_async_context(_running(thinking.notes.keep(self._store)))
             fault = await run_together(links, background, thinking.close)
             await thinking.notes.kept(keeping)
-        log.info("session %s ended: %s; %s", opened.session, fault.message if fault else "well", core.tally)
+        log.info("session %s ended: %s; %s", opened.session, fault.detail if fault else "well", core.tally)
         if not isinstance(fault, Superseded):
             self._reporting.report(agent, thinking, fault)
 
@@ -127,7 +126,7 @@ async def _announce(thinking: Thinking, agent: Agent) -> None:
     except TimeoutError:
         raise PeerLost("egress", f"it was not ready within {EGRESS_READY_S:g} s") from None
     await thinking.model_ready.wait()
-    listens = agent.manner.turns is not TurnMode.PARLEY or agent.manner.capabilities.needs_continuous_input
+    listens = agent.manner.listens_always
     hearing = stream_pb2.StreamReady.HEARING_CONTINUOUS if listens else stream_pb2.StreamReady.HEARING_SPEECH
     thinking.to_vad.control(wire.RespondResponse(ready=stream_pb2.StreamReady(hearing=hearing)))
     await asyncio.Event().wait()

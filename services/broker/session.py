@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,15 +19,17 @@ from services.broker.meter import GIVEN_UP, RECONNECTED, REPLACED
 from services.broker.money import amount, in_words
 from services.broker.notes import Notes
 from services.broker.realtime import RealtimeSocket
+from services.broker.report import MOST_CHARS
 from services.broker.tools.call import ToolRequest
 from services.broker.tools.executor import Executor
-from services.common.errors import LimitFault, ParleyError, PeerLost, RemoteFault, Superseded
+from services.common.errors import ParleyError, PeerLost, RemoteFault, Superseded
 from services.common.outbox import Outbox
 
 log = logging.getLogger("parley.broker")
 
 _OUTBOX_MESSAGES: Final = 8_000
 _TOOL_CALLS: Final = 64
+_HISTORY_ITEMS: Final = 10_000
 _TICK_S: Final = 0.05
 _CONTROL: Final = frozenset({"interrupt"})
 
@@ -49,8 +52,8 @@ class Thinking:
         self.egress_ready = asyncio.Event()
         self.model_ready = asyncio.Event()
         self.notes = Notes(session)
-        self.history: list[session_pb2.HistoryItem] = []
-        """What was said, heard and done so far."""
+        self.history: deque[session_pb2.HistoryItem] = deque(maxlen=_HISTORY_ITEMS)
+        """What was said, heard and done so far, for the report; tools' answers are cut short."""
         self.core = core
         self._clock = clock
         self._account = account or Unmetered()
@@ -174,7 +177,7 @@ class Thinking:
                     self.to_vad.control(action)
                 case session_pb2.HistoryItem():
                     action.at_ms = int(time.time() * 1000)
-                    self.history.append(action)
+                    self.history.append(_short(action))
                     self.notes.add(action)
                 case RaiseFloor():
                     self.notes.add(action)
@@ -187,7 +190,9 @@ class Thinking:
         try:
             self._tool_calls.put_nowait(call)
         except asyncio.QueueFull:
-            raise LimitFault(f"the model called {_TOOL_CALLS} tools at once", limit="tool_calls") from None
+            log.warning("session %s: the model calls more than %d tools at once", self.session, _TOOL_CALLS)
+            words, status = "Failed: too many calls at once.", session_pb2.ToolCall.STATUS_FAILED
+            self._carry_out(self.core.tool_done(call.call_id, words, status, self._clock()))
 
     def _note_spent(self, spent: Spent) -> None:
         self.notes.add(spent.total)
@@ -196,6 +201,15 @@ class Thinking:
             "session %s: turn %d used %s; cost %s, session %s",
             *(self.session, spent.turn, in_words(spent.usage), cost, total),
         )
+
+
+def _short(item: session_pb2.HistoryItem) -> session_pb2.HistoryItem:
+    if len(item.tool.output) <= MOST_CHARS:
+        return item
+    short = session_pb2.HistoryItem()
+    short.CopyFrom(item)
+    short.tool.output = item.tool.output[:MOST_CHARS]
+    return short
 
 
 def _reason(fault: ParleyError | None) -> stream_pb2.StreamEnd.Reason.ValueType:

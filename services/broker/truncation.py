@@ -21,7 +21,7 @@ class Truncation:
             if reply.recalled_id and (words := reply.heard_text(end)) != reply.recalled_words:
                 self._replace(reply.recalled_id, words)
             return
-        for cut in reply.cuts(end) if reply.in_conversation else ():
+        for cut in reply.cuts(end):
             if cut.heard_ms is None:
                 self.forget(cut.item.id)
             elif self._can.can_truncate:

@@ -150,8 +150,7 @@ class Voice:
             reply.item(item_id)
         elif reply.find(item_id) is None and item_id not in self._disowned:
             self._disowned.add(item_id)
-            if reply.in_conversation:
-                self._truncation.forget(item_id)
+            self._truncation.forget(item_id)
         return not reply.is_dead
 
     # From the listener.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions
-from services.broker.history import History
+from services.broker.history import MOST_CHARACTERS, History, Said
 
 
 def line(number: int) -> session.HistoryItem:
@@ -50,3 +50,15 @@ def test_any_order_of_knowing_gives_the_order_of_reserving(order: list[int]) -> 
     for index in order:
         history.fill(places[index], line(index))
     assert actions.taken() == [line(index) for index in range(6)]
+
+
+def test_what_no_new_model_is_told_is_let_go() -> None:
+    """A conversation of days holds no more than a rebuild tells, and knows that something is left out."""
+    history = History(Actions())
+    for number in range(2_000):
+        history.fill(history.reserve(Said("user", f"{number} " + "word " * 40)))
+    kept = history.remembered()
+    assert history.omits
+    assert MOST_CHARACTERS <= sum(memory.weight for memory in kept) <= 3 * MOST_CHARACTERS
+    assert isinstance(kept[-1], Said)
+    assert kept[-1].words.startswith("1999 ")

@@ -6,8 +6,9 @@ from typing import Any
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
+from services.broker.history import MOST_CHARACTERS
 from services.broker.questions import CONTINUE
-from services.broker.recollection import MOST_CHARACTERS, OMITTED, RESUMED
+from services.broker.recollection import OMITTED, RESUMED
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import Cause, Scene
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from services.broker.manner import TurnMode
-from services.broker.upstream.capabilities import Capabilities
+from services.broker.money import Prices
+from services.broker.upstream.capabilities import Billing, Capabilities
 from tests.unit.broker.scene import Scene
 
 CAN = Capabilities(
@@ -25,8 +27,8 @@ CAN = Capabilities(
 class Call(Scene):
     """A scene at such a server, a second of speech at a time."""
 
-    def __init__(self, **manner: Any) -> None:
-        super().__init__(capabilities=CAN, turns=TurnMode.SERVER_VAD, **manner)
+    def __init__(self, capabilities: Capabilities = CAN, **manner: Any) -> None:
+        super().__init__(capabilities=capabilities, turns=TurnMode.SERVER_VAD, **manner)
         self.heard_ms = 0
 
     def speak_up(self, turn: int) -> None:
@@ -138,3 +140,35 @@ def test_its_answer_can_be_interrupted() -> None:
     assert call.history[-1].interrupted
     assert call.history[-1].heard_ms == 500
     assert call.history[-1].role == session.HistoryItem.ROLE_ASSISTANT
+
+
+def test_a_model_without_turns_may_speak_unasked() -> None:
+    """Nobody speaks, and nobody asked: it is heard at once, and remembered; over the person it waits for our ear."""
+    call = Call(capabilities=replace(CAN, commit_responds=False, has_turns=False, can_cancel=False))
+    call.answers(1)
+    call.item_done("r1", "a1")
+    call.done("r1")
+    assert len(call.audio_of(1)) == 48_000
+    call.played(1, 1000, ended=True)
+    call.speak_up(1)
+    call.answers(2)
+    assert call.audio_of(2) == b""
+    call.over(1)
+    assert len(call.audio_of(2)) == 48_000
+    call.done("r2")
+    assert call.of("response.create", "response.cancel", "input_audio_buffer.commit") == []
+
+
+def test_time_connected_is_counted_where_it_is_charged_for() -> None:
+    """By the clock of the connection, also across one that broke, and into the budget."""
+    prices = Prices(connected_minute=0.06)
+    can = replace(CAN, billing=Billing.SECONDS)
+    call = Call(capabilities=can, prices=prices)
+    call.wait(30)
+    call.take(call.core.lose_model(call.now_s))
+    call.wait(60)
+    call.take(call.core.rebuild(call.now_s))
+    call.wait(15)
+    call.take(call.core.lose_model(call.now_s))
+    assert call.core.spent.connected_ms == pytest.approx(45_000, abs=60)
+    assert call.core.spent.cost_micros == pytest.approx(45_000, abs=60)

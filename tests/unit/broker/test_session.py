@@ -165,3 +165,18 @@ async def test_what_egress_says_is_taken_at_its_word() -> None:
     made.from_egress(egress.SpeakResponse(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE)))
     with pytest.raises(PeerLost, match="egress"):
         made.from_egress(egress.SpeakResponse(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DRAINING)))
+
+
+async def test_more_calls_than_can_wait_are_answered_as_failed() -> None:
+    """A model that calls a hundred tools at once costs itself some of them, and the session nothing."""
+    made = thinking()
+    type_turn(made, 1, "do it")
+    made.from_model({"type": "response.created", "response": {"id": "r1"}})
+    for number in range(100):
+        item = {"type": "function_call", "id": f"i{number}", "call_id": f"c{number}", "name": "look", "arguments": "{}"}
+        made.from_model({"type": "response.output_item.done", "response_id": "r1", "item": item})
+    assert not made.to_vad.is_closed
+    made.close(None)
+    created = [event["item"] async for event in made.to_model if event["type"] == "conversation.item.create"]
+    outputs = [item["call_id"] for item in created if item["type"] == "function_call_output"]
+    assert outputs == [f"c{number}" for number in range(64, 100)]
