@@ -23,6 +23,7 @@ where it listens
   PARLEY_ENGINE_HOST, _PORT     address (127.0.0.1, 8765)
   PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine
   PARLEY_ENGINE_SPEED           how many times faster than real time it gives audio (8)
+  PARLEY_ENGINE_SESSIONS        how many sessions at once (256); one more is answered HTTP 503
 
 what hears                      PARLEY_ENGINE_STT=embedded, openai or whisper
   embedded                      PocketSphinx, English; PARLEY_ENGINE_DECODERS people at once (2)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from services.engine.settings import is_loopback
@@ -22,10 +23,12 @@ _KEY_PROTOCOL: Final = "openai-insecure-api-key."
 
 
 class Admission:
-    """Lets in whom it may: those with the key or, where there is none, this machine."""
+    """Lets in whom it may: those with the key or, where there is none, this machine; not more than `most` at once."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, most: int) -> None:
         self._key = key
+        self._most = most
+        self._admitted: set[ServerConnection] = set()
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer what is no session over HTTP; None lets the WebSocket open."""
@@ -38,6 +41,11 @@ class Admission:
             return connection.respond(HTTPStatus.UNAUTHORIZED, "Send Authorization: Bearer <PARLEY_ENGINE_KEY>\n")
         if not self._is_own_page(request):
             return connection.respond(HTTPStatus.FORBIDDEN, "Pages of other hosts may not connect without a key\n")
+        self._admitted = {other for other in self._admitted if other.state is not State.CLOSED}
+        if len(self._admitted) >= self._most:
+            words = f"The engine is full: PARLEY_ENGINE_SESSIONS={self._most}. Try again in a moment\n"
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, words)
+        self._admitted.add(connection)
         return None
 
     def _has_key(self, request: Request) -> bool:

@@ -45,7 +45,7 @@ async def engine(settings: Settings) -> AsyncIterator[tuple[str, int]]:
                 _Shell(means).handle,
                 settings.host,
                 settings.port,
-                process_request=Admission(settings.key).admit,
+                process_request=Admission(settings.key, settings.sessions).admit,
                 select_subprotocol=choose_subprotocol,
                 compression=None,
                 max_size=_MAX_MESSAGE_BYTES,

@@ -413,6 +413,26 @@ async def test_a_key_is_asked_for_once_set() -> None:
         engine.stop(signal.SIGTERM)
 
 
+async def test_an_engine_that_is_full_says_so() -> None:
+    """Over HTTP, to whoever comes too many, however many come at once. Who has gone is not counted any more."""
+    engine = Engine(PARLEY_ENGINE_SESSIONS="2")
+    try:
+        came = await asyncio.gather(*(websockets.connect(engine.url) for _ in range(6)), return_exceptions=True)
+        inside = [socket for socket in came if isinstance(socket, websockets.ClientConnection)]
+        turned_away = [error for error in came if isinstance(error, websockets.InvalidStatus)]
+        assert (len(inside), len(turned_away)) == (2, 4)
+        for error in turned_away:
+            assert error.response.status_code == 503
+            assert b"PARLEY_ENGINE_SESSIONS=2" in error.response.body
+        await inside[0].close()
+        async with client(engine) as talker:
+            await talker.ask("hello")
+            await talker.until("response.done")
+        await inside[1].close()
+    finally:
+        engine.stop(signal.SIGTERM)
+
+
 def test_other_hosts_need_a_key() -> None:
     """Listening where others can reach it without a key is refused with what to do."""
     environment = {**os.environ, "PARLEY_ENGINE_HOST": "0.0.0.0"}

@@ -21,6 +21,22 @@ def test_without_settings_everything_is_embedded() -> None:
     assert Settings.read({}).parts == PartSettings()
 
 
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "line\n", "\x00"])
+def test_a_key_that_no_header_can_show_is_refused(key: str) -> None:
+    """Nobody could get in with it; the error names the variable, not the key."""
+    with pytest.raises(SettingsError, match="PARLEY_ENGINE_KEY must be printable ASCII") as fault:
+        Settings.read({"PARLEY_ENGINE_KEY": key}).check()
+    assert key not in str(fault.value)
+    Settings.read({"PARLEY_ENGINE_KEY": "s3cret-~!"}).check()
+
+
+@pytest.mark.parametrize("many", ["0", "-1", "many", "1e9"])
+def test_how_many_sessions_is_a_number(many: str) -> None:
+    """From 1 on."""
+    with pytest.raises(SettingsError, match="_SESSIONS"):
+        Settings.read({"PARLEY_ENGINE_SESSIONS": many}).check()
+
+
 def test_all_is_read(tmp_path: Path) -> None:
     """Each variable arrives where it belongs; a key may come from a file, and is never in the log."""
     key = tmp_path / "key"
