@@ -6,14 +6,50 @@ import asyncio
 
 from parley.v1 import broker_service_pb2_grpc as rpc
 from services.broker.meter import Meter
+from services.broker.model_settings import ANSWER_S, CONNECT_S, MODEL, TRANSCRIPTION, VOICE
 from services.broker.server import BrokerServer
-from services.broker.settings import BrokerSettings
+from services.broker.settings import DEFAULT_PORT, BrokerSettings
 from services.broker.turn_log import TurnLog
 from services.common import metrics, process
 from services.common.channels import Channels
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
+from services.common.usage import AGENTS, REDIS, Usage, Variable, listens
+
+USAGE = Usage(
+    service="broker",
+    about="broker thinks: it holds each session's conversation with a Realtime model, carries out tools, and gives the "
+    "replies to egress. vad calls it. Without a key its model is our own engine (python -m services.engine).",
+    variables=(
+        listens(DEFAULT_PORT),
+        REDIS,
+        AGENTS,
+        Variable("OPENAI_API_KEY", "the model's key; with it OpenAI is the model"),
+        Variable(
+            "PARLEY_MODEL_SERVER", "the profile of its server, see docs/models.md", "openai with a key, else engine"
+        ),
+        Variable("PARLEY_SERVERS", "folder of profiles of your own"),
+        Variable(
+            "PARLEY_MODEL_URL", "ws:// or wss:// address of that server, or of any Realtime server", "the profile's"
+        ),
+        Variable("PARLEY_MODEL", "the model's name", f"the profile's, {MODEL} at OpenAI"),
+        Variable("PARLEY_VOICE", "how it sounds", f"the profile's, {VOICE} at OpenAI"),
+        Variable("PARLEY_INSTRUCTIONS", "how it behaves", "a friendly assistant"),
+        Variable(
+            "PARLEY_TRANSCRIPTION_MODEL",
+            "writes down the person's words; off: nothing",
+            f"the profile's, {TRANSCRIPTION} at OpenAI",
+        ),
+        Variable("PARLEY_TRANSCRIPT_TIMING", "aligned or ahead: when the model sends its words", "the profile's"),
+        Variable("PARLEY_MODEL_CONNECT_S", "seconds that the model has to begin a session", CONNECT_S),
+        Variable("PARLEY_MODEL_ANSWER_S", "seconds that it has to take up a request", ANSWER_S),
+        Variable("PARLEY_SPECULATE", "on or off: answers are begun when a turn has probably ended", "on"),
+        Variable("PARLEY_METRICS_LISTEN", "host:port for Prometheus, see docs/metrics.md", "not served"),
+        Variable("PARLEY_TURN_LOG", "file for a line of JSON per turn; -: standard output", "not written"),
+    ),
+    example="OPENAI_API_KEY=sk-... PARLEY_AGENTS=deploy/agents",
+)
 
 
 async def main(stopping: asyncio.Event) -> None:
@@ -44,4 +80,4 @@ async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, stopp
 
 
 if __name__ == "__main__":
-    process.run("broker", main)
+    process.run(USAGE, main)

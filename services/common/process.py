@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from services.common.errors import ParleyError
+from services.common.usage import Usage
 
 if sys.platform != "win32":
     import uvloop
@@ -26,8 +27,16 @@ def announce_door(kind: str, address: str) -> None:
     print(f"door {kind} {address}", flush=True)
 
 
-def run(service: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stopping)` until it returns; SIGTERM and SIGINT set `stopping`. A fault is one line and exit code 1."""
+def run(usage: Usage, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main(stopping)` until it returns; SIGTERM and SIGINT set `stopping`. A fault is one line and exit code 1.
+
+    Called with --help it says what `usage` has to say instead; any other argument is one line and exit code 2.
+    """
+    if (answer := usage.answer(sys.argv[1:])) is not None:
+        words, code = answer
+        print(words, file=sys.stderr if code else sys.stdout)
+        sys.exit(code)
+    service = usage.service
     logging.basicConfig(level=logging.INFO, format=_FORMAT, datefmt="%H:%M:%S", stream=sys.stderr)
     log = logging.getLogger(f"parley.{service}")
 

@@ -10,10 +10,19 @@ from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
+from services.common.usage import REDIS, Usage, listens
 from services.egress.server import EgressServer
 from services.egress.session import Speakings
 
 DEFAULT_PORT = 7703
+
+USAGE = Usage(
+    service="egress",
+    about="egress speaks: it gives replies to the client in their own time, with captions, and reports what was "
+    "played. The broker calls it.",
+    variables=(listens(DEFAULT_PORT), REDIS),
+    example="PARLEY_LISTEN=127.0.0.1:0",
+)
 
 
 async def main(stopping: asyncio.Event) -> None:
@@ -38,4 +47,4 @@ async def main(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    process.run("egress", main)
+    process.run(USAGE, main)

@@ -11,13 +11,41 @@ from services.common.rpc import bind, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
+from services.common.usage import REDIS, Usage, Variable, listens
 from services.ingress.call import Calls
 from services.ingress.limits import Limits
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
-from services.ingress.route import IngressSettings, Routes
+from services.ingress.route import DEFAULT_PORT, DEFAULT_WEBSOCKET, IngressSettings, Routes
 from services.ingress.server import ConversationServer
 from services.ingress.websocket import WebSocketDoor
+
+USAGE = Usage(
+    service="ingress",
+    about="ingress hears: clients come in here, over gRPC and WebSocket (docs/protocol.md). It calls vad and egress.",
+    variables=(
+        listens(DEFAULT_PORT),
+        Variable("PARLEY_WS_LISTEN", "host:port of the WebSocket door", DEFAULT_WEBSOCKET),
+        Variable("PARLEY_WS_ORIGINS", "whose web pages may call: https://a.example or *", "this machine's"),
+        REDIS,
+        Variable("PARLEY_VADS", "where the vads are: host:port,host:port", "127.0.0.1:7701"),
+        Variable("PARLEY_BROKERS", "where the brokers are", "127.0.0.1:7702"),
+        Variable("PARLEY_EGRESSES", "where the egresses are", "127.0.0.1:7703"),
+        Variable("PARLEY_OPERATOR_TOKEN", "lets your own code take part, see docs/operators.md", "nobody may"),
+        Variable("PARLEY_ADVERTISE", "host:port at which other ingresses find this one", "where it listens"),
+        Variable("PARLEY_MAX_SESSIONS", "conversations at a time", Limits.max_sessions),
+        Variable("PARLEY_MAX_MESSAGE_BYTES", "bytes of one message of a client", Limits.max_message_bytes),
+        Variable("PARLEY_MAX_FRAME_MS", "milliseconds of audio in one message", Limits.max_frame_ms),
+        Variable("PARLEY_MAX_MESSAGES_PER_S", "messages a second of one client, on average", Limits.max_messages_per_s),
+        Variable("PARLEY_MAX_AHEAD_MS", "milliseconds of audio that may come faster than spoken", Limits.max_ahead_ms),
+        Variable("PARLEY_HANDSHAKE_S", "seconds from the connection to Open", Limits.handshake_s),
+        Variable("PARLEY_CLIENT_SILENT_S", "seconds after which a silent client has gone", Limits.client_silent_s),
+        Variable("PARLEY_SLOW_READER_S", "seconds after which one that does not read is closed", Limits.slow_reader_s),
+        Variable("PARLEY_MAX_IDLE_S", "seconds without a word that end a session; 0: none", Limits.max_idle_s),
+        Variable("PARLEY_MAX_SESSION_S", "seconds of the longest session; 0: no limit", Limits.max_session_s),
+    ),
+    example="PARLEY_LISTEN=127.0.0.1:7800 PARLEY_MAX_SESSIONS=20",
+)
 
 
 async def main(stopping: asyncio.Event) -> None:
@@ -51,4 +79,4 @@ async def main(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    process.run("ingress", main)
+    process.run(USAGE, main)

@@ -11,6 +11,7 @@ from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import connect
 from services.common.topic import Publisher
+from services.common.usage import AGENTS, REDIS, Usage, Variable, listens
 from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
 from services.vad.judge import Judge
@@ -20,6 +21,19 @@ from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
 
 DEFAULT_PORT = 7701
+
+USAGE = Usage(
+    service="vad",
+    about="vad decides: when a turn begins and ends, and what of speech over a reply interrupts it. Ingress calls it, "
+    "and it calls the broker.",
+    variables=(
+        listens(DEFAULT_PORT),
+        REDIS,
+        AGENTS,
+        Variable("PARLEY_MODELS", "folder of the models' weights", "services/vad/models, where `make setup` puts them"),
+    ),
+    example="PARLEY_AGENTS=deploy/agents",
+)
 
 
 async def main(stopping: asyncio.Event) -> None:
@@ -49,4 +63,4 @@ async def main(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    process.run("vad", main)
+    process.run(USAGE, main)

@@ -1,0 +1,80 @@
+"""Usage: what a service says of itself when it is asked for help. All its settings are environment variables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+_WIDTH: Final = 100
+_COLUMN: Final = 28
+_ENDING: Final = (
+    'It prints "ready {service} host:port" when it takes calls, and logs to standard error. It ends with 0 after '
+    "SIGTERM or Ctrl-C, 1 if it could not start, 2 for an argument that there is not. `make run` starts all services, "
+    "each with what it needs."
+)
+_ASKS: Final = frozenset({"-h", "--help"})
+
+
+class Variable(NamedTuple):
+    """A setting: its name, what it sets, and its default; "" for none."""
+
+    name: str
+    sets: str
+    default: object = ""
+
+
+REDIS: Final = Variable("PARLEY_REDIS_URL", "where the sessions' state is kept", "redis://127.0.0.1:6379/0")
+AGENTS: Final = Variable("PARLEY_AGENTS", "folder of the agents' profiles, see docs/agents.md")
+
+
+def listens(default_port: int) -> Variable:
+    """Return the variable that says where a service takes calls."""
+    sets = "host:port at which it takes calls; port 0: a free one"
+    return Variable("PARLEY_LISTEN", sets, f"127.0.0.1:{default_port}")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One service's."""
+
+    service: str
+    about: str
+    """Two or three sentences."""
+    variables: Sequence[Variable]
+    example: str
+    """A command line that can be copied."""
+
+    def __str__(self) -> str:
+        command = f"python -m services.{self.service}"
+        lines = [
+            f"usage: {command} [--help]",
+            "",
+            *textwrap.wrap(self.about, _WIDTH),
+            "",
+            "All settings are environment variables:",
+            *(line for variable in self.variables for line in _told(variable)),
+            "",
+            "example:",
+            f"  {self.example} {command}",
+            "",
+            *textwrap.wrap(_ENDING.format(service=self.service), _WIDTH),
+        ]
+        return "\n".join(lines)
+
+    def answer(self, arguments: Sequence[str]) -> tuple[str, int] | None:
+        """Return what to say to a command line, and the exit code; None to go ahead and serve."""
+        if not arguments:
+            return None
+        if _ASKS.intersection(arguments):
+            return str(self), 0
+        name = f"services.{self.service}"
+        return f"{name}: there is no argument {arguments[0]!r}; settings are environment variables: see --help", 2
+
+
+def _told(variable: Variable) -> list[str]:
+    default = f"{variable.default:g}" if isinstance(variable.default, float) else str(variable.default)
+    sets = f"{variable.sets} (default: {default})" if default else variable.sets
+    name = f"  {variable.name}".ljust(_COLUMN)
+    return textwrap.wrap(sets, _WIDTH, initial_indent=f"{name} ", subsequent_indent=" " * (_COLUMN + 1))
