@@ -60,7 +60,7 @@ e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 conformance: dev-setup sdk-setup ## Run the official clients, unmodified, against the engine: openai, openai-agents, @openai/agents
 	$(PYTEST) tests/conformance $(ARGS)
 
-bench: dev-setup ## Measure what the ring costs, five minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
+bench: dev-setup ## Measure waits and costs, six and a half minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 

@@ -113,7 +113,8 @@ class Host:
             self._fill(now_s)
         if self.ending.hangup is not None:
             return
-        if words := self.ending.check(now_s, is_quiet=is_quiet, cost_micros=self._ledger.total.cost_micros):
+        cost_micros = self._ledger.cost_micros if self._manner.closing.budget_micros else 0
+        if words := self.ending.check(now_s, is_quiet=is_quiet, cost_micros=cost_micros):
             self._say("ending", words)
         if self.ending.hangup is not None:
             self._actions.add(broker.RespondResponse(hangup=self.ending.hangup))

@@ -77,11 +77,16 @@ class Prices:
 
 def cost_micros(usage: wire.Usage, prices: Prices) -> int:
     """Return what a usage costs in millionths of the currency, rounded; its own `cost_micros` is not looked at."""
-    counted = ((getattr(usage, name), price) for name, price in prices.by_name().items() if name in _COUNTS)
-    tokens = sum((Fraction(str(price)) * count for count, price in counted), Fraction())
-    minutes = usage.transcribed_ms * Fraction(str(prices.transcribed_minute))
-    minutes += usage.connected_ms * Fraction(str(prices.connected_minute))
-    return math.floor(tokens + minutes * 1_000_000 / 60_000 + Fraction(1, 2))
+    return math.floor(sum((getattr(usage, name) * rate for name, rate in _rates(prices)), Fraction(1, 2)))
+
+
+@cache
+def _rates(prices: Prices) -> tuple[tuple[str, Fraction], ...]:
+    """Return what one of each costs in millionths, where it costs anything: it is asked for at every tick."""
+    tokens = {name: Fraction(str(price)) for name, price in prices.by_name().items() if name in _COUNTS}
+    minutes = {"transcribed_ms": prices.transcribed_minute, "connected_ms": prices.connected_minute}
+    rates = tokens | {name: Fraction(str(price)) * 1_000_000 / 60_000 for name, price in minutes.items()}
+    return tuple((name, rate) for name, rate in rates.items() if rate)
 
 
 def amount(micros: int) -> str:
@@ -151,11 +156,16 @@ class Ledger:
         return self._prices.currency
 
     @property
+    def cost_micros(self) -> int:
+        """What the session has cost so far."""
+        return self._carried + cost_micros(self._total, self._prices)
+
+    @property
     def total(self) -> wire.Usage:
         """The session's usage and cost so far."""
         total = wire.Usage.FromString(self._before)
         _add(total, self._total)
-        total.cost_micros = self._carried + cost_micros(self._total, self._prices)
+        total.cost_micros = self.cost_micros
         return total
 
     def of_turn(self, turn: int) -> wire.Usage:
