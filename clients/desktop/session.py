@@ -181,6 +181,8 @@ class Session:
     def _on_error(self, error: stream_pb2.Error) -> None:
         why = error.message or error_code_of(error.code)
         again = " Trying again may help." if error.retryable and "again" not in why.lower() else ""
+        if error.code == stream_pb2.Error.CODE_MODEL:  # callers are not told what is wrong with it, developers may look
+            again += " (What is wrong, the broker's log says: run/logs/broker.log of `make run`.)"
         if self.opened:
             self.failure = ConversationBroken(f"The server ended the conversation: {why}{again}")
         else:

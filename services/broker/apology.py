@@ -14,7 +14,7 @@ log = logging.getLogger("parley.broker")
 
 
 def apologise(actions: Actions, reply: Reply, error: Event) -> None:
-    """Caption that a reply could not be had.
+    """Caption that a reply could not be had; why, is for the log.
 
     Nobody waits for an announcement but its operator, who has the log.
     """
@@ -22,7 +22,8 @@ def apologise(actions: Actions, reply: Reply, error: Event) -> None:
     if reply.announcement is not None:
         log.warning("announcement %s was not said to its end: %s", reply.announcement.id, why)
         return
-    actions.add(say_sorry(f"I could not answer that ({why}).", reply.turn))
+    log.warning("turn %d was not answered: %s", reply.turn, why)
+    actions.add(say_sorry("I could not answer that.", reply.turn))
 
 
 def say_sorry(what: str, turn: int) -> egress.SpeakRequest:

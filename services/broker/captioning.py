@@ -93,7 +93,7 @@ class Captioning:
                     since_s = clock()
                     await self._serve(socket)
             except ModelFault as fault:
-                log.warning("session %s: no live captions: %s", self._thinking.session, fault.message)
+                log.warning("session %s: no live captions: %s", self._thinking.session, fault.detail)
                 if not fault.retryable:
                     await asyncio.Event().wait()
             finally:

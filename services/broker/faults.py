@@ -1,4 +1,7 @@
-"""Faults of the model in our words: what it is told to be unable to do, and whether trying again may help."""
+"""Faults of the model in our words: what it is told to be unable to do, and whether trying again may help.
+
+What the server said goes into a fault's detail, for the log; it comes from the edge without secrets (`redaction.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Final
 
 from services.broker.event import Event, table, text
 from services.common.errors import ModelFault
+
+_MOST_BODY: Final = 10_000
 
 BUSY: Final = "conversation_already_has_active_response"
 COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
@@ -39,6 +44,8 @@ _FATAL_CLOSES: Final = frozenset({1003, 1007, 1008, 1010})
 """Codes of a close by which a server says that what it is sent is wrong, not that it can't just now (RFC 6455, 7.4)."""
 
 
+RUN_OUT: Final = "The assistant's time is up. Please start a new conversation."
+
 _KEY: Final = "the key: OPENAI_API_KEY, or the one that the server's profile names"
 
 
@@ -46,6 +53,7 @@ class ModelRefused(ModelFault):
     """The model refuses on grounds that trying again doesn't change: a key, an account, a setting."""
 
     retryable = False
+    plain = "The assistant's model refuses to work just now. Please try again later."
 
 
 def code_of(error: Event) -> str:
@@ -65,7 +73,7 @@ def ending(error: Event) -> ModelFault | None:
     if kinds & _FATAL:
         return ModelRefused(f"the model refused to go on: {message} Check the account, and {_KEY}.")
     if "session_expired" in kinds:
-        return ModelFault(f"the model's session has run out: {message} Start a new conversation.")
+        return ModelFault(f"the model's session has run out: {message}", message=RUN_OUT)
     return None
 
 
@@ -81,12 +89,11 @@ def closing(code: int, reason: str) -> ModelFault:
     return ModelFault(f"the model ended its session ({why}). Try again in a moment.")
 
 
-def refusal(place: str, status: int, body: bytes = b"") -> ModelFault:
-    """Put the refusal of a call into words: HTTP status and body; `place` is the model's URL without secrets."""
-    error = _error_in(body)
+def refusal(place: str, status: int, error: Event) -> ModelFault:
+    """Put the refusal of a call into words: HTTP status and error; `place` is the model's URL without secrets."""
     if (fault := ending(error)) is not None and isinstance(fault, ModelRefused):
         return fault
-    what = f"HTTP {status}: {message[:200]}" if (message := text(error, "message")) else f"HTTP {status}"
+    what = f"HTTP {status}: {message}" if (message := text(error, "message")) else f"HTTP {status}"
     if status in (401, 403):
         return ModelRefused(f"the model at {place} refused the key ({what}). Check {_KEY}.")
     if status in (408, 425, 429) or status >= 500:
@@ -96,10 +103,10 @@ def refusal(place: str, status: int, body: bytes = b"") -> ModelFault:
     return ModelRefused(f"the model at {place} refused the call ({what}). Check PARLEY_MODEL_URL and PARLEY_MODEL.")
 
 
-def _error_in(body: bytes) -> Event:
+def error_in(body: bytes) -> Event:
     """Return the error in the body of a response; an empty one where there is none."""
     try:
-        document = json.loads(body[:10_000])
+        document = json.loads(body[:_MOST_BODY])
     except (ValueError, RecursionError):
         return {}
     return table(document, "error") if isinstance(document, dict) else {}

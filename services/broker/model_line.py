@@ -38,6 +38,8 @@ _LATE_S: Final = 60.0
 APOLOGY_S: Final = 0.3
 """Head start of the apology, which goes by egress, before the error that ends the session, which goes by vad."""
 
+LOST: Final = "The connection to the assistant was lost and could not be made again. Please try again later."
+
 _LOOK_S: Final = 0.05
 _NEXT_TRY_S: Final = 15.0
 
@@ -134,7 +136,7 @@ class ModelLine:
 
     async def _again(self, fault: ParleyError) -> Line:
         """Connect again, a few times. Raises ModelFault when that doesn't help."""
-        log.warning("session %s: %s; connecting again", self._thinking.session, fault.message)
+        log.warning("session %s: %s; connecting again", self._thinking.session, fault.detail)
         self._thinking.reconnecting()
         while self._tries < TRIES:
             await asyncio.sleep(PAUSES_S[self._tries] * random.uniform(0.5, 1.0))
@@ -146,9 +148,11 @@ class ModelLine:
                     await self._give_up(error.message)
                     raise
                 fault = error
-                log.warning("session %s: try %d of %d: %s", self._thinking.session, self._tries, TRIES, error.message)
+                log.warning("session %s: try %d of %d: %s", self._thinking.session, self._tries, TRIES, error.detail)
         await self._give_up(fault.message)
-        raise ModelFault(f"the connection to the model was lost and could not be made again: {fault.message}")
+        raise ModelFault(
+            f"the connection to the model was lost and could not be made again: {fault.detail}", message=LOST
+        )
 
     async def _give_up(self, why: str) -> None:
         self._thinking.give_up(why)
@@ -162,7 +166,7 @@ class ModelLine:
                 successor = await Line().open(self._settings)
                 break
             except ModelFault as error:
-                log.warning("session %s: no new connection yet: %s", self._thinking.session, error.message)
+                log.warning("session %s: no new connection yet: %s", self._thinking.session, error.detail)
                 await asyncio.sleep(min(_NEXT_TRY_S, max(line.replace_by_s - time.monotonic(), _LOOK_S) / 2))
         try:
             while not self._is_good_moment(line):  # noqa: ASYNC110 - most of it is the clock's to say

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.broker.detection import Detection
 from services.broker.servers.profile import OFF, Servers
-from services.broker.servers.server import Auth, Server, reachable
+from services.broker.servers.server import Auth, Server, reachable, shown
 from services.broker.upstream.capabilities import Capabilities
 from services.common.errors import SettingsFault
 from services.common.settings import Environment
@@ -195,7 +195,9 @@ def _chosen(env: Environment, servers: Servers) -> Server:
     if url and not name:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsFault("OPENAI_API_KEY holds characters that no key has; copy it again.")
-        dialled = reachable(url, lambda what: SettingsFault(f"PARLEY_MODEL_URL={url!r} {what}"), has_key=bool(key))
+        dialled = reachable(
+            url, lambda what: SettingsFault(f"PARLEY_MODEL_URL={shown(url)!r} {what}"), has_key=bool(key)
+        )
         unaligned = Capabilities(aligned=dialled.startswith("ws:"))
         return Server(dialled, key=key, auth=Auth.BEARER if key else Auth.NONE, capabilities=unaligned)
     if name and name not in servers.names():

@@ -14,8 +14,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from services.broker.event import Event, table, text
-from services.broker.faults import ModelRefused, closing, ending, refusal
+from services.broker.faults import ModelRefused, closing, code_of, ending, error_in, refusal
 from services.broker.model_settings import ModelSettings
+from services.broker.redaction import Redaction
 from services.broker.upstream.capabilities import Capabilities
 from services.broker.upstream.driver import CREATED, OPENING_ID, UPDATED, Driver, Message
 from services.broker.upstream.drivers import driver_for
@@ -34,11 +35,12 @@ _LATEST_S: Final = 1e11
 class RealtimeSocket:
     """A connection to the model."""
 
-    def __init__(self, socket: ClientConnection, driver: Driver) -> None:
+    def __init__(self, socket: ClientConnection, driver: Driver, redaction: Redaction | None = None) -> None:
         self.expires_at_s: float | None = None
         """When the server ends the session (Unix time); None where it doesn't say."""
         self._socket = socket
         self._driver = driver
+        self._redaction = redaction or Redaction()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,7 +84,7 @@ class RealtimeSocket:
                 async for event in events:
                     if text(event, "type") == UPDATED:
                         if doubt is not None:
-                            log.warning("the model took the session's settings, but said: %s", doubt.message)
+                            log.warning("the model took the session's settings, but said: %s", doubt.detail)
                         return
                     if text(event, "type") == "error":
                         doubt = _refused(error := table(event, "error"))
@@ -106,13 +108,13 @@ class RealtimeSocket:
             async for frame in self._socket:
                 if (message := parse(frame)) is not None:
                     for event in self._driver.incoming(message):
-                        yield event
+                        yield self._redaction.event(event)
         except WebSocketException as error:
             raise self._ended() from error
         raise self._ended()
 
     def _ended(self) -> ModelFault:
-        return closing(self._socket.close_code or 1006, (self._socket.close_reason or "")[:200])
+        return closing(self._socket.close_code or 1006, self._redaction.words(self._socket.close_reason or ""))
 
 
 def parse(message: str | bytes) -> dict[str, Any] | None:
@@ -130,13 +132,14 @@ async def model_session(settings: ModelSettings) -> AsyncIterator[RealtimeSocket
     """Connect to the model and set the session up.
 
     Raises:
-        ModelFault: it can't be reached, refuses the key, or never becomes ready; the message says what to do.
+        ModelFault: it can't be reached, refuses the key, or never becomes ready; the detail says what to do.
     """
     clock = asyncio.get_running_loop().time
     deadline_s = clock() + settings.connect_s
     driver = driver_for(settings)
-    async with await _dial(settings, driver) as socket:
-        session = RealtimeSocket(socket, driver)
+    redaction = Redaction(settings.server.secrets)
+    async with await _dial(settings, driver, redaction) as socket:
+        session = RealtimeSocket(socket, driver, redaction)
         try:
             await session.begin(deadline_s - clock())
         except TimeoutError:
@@ -156,8 +159,8 @@ class _Dial(connect):
         return exc
 
 
-async def _dial(settings: ModelSettings, driver: Driver) -> ClientConnection:
-    """Connect to the model. Raises ModelFault in words that say what to do."""
+async def _dial(settings: ModelSettings, driver: Driver, redaction: Redaction) -> ClientConnection:
+    """Connect to the model. Raises ModelFault, whose detail says what to do."""
     call = driver.call
     try:
         return await _Dial(
@@ -171,7 +174,8 @@ async def _dial(settings: ModelSettings, driver: Driver) -> ClientConnection:
             proxy=None if settings.is_local else True,
         )
     except InvalidStatus as error:
-        raise refusal(settings.place, error.response.status_code, bytes(error.response.body or b"")) from error
+        said = redaction.error(error_in(bytes(error.response.body or b"")))
+        raise refusal(settings.place, error.response.status_code, said) from error
     except (OSError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy without python-socks
         raise ModelFault(
             f"the model at {settings.place} can't be reached ({_why(error, settings.connect_s)}). Start it, or set "
@@ -189,7 +193,7 @@ def _why(error: Exception, connect_s: float) -> str:
 def _refused(error: Event) -> ModelFault:
     """Return the fault of an error that came instead of a session."""
     kind = ModelRefused if text(error, "type") == "invalid_request_error" else ModelFault
-    return ending(error) or kind(f"the model refused the session: {text(error, 'message')}")
+    return ending(error) or kind(f"the model refused the session: {text(error, 'message') or code_of(error)}")
 
 
 def _expiry(session: Event) -> float | None:

@@ -25,7 +25,7 @@ async def session_boundary(
     try:
         yield
     except ParleyError as error:
-        log.warning("%s: %s", what, error.message)
+        log.warning("%s: %s", what, error.detail)
         await tell(error.to_wire())
     except Exception:  # the other sessions of this process must go on
         log.exception("%s: a fault of ours", what)

@@ -23,15 +23,17 @@ from parley.v1 import stream_pb2 as wire
 class ParleyError(Exception):
     """Something went wrong that a person can be told about.
 
-    `message` says what happened and what to do. `code` and `retryable` are for programs.
+    `message` says what happened and what to do. `code` and `retryable` are for programs. `detail` is for the operator:
+    it goes into the log of the service where the fault arose, never over the wires.
     """
 
     code: ClassVar[wire.Error.Code.ValueType] = wire.Error.CODE_INTERNAL
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(detail or message)
         self.message = message
+        self.detail = detail or message
 
     def to_wire(self) -> wire.Error:
         """Return the Error message that tells a peer of it."""
@@ -108,10 +110,19 @@ class StoreLost(ParleyError):
 
 
 class ModelFault(ParleyError):
-    """The model can't be reached, or refused."""
+    """The model can't be reached, or refused.
+
+    `detail` names servers, settings and what the server said; a caller has no use for it and no right to it. `message`
+    is a sentence of our own.
+    """
 
     code = wire.Error.CODE_MODEL
     retryable = True
+    plain: ClassVar[str] = "The assistant can't be reached just now. Please try again in a moment."
+    """The message where none is given."""
+
+    def __init__(self, detail: str, *, message: str = "") -> None:
+        super().__init__(message or self.plain, detail=detail)
 
 
 class SettingsFault(ParleyError):

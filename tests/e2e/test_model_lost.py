@@ -88,7 +88,7 @@ async def test_a_model_that_does_not_come_back(house: House) -> None:
 
     async with house.visitor() as visitor:
         await wait_in_vain(visitor)
-        with pytest.raises(ConversationBroken, match="could not be made again"):
+        with pytest.raises(ConversationBroken, match="The connection to the assistant was lost"):
             await visitor.person.ended()
     (sorry,) = visitor.lines()
     assert sorry.text.startswith("Sorry, I have lost my connection and can't go on.")

@@ -160,38 +160,45 @@ async def test_a_huge_delta_passes() -> None:
         assert ring.egress.audio_of(1) == track_pcm(1, 30_000 * MS)
 
 
-async def test_a_model_that_cannot_be_reached() -> None:
-    """Told at once, in words that say what to do; trying again may help."""
+async def test_a_model_that_cannot_be_reached(caplog: pytest.LogCaptureFixture) -> None:
+    """Told at once, in plain words; the log says what to do; trying again may help."""
+    caplog.set_level("INFO")
     async with BrokerRing(model(f"ws://127.0.0.1:{free_port()}/v1/realtime?api-key=secret")) as ring:
         vad = await ring.dial()
         error = await refused(ring, vad, timeout_s=2)
         assert (error.code, error.retryable) == (wire.Error.CODE_MODEL, True)
-        assert "can't be reached" in error.message
-        assert "PARLEY_MODEL_URL" in error.message
-        assert "secret" not in error.message
+        assert error.message == "The assistant can't be reached just now. Please try again in a moment."
+    assert "can't be reached (" in caplog.text
+    assert "PARLEY_MODEL_URL" in caplog.text
+    assert "secret" not in caplog.text
 
 
-async def test_a_model_that_refuses_the_key() -> None:
-    """The words name the variable; trying again doesn't help; the key isn't shown."""
+async def test_a_model_that_refuses_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the variable, the person hears nothing of it; trying again doesn't help; the key isn't shown."""
+    caplog.set_level("INFO")
     async with ring_with(FakeRealtime(api_key="right"), OPENAI_API_KEY="wrong-key") as ring:
         error = await refused(ring, await ring.dial())
         assert (error.code, error.retryable) == (wire.Error.CODE_MODEL, False)
-        assert "OPENAI_API_KEY" in error.message
-        assert "wrong-key" not in error.message
+        assert error.message == "The assistant's model refuses to work just now. Please try again later."
+    assert "refused the key (HTTP 401" in caplog.text
+    assert "OPENAI_API_KEY" in caplog.text
+    assert "wrong-key" not in caplog.text
 
 
-async def test_a_model_that_is_down_for_a_moment() -> None:
+async def test_a_model_that_is_down_for_a_moment(caplog: pytest.LogCaptureFixture) -> None:
     """A 503 may be over the next time."""
+    caplog.set_level("INFO")
     fake = FakeRealtime()
     fake.refuse_connections = True
     async with ring_with(fake) as ring:
         error = await refused(ring, await ring.dial())
         assert error.retryable
-        assert "503" in error.message
+    assert "HTTP 503" in caplog.text
 
 
-async def test_a_model_that_never_begins() -> None:
-    """It takes the call and says nothing: the wait has an end, and the words say where to look."""
+async def test_a_model_that_never_begins(caplog: pytest.LogCaptureFixture) -> None:
+    """It takes the call and says nothing: the wait has an end, and the log says where to look."""
+    caplog.set_level("INFO")
 
     async def mute(socket: ServerConnection) -> None:
         await socket.wait_closed()
@@ -199,13 +206,14 @@ async def test_a_model_that_never_begins() -> None:
     async with strange_model(mute) as url, BrokerRing(model(url, PARLEY_MODEL_CONNECT_S="0.3")) as ring:
         error = await refused(ring, await ring.dial())
         assert error.code == wire.Error.CODE_MODEL
-        assert "began no session" in error.message
-        assert "PARLEY_MODEL_URL" in error.message
+    assert "began no session" in caplog.text
+    assert "PARLEY_MODEL_URL" in caplog.text
 
 
 @pytest.mark.parametrize("code", [1001, 4000])
-async def test_a_model_that_hangs_up_before_it_begins(code: int) -> None:
+async def test_a_model_that_hangs_up_before_it_begins(code: int, caplog: pytest.LogCaptureFixture) -> None:
     """A clean close and an unclean one are the same to the person: an error in words, no broken stream."""
+    caplog.set_level("INFO")
 
     async def leave(socket: ServerConnection) -> None:
         await socket.close(code, "not today")
@@ -213,11 +221,13 @@ async def test_a_model_that_hangs_up_before_it_begins(code: int) -> None:
     async with strange_model(leave) as url, BrokerRing(model(url)) as ring:
         error = await refused(ring, await ring.dial())
         assert error.code == wire.Error.CODE_MODEL
-        assert "not today" in error.message
+        assert "not today" not in error.message
+    assert "not today" in caplog.text
 
 
-async def test_a_model_that_refuses_the_session() -> None:
+async def test_a_model_that_refuses_the_session(caplog: pytest.LogCaptureFixture) -> None:
     """An error instead of session.created, and garbage before it."""
+    caplog.set_level("INFO")
 
     async def refuse(socket: ServerConnection) -> None:
         for message in ("not json", "[1]", b"\xff", '{"type": 7}'):
@@ -227,8 +237,9 @@ async def test_a_model_that_refuses_the_session() -> None:
 
     async with strange_model(refuse) as url, BrokerRing(model(url)) as ring:
         error = await refused(ring, await ring.dial())
-        assert "No such voice." in error.message
+        assert "No such voice." not in error.message
         assert not error.retryable
+    assert "No such voice." in caplog.text
 
 
 async def test_a_wrong_first_message() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -129,6 +130,34 @@ async def test_a_key_is_not_taken_elsewhere() -> None:
                 async with model_session(settings(url, OPENAI_API_KEY="sk-1")):
                     pytest.fail("it was let in")
         assert asked == []
+
+
+@pytest.mark.parametrize("key", ["sk-proj-0123456789", "local secret/0123"])
+async def test_a_key_that_a_server_echoes_is_shown_to_nobody(key: str) -> None:
+    """In the body of a refusal, in an error instead of a session, and in the reason of a close, there cut short."""
+
+    async def echo(socket: ServerConnection) -> None:
+        if "close" in (socket.request.path if socket.request else ""):
+            await socket.close(1008, f"Incorrect API key provided: {key[:-2]}")
+            return
+        error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": f"Incorrect: {key}"}
+        await socket.send(json.dumps({"type": "error", "error": error}))
+        await socket.wait_closed()
+
+    body = json.dumps({"error": {"message": f"Incorrect API key provided: {key}. " + "x" * 5_000}})
+    async with (
+        doorkeeper(HTTPStatus.UNAUTHORIZED, body) as (door, _),
+        serve(echo, "127.0.0.1", 0) as server,
+    ):
+        inside = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        for url in (door, inside, f"{inside}?close"):
+            with pytest.raises(ModelRefused) as fault:
+                async with model_session(settings(url, OPENAI_API_KEY=key)):
+                    pytest.fail("it was let in")
+            assert "[secret]" in fault.value.detail
+            assert key[:-2] not in fault.value.detail
+            assert len(fault.value.detail) < 1_000
+            assert fault.value.message == ModelRefused.plain
 
 
 async def test_an_account_that_is_empty_is_no_server_that_is_busy() -> None:

@@ -392,19 +392,25 @@ async def test_tries_are_further_and_further_apart() -> None:
     ],
     ids=["in the type only", "in the code", "at the new connection"],
 )
-async def test_what_trying_again_does_not_change_is_not_tried_again(fatal: Refuse) -> None:
-    """The account, the key: told at once, in words, as something to see to."""
+async def test_what_trying_again_does_not_change_is_not_tried_again(
+    fatal: Refuse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The account, the key: told at once, in plain words; the log says what is to be seen to."""
+    caplog.set_level("INFO")
     drops = [Drop(before="response.create")] if fatal.on == "session.update" else []
     fake = fake_of(*drops)
     fake.faults.plans.append(fatal)
     async with fake, BrokerRing(agent(fake.url)) as ring:
         vad = await ring.dial()
         await vad.ready()
-        await Talk(ring, fake, vad, Speaker(ring.egress, 4.0)).say()
+        talk = Talk(ring, fake, vad, Speaker(ring.egress, 4.0))
+        await talk.say()
         error = await vad.error()
+        await talk.until(lambda: " ended: " in caplog.text)
         assert (error.code, error.retryable) == (wire.Error.CODE_MODEL, False)
-        assert fatal.message.split(".")[0] in error.message
+        assert error.message == "The assistant's model refuses to work just now. Please try again later."
         assert len(fake.door.knocks_s) == 1 + len(drops)
+    assert fatal.message.split(".")[0] in caplog.text
 
 
 async def test_a_key_that_is_refused_at_the_new_connection() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from services.broker.money import Prices
-from services.broker.servers.server import Auth, Dialect, Server, reachable, with_query
+from services.broker.servers.server import Auth, Dialect, Server, reachable, shown, with_query
 from services.broker.upstream.capabilities import SESSION_S, Billing, Capabilities
 from services.common.audio import REPLY_HZ
 from services.common.document import read
@@ -76,7 +76,7 @@ def server(section: Section, *, url: str = "") -> Server:
         raise section.fault("base_url", "is missing: it says where the server is.")
 
     def unreachable(what: str) -> SettingsFault:
-        return SettingsFault(f"PARLEY_MODEL_URL={url!r} {what}") if url else section.fault("base_url", what)
+        return SettingsFault(f"PARLEY_MODEL_URL={shown(url)!r} {what}") if url else section.fault("base_url", what)
 
     dialled = reachable(base, unreachable, has_key=bool(key) and auth is not Auth.NONE)
     said = section.text("transcription_model", most=200) if section.has("transcription_model") else None

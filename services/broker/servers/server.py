@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from services.broker.money import Prices
 from services.broker.upstream.capabilities import Capabilities
@@ -17,6 +17,8 @@ from services.common.errors import SettingsFault
 
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_SECRET: Final = re.compile(r"(?i)key|token|secret|auth|pass|sig|cookie|cred")
+"""Names of headers and parameters whose values nobody may read."""
 _NEAR: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".svc", ".svc.cluster.local")
 """Endings of names that no public name server knows."""
 
@@ -75,8 +77,17 @@ class Server:
     @property
     def place(self) -> str:
         """The URL as it may be shown: without user, password and query, where some servers take their keys."""
+        return shown(self.url)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What nobody may read, in every form in which the server is shown it."""
         parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        named = [*self.headers.items(), *parse_qsl(parts.query)]
+        found = {value for name, value in named if _SECRET.search(name)}
+        found |= {value.rpartition(" ")[2] for name, value in self.call_headers().items() if _SECRET.search(name)}
+        found |= {self.key, self.key.rpartition(":")[2], unquote(parts.password or "")}
+        return frozenset(found - {""})
 
     @property
     def is_local(self) -> bool:
@@ -114,6 +125,15 @@ class Server:
 
     def _prices(self, model: str) -> Prices:
         return self.prices.get(model) or self.prices.get(_DATE.sub("", model)) or Prices()
+
+
+def shown(url: str) -> str:
+    """Return a URL, or what was given for one, without user, password and query, where some servers take their keys."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that isn't closed
+        return url.partition("?")[0].partition("#")[0].rpartition("@")[2]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def reachable(url: str, fault: Callable[[str], SettingsFault], *, has_key: bool) -> str:

@@ -111,23 +111,25 @@ def test_a_cancel_that_comes_too_late_is_no_fault() -> None:
     assert (len(scene.sent), len(scene.to_egress)) == before
 
 
-def test_a_refused_request_is_explained() -> None:
-    """The person reads why there is no answer; vad opens the floor; the next turn is asked anew."""
+def test_a_refused_request_is_explained(caplog: pytest.LogCaptureFixture) -> None:
+    """The person reads that there is no answer, the operator why; vad opens the floor; the next turn is asked anew."""
     scene = asked()
     scene.refuse("rate_limit_exceeded", request_id(scene), "Slow down.")
-    assert "Slow down." in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
+    assert "turn 1 was not answered: Slow down." in caplog.text
     assert scene.silent == [1]
     scene.turn(2)
     assert len(scene.of("response.create")) == 2
 
 
-def test_a_failed_response_is_explained() -> None:
+def test_a_failed_response_is_explained(caplog: pytest.LogCaptureFixture) -> None:
     """The only report of a failed generation stands inside response.done."""
     scene = asked()
     scene.created("r1")
     scene.item("r1", "a1")
     scene.done("r1", "failed", status_details={"error": {"code": "content_policy"}})
-    assert "content_policy" in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
+    assert "turn 1 was not answered: content_policy" in caplog.text
     assert scene.silent == [1]
     assert scene.memory_edits == [("a1", None)], "the model must not believe that it said something"
 
@@ -179,12 +181,13 @@ def test_a_server_that_echoes_no_metadata_is_believed() -> None:
     assert scene.audio_of(1)
 
 
-def test_a_request_that_is_lost_is_given_up_and_explained() -> None:
-    """After ten seconds the floor is open, and the person knows why nothing was said."""
+def test_a_request_that_is_lost_is_given_up_and_explained(caplog: pytest.LogCaptureFixture) -> None:
+    """After ten seconds the floor is open, and the person knows that nothing will be said; why, the log says."""
     scene = asked()
     scene.wait(REQUEST_TIMEOUT_S + 0.1)
     assert scene.silent == [1]
-    assert "did not answer" in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
+    assert "turn 1 was not answered: the model did not answer" in caplog.text
 
 
 def test_two_requests_lost_in_a_row_end_the_conversation() -> None:
@@ -234,7 +237,7 @@ def test_a_cancelled_response_whose_end_is_never_told_does_not_block_the_next() 
 
 @pytest.mark.parametrize("field", ["code", "type"])
 def test_a_fatal_error_ends_the_conversation(field: str) -> None:
-    """An empty account, told by code or by type: no second try helps, and the words say what to do."""
+    """An empty account, told by code or by type: no second try helps, and the log says what to do."""
     with pytest.raises(ModelRefused, match="OPENAI_API_KEY") as caught:
         Scene().model("error", error={field: "insufficient_quota", "message": "You exceeded your quota."})
     assert not caught.value.to_wire().retryable
@@ -242,8 +245,9 @@ def test_a_fatal_error_ends_the_conversation(field: str) -> None:
 
 def test_an_expired_session_may_be_begun_again() -> None:
     """After an hour the model says so; a new conversation helps."""
-    with pytest.raises(ModelFault, match="new conversation") as caught:
+    with pytest.raises(ModelFault, match=r"60 minutes\.") as caught:
         Scene().model("error", error={"code": "session_expired", "message": "60 minutes."})
+    assert "new conversation" in caught.value.to_wire().message
     assert caught.value.to_wire().retryable
 
 

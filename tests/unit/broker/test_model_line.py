@@ -165,7 +165,7 @@ def test_after_five_tries_the_person_is_told(monkeypatch: pytest.MonkeyPatch) ->
         assert len(exchange.dialled_s) == 1 + TRIES
 
     thinking = play(monkeypatch, Exchange(Socket()), steps)
-    assert apologies(thinking) == ["Sorry, I have lost my connection and can't go on. down"]
+    assert apologies(thinking) == [f"Sorry, I have lost my connection and can't go on. {ModelFault.plain}"]
     assert notices(thinking) == 1
 
 
@@ -218,7 +218,7 @@ def test_a_refusal_while_connecting_again_is_the_last_word(monkeypatch: pytest.M
 
     thinking = play(monkeypatch, Exchange(Socket(), ModelRefused("bad key"), Socket()), steps)
     assert len(apologies(thinking)) == 1
-    assert "bad key" in apologies(thinking)[0]
+    assert apologies(thinking)[0].endswith(ModelRefused.plain), "why, the log says"
 
 
 def test_a_fault_that_is_not_the_models_is_no_reason_to_dial(monkeypatch: pytest.MonkeyPatch) -> None:

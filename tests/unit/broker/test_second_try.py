@@ -64,7 +64,7 @@ def test_a_pause_that_is_too_long_is_not_waited_for() -> None:
     fail(scene, 1, "rate_limit_exceeded", "Please try again in 20s.")
     scene.wait(25)
     assert requests(scene) == 1
-    assert "try again in 20s" in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
     assert scene.silent == [1]
 
 
@@ -78,7 +78,7 @@ def test_after_three_tries_the_person_is_told() -> None:
     assert requests(scene) == 2
     scene.wait(0.15)
     fail(scene, 3, message="Out of order.")
-    assert "Out of order." in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
     assert scene.silent == [1]
     scene.wait(10)
     assert requests(scene) == 3
@@ -95,7 +95,7 @@ def test_a_failure_that_will_not_pass_is_told() -> None:
     error = {"type": "invalid_request_error", "code": "content_policy", "message": "No."}
     scene.done("r1", "failed", status_details={"type": "failed", "error": error})
     scene.wait(5)
-    assert "No." in scene.captions[-1].text
+    assert scene.captions[-1].text == "Sorry, I could not answer that."
     assert requests(scene) == 1
     assert scene.silent == [1]
 
@@ -144,7 +144,7 @@ def test_what_was_half_said_is_not_said_again() -> None:
     scene.done("r1", "failed", status_details={"error": error})
     scene.wait(5)
     assert requests(scene) == 1
-    assert any("Oops." in caption.text for caption in scene.captions)
+    assert any(caption.text == "Sorry, I could not answer that." for caption in scene.captions)
 
 
 def test_an_announcement_is_not_tried_again() -> None:

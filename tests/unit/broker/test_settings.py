@@ -55,6 +55,14 @@ def test_a_key_never_travels_unencrypted() -> None:
     assert not read(PARLEY_MODEL_URL="ws://models.example/").is_local
 
 
+@pytest.mark.parametrize("server", ["", "engine"])
+def test_an_address_that_is_wrong_is_shown_without_its_query(server: str) -> None:
+    """Some servers take their keys there."""
+    with pytest.raises(SettingsFault, match=r"PARLEY_MODEL_URL='https://h\.example/v1' must be") as fault:
+        read(PARLEY_MODEL_URL="https://me:pw@h.example/v1?api-key=s3cret", PARLEY_MODEL_SERVER=server)
+    assert "s3cret" not in str(fault.value)
+
+
 def test_a_key_that_can_be_none_is_refused() -> None:
     """A line break in the middle would become a header of its own."""
     for key in ("sk-a\r\nX-Evil: 1", "clé"):

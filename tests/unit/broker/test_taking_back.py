@@ -136,7 +136,7 @@ def test_what_the_model_fails_to_prepare_is_asked_again(how: Callable[[Scene], N
     if how is refuse:
         scene.turn(2, item="u3")
         scene.refuse("rate_limit_exceeded", scene.of("response.create")[-1]["event_id"], "Slow down.")
-        assert "Slow down." in scene.captions[-1].text, "this one the person waits for"
+        assert scene.captions[-1].text == "Sorry, I could not answer that.", "this one the person waits for"
 
 
 def test_a_request_that_is_lost_is_not_held_against_the_model() -> None:

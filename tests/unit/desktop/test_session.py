@@ -152,6 +152,15 @@ def test_error_before_opened_is_a_refusal() -> None:
     assert str(session.failure) == "The server refused: The server is full. Trying again may help."
 
 
+def test_who_may_want_to_know_what_is_wrong_with_the_model_is_told_where_to_look() -> None:
+    """The server tells callers only that it is; a developer has its log."""
+    session = Session(Playout())
+    error = stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="The assistant refuses. Try again later.")
+    session.receive(wire.ConverseResponse(error=error), 0.0)
+    assert str(session.failure).startswith("The server refused: The assistant refuses. Try again later. (")
+    assert "run/logs/broker.log" in str(session.failure)
+
+
 def test_error_in_conversation_ends_it() -> None:
     """The server's words are told, or its code where it has none, and whether a new conversation may succeed."""
     for error, said in (
