@@ -6,6 +6,8 @@ PROTOS_BIN := .venv-protos/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
+# Integration tests that run beside the others; together they take about as long.
+LATE := bench reconnect model_faults long_conversation
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup run talk live test check unit integration e2e conformance bench eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
@@ -44,17 +46,15 @@ unit: dev-setup ## Run the unit tests: fast, no network, virtual time
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
 	@echo 'Two lots run side by side; their reports come one after the other.'
 	@scripts/side_by_side.sh "$(ARGS)" \
-	  'tests/integration --ignore tests/integration/bad_input --ignore tests/integration/test_bench.py' \
-	  'tests/integration/test_bench.py tests/integration/bad_input'
+	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE),--ignore tests/integration/test_$(lot).py)' \
+	  '$(foreach lot,$(LATE),tests/integration/test_$(lot).py) tests/integration/bad_input'
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
-	@echo 'Five lots run side by side (conversations; races; the engine as the model; turn modes and a lost model; the rest);'
+	@echo 'Three lots run side by side (conversations, turn modes, a lost model; races, the engine as the model; the rest);'
 	@echo 'their reports come one after the other.'
 	@scripts/side_by_side.sh "$(ARGS)" \
-	  'tests/e2e/test_conversation.py' \
-	  'tests/e2e/test_races.py' \
-	  'tests/e2e/test_voice.py tests/e2e/test_tools.py tests/e2e/test_endings.py' \
-	  'tests/e2e/test_turn_modes.py tests/e2e/test_model_lost.py' \
+	  'tests/e2e/test_conversation.py tests/e2e/test_turn_modes.py tests/e2e/test_model_lost.py' \
+	  'tests/e2e/test_races.py tests/e2e/test_voice.py tests/e2e/test_tools.py tests/e2e/test_endings.py' \
 	  'tests/e2e $(foreach lot,conversation races voice tools endings turn_modes model_lost,--ignore tests/e2e/test_$(lot).py)'
 
 conformance: dev-setup sdk-setup ## Run the official clients, unmodified, against the engine: openai, openai-agents, @openai/agents
