@@ -23,6 +23,9 @@ AFTER_STOP_MS: Final = 2_800.0
 
 SAME_WORDS: Final = 0.7
 """How alike what was said and what was understood have to be, from 0 to 1: "please" may be lost, the sense may not."""
+PROMPTLY: Final = 1.0
+"""Nobody drawls a "Stop!". Said slower, the synthesiser's lies near the bar: the ear took it for one, or not, by where its
+windows began."""
 BRIEFLY: Final = 1.4
 """The synthesiser draws an "mm-hmm" out to 0.6 s at its normal speed; people take some 0.4 s."""
 
@@ -175,7 +178,7 @@ SCENES: Final = (
     ),
     Scene(
         "“Stop!” cuts a long answer off at once",
-        (Say("Tell me a story."), AwaitReply(), KeepSilent(3_500), Say("Stop!"), KeepSilent(AFTER_STOP_MS)),
+        (Say("Tell me a story."), AwaitReply(), KeepSilent(3_500), Say("Stop!", PROMPTLY), KeepSilent(AFTER_STOP_MS)),
         check_stop,
     ),
     Scene(
