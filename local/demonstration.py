@@ -24,8 +24,7 @@ AFTER_STOP_MS: Final = 2_800.0
 SAME_WORDS: Final = 0.7
 """How alike what was said and what was understood have to be, from 0 to 1: "please" may be lost, the sense may not."""
 PROMPTLY: Final = 1.0
-"""Nobody drawls a "Stop!". Said slower, the synthesiser's lies near the bar: the ear took it for one, or not, by where its
-windows began."""
+"""Nobody drawls a "Stop!". Said slower, the synthesiser's lies near the bar: where the ear's windows begin decides."""
 BRIEFLY: Final = 1.4
 """The synthesiser draws an "mm-hmm" out to 0.6 s at its normal speed; people take some 0.4 s."""
 
