@@ -115,13 +115,12 @@ class ModelLine:
             fault = first_of(errors)
         if successor is None and fault is not None and not (isinstance(fault, ModelFault) and fault.retryable):
             raise fault
-        try:
+        async with AsyncExitStack() as unless_kept:
+            if successor is not None:
+                unless_kept.push_async_callback(successor.close)  # also when this is cancelled, or the old one won't go
             self._thinking.lose_model()
             await line.close()
-        except BaseException:
-            if successor is not None:
-                await successor.close()
-            raise
+            unless_kept.pop_all()
         if successor is not None:
             return successor
         assert fault is not None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,6 +14,7 @@ from services.common.document import parse
 from services.common.errors import SettingsFault
 from services.common.section import Section
 from services.common.settings import Environment
+from tests.fakes.scripted_http import ScriptedHttp
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOOK = Webhook("https://crm.example/hook", key_of(SECRET))
@@ -29,27 +28,8 @@ def test_the_signature_is_the_specifications() -> None:
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-@dataclass
-class Crm:
-    """Answers in turn; time passes only while the courier waits."""
-
-    answers: Iterator[httpx.Response | Exception]
-    got: list[httpx.Request] = field(default_factory=list)
-    now_s: float = 1_700_000_000.9
-    waits_s: list[float] = field(default_factory=list)
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        """Take a request."""
-        self.got.append(request)
-        answer = next(self.answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.waits_s.append(seconds)
-        self.now_s += seconds
+class Crm(ScriptedHttp):
+    """The server of an operator."""
 
 
 async def send(*answers: httpx.Response | Exception) -> tuple[bool, Crm]:

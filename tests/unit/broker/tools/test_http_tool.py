@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from parley.v1 import session_pb2 as wire
 from services.broker.tools.call import MOST_BYTES, Outcome, ToolRequest
 from services.broker.tools.declaration import FunctionTool, HttpEndpoint, Retry
 from services.broker.tools.http_tool import HttpCaller
+from tests.fakes.scripted_http import ScriptedHttp
 
 DONE, FAILED, UNKNOWN = wire.ToolCall.STATUS_DONE, wire.ToolCall.STATUS_FAILED, wire.ToolCall.STATUS_UNKNOWN
 REQUEST = ToolRequest("call 1", "book", "{}", "s-1", turn=3)
@@ -19,27 +19,8 @@ POST = HttpEndpoint("https://shop.example/book", headers={"Authorization": "Bear
 GET = HttpEndpoint("https://shop.example/book", "GET")
 
 
-@dataclass
-class Shop:
-    """Answers in turn; time passes only while the caller waits."""
-
-    answers: Iterator[httpx.Response | Exception]
-    got: list[httpx.Request] = field(default_factory=list)
-    now_s: float = 100.0
-    waits_s: list[float] = field(default_factory=list)
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        """Take a request."""
-        self.got.append(request)
-        answer = next(self.answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.waits_s.append(seconds)
-        self.now_s += seconds
+class Shop(ScriptedHttp):
+    """The server of a tool."""
 
 
 async def call(
