@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
+from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
-from parley.v1 import vad_service_pb2 as wire
 from services.vad.detector import DetectorSettings
 from services.vad.endpointing import EndpointingSettings
 from services.vad.interruption import InterruptionSettings
@@ -54,7 +54,7 @@ Event: TypeAlias = (
     | session.Announcement
     | session.Interrupt
     | client.State
-    | wire.Heard
+    | audio.Heard
     | Judge
 )
 

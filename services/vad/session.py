@@ -136,7 +136,7 @@ class Listening:
                     self._group.create_task(self._ask(event))
                 case client.State():
                     self.to_ingress.control(wire.ListenResponse(state=event))
-                case wire.Heard():
+                case audio.Heard():
                     self.to_ingress.control(wire.ListenResponse(heard=event))
                 case _:
                     self.to_broker.audio(_to_broker(event))

@@ -16,7 +16,6 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
-from parley.v1 import vad_service_pb2 as wire
 from services.vad.announcements import Announcements
 from services.vad.assistant import RESUMABLE_SAMPLES, Assistant
 from services.vad.barge_in import BargeIn
@@ -321,7 +320,7 @@ class TurnTaking:
 
     def _acknowledge(self) -> None:
         if (kept_since := self._turns.retention.forget(self._memory)) is not None:
-            self._out.append(wire.Heard(mic_offset=kept_since))
+            self._out.append(audio.Heard(mic_offset=kept_since))
 
     def _taken(self) -> list[Event]:
         self._announce_next()

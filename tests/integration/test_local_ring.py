@@ -36,6 +36,12 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def children_of(pid: int) -> list[int]:
+    """Return a process's children, where the kernel tells."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in children.read_text().split()] if children.exists() else []
+
+
 async def test_every_service_stands_and_what_is_killed_comes_back_at_its_address() -> None:
     """Each is a process of its own; the others need not be told anything when one returns."""
     async with Ring(RingSettings(model_url=NO_MODEL, copies={"vad": 2})) as ring:
@@ -81,8 +87,7 @@ async def test_ctrl_c_stops_the_serving_ring_in_three_seconds(number: signal.Sig
             said += line.decode()
     door = said.partition("The ring is up at ")[2].partition(";")[0]
     assert is_open(door)
-    services = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    pids = [int(pid) for pid in services.read_text().split()] if services.exists() else []
+    pids = children_of(process.pid)
     process.send_signal(number)
     began = time.monotonic()
     async with asyncio.timeout(PROMPT_S):

@@ -31,7 +31,7 @@ class Echo(rpc.VadServiceServicer):
             async for request in requests:
                 if request.audio.mic_offset == 13:
                     raise RuntimeError("a fault of ours")
-                await context.write(wire.ListenResponse(heard=wire.Heard(mic_offset=request.audio.mic_offset)))
+                await context.write(wire.ListenResponse(heard=audio.Heard(mic_offset=request.audio.mic_offset)))
         finally:
             self.streams -= 1
 

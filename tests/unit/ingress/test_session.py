@@ -185,7 +185,7 @@ async def test_the_microphone_goes_to_vad_and_is_kept() -> None:
     to = session()
     for index in range(3):
         to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
-    to.from_vad(vad.ListenResponse(heard=vad.Heard(mic_offset=640)))
+    to.from_vad(vad.ListenResponse(heard=audio.Heard(mic_offset=640)))
     assert len(to.retention) == 320
     assert await kinds(to.to_vad) == ["audio"] * 3
 

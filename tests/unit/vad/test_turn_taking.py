@@ -15,7 +15,6 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
-from parley.v1 import vad_service_pb2 as wire
 from services.vad.content.head import Moment
 from services.vad.content.listener import Opinion
 from services.vad.events import Event, Judge, Phase, TurnTakingSettings
@@ -344,10 +343,10 @@ def test_audio_is_kept_until_its_turn_is_answered() -> None:
     onset = scene.offset
     scene.hears(SPEECH, 1000)
     scene.hears(QUIET, 6000)
-    assert max(h.mic_offset for h in scene.all(wire.Heard)) <= onset
+    assert max(h.mic_offset for h in scene.all(audio.Heard)) <= onset
     scene.does(scene.core.answered(1))
     scene.hears(QUIET, 1000)
-    assert max(h.mic_offset for h in scene.all(wire.Heard)) > onset
+    assert max(h.mic_offset for h in scene.all(audio.Heard)) > onset
 
 
 def test_a_turn_that_wants_no_answer_leaves_the_floor_open() -> None:

@@ -210,6 +210,30 @@ class ReplyAudio(google.protobuf.message.Message):
 Global___ReplyAudio: typing_extensions.TypeAlias = ReplyAudio
 
 @typing.final
+class Heard(google.protobuf.message.Message):
+    """Acknowledges the microphone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MIC_OFFSET_FIELD_NUMBER: builtins.int
+    RECEIVED_OFFSET_FIELD_NUMBER: builtins.int
+    mic_offset: builtins.int
+    """The user's samples since the session began: what came before is decided, or kept in Redis, and need not be sent to
+    whoever takes over. 0: not said.
+    """
+    received_offset: builtins.int
+    """What came before this has been received by vad, and would survive the ingress. 0: not said."""
+    def __init__(
+        self,
+        *,
+        mic_offset: builtins.int = ...,
+        received_offset: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["mic_offset", b"mic_offset", "received_offset", b"received_offset"]) -> None: ...
+
+Global___Heard: typing_extensions.TypeAlias = Heard
+
+@typing.final
 class ReplyEnded(google.protobuf.message.Message):
     """No audio of this reply follows."""
 

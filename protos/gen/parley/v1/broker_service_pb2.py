@@ -27,7 +27,7 @@ from parley.v1 import session_pb2 as parley_dot_v1_dot_session__pb2
 from parley.v1 import stream_pb2 as parley_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/v1/broker_service.proto\x12\tparley.v1\x1a$parley/v1/conversation_service.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xb4\x04\n\x0eRespondRequest\x12%\n\x04open\x18\x01 \x01(\x0b\x32\x15.parley.v1.StreamOpenH\x00\x12\x32\n\x0espeech_started\x18\x02 \x01(\x0b\x32\x18.parley.v1.SpeechStartedH\x00\x12%\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x14.parley.v1.TurnAudioH\x00\x12*\n\nturn_ended\x18\x04 \x01(\x0b\x32\x14.parley.v1.TurnEndedH\x00\x12\x32\n\x0eturn_confirmed\x18\x05 \x01(\x0b\x32\x18.parley.v1.TurnConfirmedH\x00\x12.\n\x0cturn_resumed\x18\x06 \x01(\x0b\x32\x16.parley.v1.TurnResumedH\x00\x12\x36\n\x10speech_dismissed\x18\x07 \x01(\x0b\x32\x1a.parley.v1.SpeechDismissedH\x00\x12!\n\x05typed\x18\x08 \x01(\x0b\x32\x10.parley.v1.TypedH\x00\x12)\n\tinterrupt\x18\t \x01(\x0b\x32\x14.parley.v1.InterruptH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x0b \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12/\n\x0c\x61nnouncement\x18\x0c \x01(\x0b\x32\x17.parley.v1.AnnouncementH\x00\x42\t\n\x07message\"\xca\x04\n\x0fRespondResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.parley.v1.StreamReadyH\x00\x12\'\n\x08\x61nswered\x18\x02 \x01(\x0b\x32\x13.parley.v1.AnsweredH\x00\x12\x42\n\x16interrupt_acknowledged\x18\x03 \x01(\x0b\x32 .parley.v1.InterruptAcknowledgedH\x00\x12+\n\x08progress\x18\x04 \x01(\x0b\x32\x17.parley.v1.TurnProgressH\x00\x12(\n\tpeer_lost\x18\x05 \x01(\x0b\x32\x13.parley.v1.PeerLostH\x00\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12!\n\x05\x61sked\x18\t \x01(\x0b\x32\x10.parley.v1.AskedH\x00\x12+\n\ntranscript\x18\n \x01(\x0b\x32\x15.parley.v1.TranscriptH\x00\x12\x32\n\x0emodel_boundary\x18\x0b \x01(\x0b\x32\x18.parley.v1.ModelBoundaryH\x00\x12#\n\x06hangup\x18\x0c \x01(\x0b\x32\x11.parley.v1.HangupH\x00\x12#\n\x06notice\x18\r \x01(\x0b\x32\x11.parley.v1.NoticeH\x00\x42\t\n\x07message\"+\n\x05\x41sked\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x13\n\x0bis_question\x18\x02 \x01(\x08\"\xb2\x01\n\rModelBoundary\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.parley.v1.ModelBoundary.Kind\x12\x12\n\nmic_offset\x18\x02 \x01(\x04\x12\x10\n\x08semantic\x18\x03 \x01(\x08\"N\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_SPEECH_STARTED\x10\x01\x12\x17\n\x13KIND_SPEECH_STOPPED\x10\x02\"(\n\nTranscript\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\"H\n\rSpeechStarted\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x14\n\x0conset_offset\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\":\n\tTurnAudio\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x12\n\nmic_offset\x18\x02 \x01(\x04\x12\x0b\n\x03pcm\x18\x03 \x01(\x0c\"\xb9\x01\n\tTurnEnded\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x12\n\nend_offset\x18\x02 \x01(\x04\x12\x11\n\ttentative\x18\x03 \x01(\x08\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\x11\n\twaited_ms\x18\x05 \x01(\x02\x12\x14\n\x0cinterruption\x18\x06 \x01(\x08\x12\x11\n\tspeech_ms\x18\x07 \x01(\r\x12\x11\n\tstop_word\x18\x08 \x01(\t\x12\x14\n\x0c\x61nswers_stop\x18\t \x01(\x08\"D\n\rTurnConfirmed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x11\n\twaited_ms\x18\x02 \x01(\x02\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"\x1b\n\x0bTurnResumed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\"\x86\x01\n\x0fSpeechDismissed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12+\n\x03why\x18\x02 \x01(\x0e\x32\x1e.parley.v1.SpeechDismissed.Why\"8\n\x03Why\x12\x13\n\x0fWHY_UNSPECIFIED\x10\x00\x12\r\n\tWHY_NOISE\x10\x01\x12\r\n\tWHY_MUTED\x10\x02\"#\n\x05Typed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x18\n\x08\x41nswered\x12\x0c\n\x04turn\x18\x01 \x01(\x04\"3\n\x15InterruptAcknowledged\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x66loor\x18\x02 \x01(\x04\"\x9f\x01\n\x0cTurnProgress\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.parley.v1.TurnProgress.Stage\x12\r\n\x05reply\x18\x03 \x01(\x04\"D\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTAGE_REPLYING\x10\x01\x12\x10\n\x0cSTAGE_SILENT\x10\x02\x32U\n\rBrokerService\x12\x44\n\x07Respond\x12\x19.parley.v1.RespondRequest\x1a\x1a.parley.v1.RespondResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/v1/broker_service.proto\x12\tparley.v1\x1a$parley/v1/conversation_service.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xdb\x04\n\x0eRespondRequest\x12%\n\x04open\x18\x01 \x01(\x0b\x32\x15.parley.v1.StreamOpenH\x00\x12\x32\n\x0espeech_started\x18\x02 \x01(\x0b\x32\x18.parley.v1.SpeechStartedH\x00\x12%\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x14.parley.v1.TurnAudioH\x00\x12*\n\nturn_ended\x18\x04 \x01(\x0b\x32\x14.parley.v1.TurnEndedH\x00\x12\x32\n\x0eturn_confirmed\x18\x05 \x01(\x0b\x32\x18.parley.v1.TurnConfirmedH\x00\x12.\n\x0cturn_resumed\x18\x06 \x01(\x0b\x32\x16.parley.v1.TurnResumedH\x00\x12\x36\n\x10speech_dismissed\x18\x07 \x01(\x0b\x32\x1a.parley.v1.SpeechDismissedH\x00\x12!\n\x05typed\x18\x08 \x01(\x0b\x32\x10.parley.v1.TypedH\x00\x12)\n\tinterrupt\x18\t \x01(\x0b\x32\x14.parley.v1.InterruptH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x0b \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12/\n\x0c\x61nnouncement\x18\x0c \x01(\x0b\x32\x17.parley.v1.AnnouncementH\x00\x12%\n\x07reroute\x18\r \x01(\x0b\x32\x12.parley.v1.RerouteH\x00\x42\t\n\x07message\"\xca\x04\n\x0fRespondResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.parley.v1.StreamReadyH\x00\x12\'\n\x08\x61nswered\x18\x02 \x01(\x0b\x32\x13.parley.v1.AnsweredH\x00\x12\x42\n\x16interrupt_acknowledged\x18\x03 \x01(\x0b\x32 .parley.v1.InterruptAcknowledgedH\x00\x12+\n\x08progress\x18\x04 \x01(\x0b\x32\x17.parley.v1.TurnProgressH\x00\x12(\n\tpeer_lost\x18\x05 \x01(\x0b\x32\x13.parley.v1.PeerLostH\x00\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12!\n\x05\x61sked\x18\t \x01(\x0b\x32\x10.parley.v1.AskedH\x00\x12+\n\ntranscript\x18\n \x01(\x0b\x32\x15.parley.v1.TranscriptH\x00\x12\x32\n\x0emodel_boundary\x18\x0b \x01(\x0b\x32\x18.parley.v1.ModelBoundaryH\x00\x12#\n\x06hangup\x18\x0c \x01(\x0b\x32\x11.parley.v1.HangupH\x00\x12#\n\x06notice\x18\r \x01(\x0b\x32\x11.parley.v1.NoticeH\x00\x42\t\n\x07message\"+\n\x05\x41sked\x12\r\n\x05reply\x18\x01 \x01(\x04\x12\x13\n\x0bis_question\x18\x02 \x01(\x08\"\xb2\x01\n\rModelBoundary\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.parley.v1.ModelBoundary.Kind\x12\x12\n\nmic_offset\x18\x02 \x01(\x04\x12\x10\n\x08semantic\x18\x03 \x01(\x08\"N\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_SPEECH_STARTED\x10\x01\x12\x17\n\x13KIND_SPEECH_STOPPED\x10\x02\"(\n\nTranscript\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\"H\n\rSpeechStarted\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x14\n\x0conset_offset\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\":\n\tTurnAudio\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x12\n\nmic_offset\x18\x02 \x01(\x04\x12\x0b\n\x03pcm\x18\x03 \x01(\x0c\"\xb9\x01\n\tTurnEnded\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x12\n\nend_offset\x18\x02 \x01(\x04\x12\x11\n\ttentative\x18\x03 \x01(\x08\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\x11\n\twaited_ms\x18\x05 \x01(\x02\x12\x14\n\x0cinterruption\x18\x06 \x01(\x08\x12\x11\n\tspeech_ms\x18\x07 \x01(\r\x12\x11\n\tstop_word\x18\x08 \x01(\t\x12\x14\n\x0c\x61nswers_stop\x18\t \x01(\x08\"D\n\rTurnConfirmed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x11\n\twaited_ms\x18\x02 \x01(\x02\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"\x1b\n\x0bTurnResumed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\"\x86\x01\n\x0fSpeechDismissed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12+\n\x03why\x18\x02 \x01(\x0e\x32\x1e.parley.v1.SpeechDismissed.Why\"8\n\x03Why\x12\x13\n\x0fWHY_UNSPECIFIED\x10\x00\x12\r\n\tWHY_NOISE\x10\x01\x12\r\n\tWHY_MUTED\x10\x02\"C\n\x05Typed\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x12\n\nmic_offset\x18\x04 \x01(\x04\"\x18\n\x08\x41nswered\x12\x0c\n\x04turn\x18\x01 \x01(\x04\"3\n\x15InterruptAcknowledged\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x66loor\x18\x02 \x01(\x04\"\x9f\x01\n\x0cTurnProgress\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.parley.v1.TurnProgress.Stage\x12\r\n\x05reply\x18\x03 \x01(\x04\"D\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTAGE_REPLYING\x10\x01\x12\x10\n\x0cSTAGE_SILENT\x10\x02\x32U\n\rBrokerService\x12\x44\n\x07Respond\x12\x19.parley.v1.RespondRequest\x1a\x1a.parley.v1.RespondResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,41 +35,41 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.broker_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RESPONDREQUEST']._serialized_start=133
-  _globals['_RESPONDREQUEST']._serialized_end=697
-  _globals['_RESPONDRESPONSE']._serialized_start=700
-  _globals['_RESPONDRESPONSE']._serialized_end=1286
-  _globals['_ASKED']._serialized_start=1288
-  _globals['_ASKED']._serialized_end=1331
-  _globals['_MODELBOUNDARY']._serialized_start=1334
-  _globals['_MODELBOUNDARY']._serialized_end=1512
-  _globals['_MODELBOUNDARY_KIND']._serialized_start=1434
-  _globals['_MODELBOUNDARY_KIND']._serialized_end=1512
-  _globals['_TRANSCRIPT']._serialized_start=1514
-  _globals['_TRANSCRIPT']._serialized_end=1554
-  _globals['_SPEECHSTARTED']._serialized_start=1556
-  _globals['_SPEECHSTARTED']._serialized_end=1628
-  _globals['_TURNAUDIO']._serialized_start=1630
-  _globals['_TURNAUDIO']._serialized_end=1688
-  _globals['_TURNENDED']._serialized_start=1691
-  _globals['_TURNENDED']._serialized_end=1876
-  _globals['_TURNCONFIRMED']._serialized_start=1878
-  _globals['_TURNCONFIRMED']._serialized_end=1946
-  _globals['_TURNRESUMED']._serialized_start=1948
-  _globals['_TURNRESUMED']._serialized_end=1975
-  _globals['_SPEECHDISMISSED']._serialized_start=1978
-  _globals['_SPEECHDISMISSED']._serialized_end=2112
-  _globals['_SPEECHDISMISSED_WHY']._serialized_start=2056
-  _globals['_SPEECHDISMISSED_WHY']._serialized_end=2112
-  _globals['_TYPED']._serialized_start=2114
-  _globals['_TYPED']._serialized_end=2149
-  _globals['_ANSWERED']._serialized_start=2151
-  _globals['_ANSWERED']._serialized_end=2175
-  _globals['_INTERRUPTACKNOWLEDGED']._serialized_start=2177
-  _globals['_INTERRUPTACKNOWLEDGED']._serialized_end=2228
-  _globals['_TURNPROGRESS']._serialized_start=2231
-  _globals['_TURNPROGRESS']._serialized_end=2390
-  _globals['_TURNPROGRESS_STAGE']._serialized_start=2322
-  _globals['_TURNPROGRESS_STAGE']._serialized_end=2390
-  _globals['_BROKERSERVICE']._serialized_start=2392
-  _globals['_BROKERSERVICE']._serialized_end=2477
+  _globals['_RESPONDREQUEST']._serialized_end=736
+  _globals['_RESPONDRESPONSE']._serialized_start=739
+  _globals['_RESPONDRESPONSE']._serialized_end=1325
+  _globals['_ASKED']._serialized_start=1327
+  _globals['_ASKED']._serialized_end=1370
+  _globals['_MODELBOUNDARY']._serialized_start=1373
+  _globals['_MODELBOUNDARY']._serialized_end=1551
+  _globals['_MODELBOUNDARY_KIND']._serialized_start=1473
+  _globals['_MODELBOUNDARY_KIND']._serialized_end=1551
+  _globals['_TRANSCRIPT']._serialized_start=1553
+  _globals['_TRANSCRIPT']._serialized_end=1593
+  _globals['_SPEECHSTARTED']._serialized_start=1595
+  _globals['_SPEECHSTARTED']._serialized_end=1667
+  _globals['_TURNAUDIO']._serialized_start=1669
+  _globals['_TURNAUDIO']._serialized_end=1727
+  _globals['_TURNENDED']._serialized_start=1730
+  _globals['_TURNENDED']._serialized_end=1915
+  _globals['_TURNCONFIRMED']._serialized_start=1917
+  _globals['_TURNCONFIRMED']._serialized_end=1985
+  _globals['_TURNRESUMED']._serialized_start=1987
+  _globals['_TURNRESUMED']._serialized_end=2014
+  _globals['_SPEECHDISMISSED']._serialized_start=2017
+  _globals['_SPEECHDISMISSED']._serialized_end=2151
+  _globals['_SPEECHDISMISSED_WHY']._serialized_start=2095
+  _globals['_SPEECHDISMISSED_WHY']._serialized_end=2151
+  _globals['_TYPED']._serialized_start=2153
+  _globals['_TYPED']._serialized_end=2220
+  _globals['_ANSWERED']._serialized_start=2222
+  _globals['_ANSWERED']._serialized_end=2246
+  _globals['_INTERRUPTACKNOWLEDGED']._serialized_start=2248
+  _globals['_INTERRUPTACKNOWLEDGED']._serialized_end=2299
+  _globals['_TURNPROGRESS']._serialized_start=2302
+  _globals['_TURNPROGRESS']._serialized_end=2461
+  _globals['_TURNPROGRESS_STAGE']._serialized_start=2393
+  _globals['_TURNPROGRESS_STAGE']._serialized_end=2461
+  _globals['_BROKERSERVICE']._serialized_start=2463
+  _globals['_BROKERSERVICE']._serialized_end=2548
 # @@protoc_insertion_point(module_scope)

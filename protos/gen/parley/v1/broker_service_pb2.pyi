@@ -38,6 +38,7 @@ class RespondRequest(google.protobuf.message.Message):
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: builtins.int
+    REROUTE_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> parley.v1.stream_pb2.StreamOpen:
         """First."""
@@ -86,6 +87,10 @@ class RespondRequest(google.protobuf.message.Message):
     def announcement(self) -> parley.v1.session_pb2.Announcement:
         """An operator has the assistant speak."""
 
+    @property
+    def reroute(self) -> parley.v1.stream_pb2.Reroute:
+        """Another egress speaks from now on."""
+
     def __init__(
         self,
         *,
@@ -101,10 +106,11 @@ class RespondRequest(google.protobuf.message.Message):
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
         announcement: parley.v1.session_pb2.Announcement | None = ...,
+        reroute: parley.v1.stream_pb2.Reroute | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "speech_started", "audio", "turn_ended", "turn_confirmed", "turn_resumed", "speech_dismissed", "typed", "interrupt", "heartbeat", "end", "announcement"] | None: ...
+    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "reroute", b"reroute", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "open", b"open", "reroute", b"reroute", "speech_dismissed", b"speech_dismissed", "speech_started", b"speech_started", "turn_confirmed", b"turn_confirmed", "turn_ended", b"turn_ended", "turn_resumed", b"turn_resumed", "typed", b"typed"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "speech_started", "audio", "turn_ended", "turn_confirmed", "turn_resumed", "speech_dismissed", "typed", "interrupt", "heartbeat", "end", "announcement", "reroute"] | None: ...
 
 Global___RespondRequest: typing_extensions.TypeAlias = RespondRequest
 
@@ -494,17 +500,25 @@ class Typed(google.protobuf.message.Message):
 
     TURN_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    ID_FIELD_NUMBER: builtins.int
+    MIC_OFFSET_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     text: builtins.str
     """The words."""
+    id: builtins.str
+    """Names it, so that what is sent twice is answered once. Empty: it has no name."""
+    mic_offset: builtins.int
+    """The microphone's clock when it was typed."""
     def __init__(
         self,
         *,
         turn: builtins.int = ...,
         text: builtins.str = ...,
+        id: builtins.str = ...,
+        mic_offset: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["text", b"text", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id", "mic_offset", b"mic_offset", "text", b"text", "turn", b"turn"]) -> None: ...
 
 Global___Typed: typing_extensions.TypeAlias = Typed
 

@@ -130,6 +130,7 @@ class ConverseResponse(google.protobuf.message.Message):
     CLOSED_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     NOTICE_FIELD_NUMBER: builtins.int
+    HEARD_FIELD_NUMBER: builtins.int
     @property
     def opened(self) -> Global___Opened:
         """The session stands."""
@@ -186,6 +187,10 @@ class ConverseResponse(google.protobuf.message.Message):
     def notice(self) -> Global___Notice:
         """Something to know; the conversation goes on."""
 
+    @property
+    def heard(self) -> parley.v1.audio_pb2.Heard:
+        """The microphone up to `received_offset` would survive this server: a client that may resume need not keep it."""
+
     def __init__(
         self,
         *,
@@ -203,10 +208,11 @@ class ConverseResponse(google.protobuf.message.Message):
         closed: Global___Closed | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         notice: Global___Notice | None = ...,
+        heard: parley.v1.audio_pb2.Heard | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["opened", "audio", "reply_ended", "duck", "release", "flush", "caption", "state", "turn_report", "error", "draining", "closed", "heartbeat", "notice"] | None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heard", b"heard", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "caption", b"caption", "closed", b"closed", "draining", b"draining", "duck", b"duck", "error", b"error", "flush", b"flush", "heard", b"heard", "heartbeat", b"heartbeat", "message", b"message", "notice", b"notice", "opened", b"opened", "release", b"release", "reply_ended", b"reply_ended", "state", b"state", "turn_report", b"turn_report"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["opened", "audio", "reply_ended", "duck", "release", "flush", "caption", "state", "turn_report", "error", "draining", "closed", "heartbeat", "notice", "heard"] | None: ...
 
 Global___ConverseResponse: typing_extensions.TypeAlias = ConverseResponse
 
@@ -253,6 +259,8 @@ class Open(google.protobuf.message.Message):
     CLIENT_BUFFER_MS_FIELD_NUMBER: builtins.int
     TRACEPARENT_FIELD_NUMBER: builtins.int
     OLDEST_PROTOCOL_FIELD_NUMBER: builtins.int
+    NEXT_FIELD_NUMBER: builtins.int
+    SEQ_FIELD_NUMBER: builtins.int
     protocol: builtins.int
     """The newest version of this protocol that the client speaks. This is 1."""
     agent: builtins.str
@@ -269,6 +277,8 @@ class Open(google.protobuf.message.Message):
     """W3C trace context of the client, if it traces."""
     oldest_protocol: builtins.int
     """The oldest version that the client speaks as well. 0: only `protocol`."""
+    seq: builtins.int
+    """When resuming: the highest `seq` of a Duck, Release or Flush that came."""
     @property
     def input(self) -> parley.v1.audio_pb2.AudioFormat:
         """Format of what the client sends. Default PCM16 at 16000 Hz."""
@@ -276,6 +286,10 @@ class Open(google.protobuf.message.Message):
     @property
     def output(self) -> parley.v1.audio_pb2.AudioFormat:
         """Format of what the client plays. Default PCM16 at 24000 Hz."""
+
+    @property
+    def next(self) -> parley.v1.audio_pb2.Playhead:
+        """When resuming: the reply received last and its next sample that is wanted. Reply 0: nothing was received yet."""
 
     def __init__(
         self,
@@ -290,9 +304,11 @@ class Open(google.protobuf.message.Message):
         client_buffer_ms: builtins.int = ...,
         traceparent: builtins.str = ...,
         oldest_protocol: builtins.int = ...,
+        next: parley.v1.audio_pb2.Playhead | None = ...,
+        seq: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["input", b"input", "output", b"output"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "client_buffer_ms", b"client_buffer_ms", "echo", b"echo", "input", b"input", "oldest_protocol", b"oldest_protocol", "output", b"output", "protocol", b"protocol", "resume", b"resume", "token", b"token", "traceparent", b"traceparent"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["input", b"input", "next", b"next", "output", b"output"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "client_buffer_ms", b"client_buffer_ms", "echo", b"echo", "input", b"input", "next", b"next", "oldest_protocol", b"oldest_protocol", "output", b"output", "protocol", b"protocol", "resume", b"resume", "seq", b"seq", "token", b"token", "traceparent", b"traceparent"]) -> None: ...
 
 Global___Open: typing_extensions.TypeAlias = Open
 
@@ -339,14 +355,18 @@ class Say(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: builtins.int
+    ID_FIELD_NUMBER: builtins.int
     text: builtins.str
     """The words."""
+    id: builtins.str
+    """Names it, so that what is sent again after a resumption is answered once. Empty: the server names it."""
     def __init__(
         self,
         *,
         text: builtins.str = ...,
+        id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id", "text", b"text"]) -> None: ...
 
 Global___Say: typing_extensions.TypeAlias = Say
 
@@ -381,6 +401,9 @@ class Opened(google.protobuf.message.Message):
     PROTOCOL_FIELD_NUMBER: builtins.int
     INPUT_FIELD_NUMBER: builtins.int
     OUTPUT_FIELD_NUMBER: builtins.int
+    MIC_OFFSET_FIELD_NUMBER: builtins.int
+    RESUMED_FIELD_NUMBER: builtins.int
+    RESUME_S_FIELD_NUMBER: builtins.int
     session: builtins.str
     """Its id."""
     resume_token: builtins.str
@@ -389,6 +412,14 @@ class Opened(google.protobuf.message.Message):
     """The lead egress keeps, in milliseconds."""
     protocol: builtins.int
     """Version of the protocol that both will speak: the newest that both know."""
+    mic_offset: builtins.int
+    """The first sample of the microphone that the server wants. After a resumption the client sends what it still has from
+    there on.
+    """
+    resumed: builtins.bool
+    """True: the session was resumed."""
+    resume_s: builtins.int
+    """How long a dropped session waits to be resumed, in seconds. 0: it does not."""
     @property
     def limits(self) -> Global___Limits:
         """What this server allows."""
@@ -411,9 +442,12 @@ class Opened(google.protobuf.message.Message):
         protocol: builtins.int = ...,
         input: parley.v1.audio_pb2.AudioFormat | None = ...,
         output: parley.v1.audio_pb2.AudioFormat | None = ...,
+        mic_offset: builtins.int = ...,
+        resumed: builtins.bool = ...,
+        resume_s: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["input", b"input", "limits", b"limits", "output", b"output"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["input", b"input", "lead_ms", b"lead_ms", "limits", b"limits", "output", b"output", "protocol", b"protocol", "resume_token", b"resume_token", "session", b"session"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["input", b"input", "lead_ms", b"lead_ms", "limits", b"limits", "mic_offset", b"mic_offset", "output", b"output", "protocol", b"protocol", "resume_s", b"resume_s", "resume_token", b"resume_token", "resumed", b"resumed", "session", b"session"]) -> None: ...
 
 Global___Opened: typing_extensions.TypeAlias = Opened
 

@@ -97,6 +97,7 @@ class SpeakResponse(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    HELD_FIELD_NUMBER: builtins.int
     @property
     def ready(self) -> parley.v1.stream_pb2.StreamReady:
         """First."""
@@ -117,6 +118,12 @@ class SpeakResponse(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def held(self) -> Global___Held:
+        """Directly after ready: what egress holds. A broker that begins learns from it what is being said, one that has been
+        there before what it has to give again.
+        """
+
     def __init__(
         self,
         *,
@@ -125,12 +132,102 @@ class SpeakResponse(google.protobuf.message.Message):
         error: parley.v1.stream_pb2.Error | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        held: Global___Held | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heartbeat", b"heartbeat", "message", b"message", "played", b"played", "ready", b"ready"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heartbeat", b"heartbeat", "message", b"message", "played", b"played", "ready", b"ready"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "played", "error", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heartbeat", b"heartbeat", "held", b"held", "message", b"message", "played", b"played", "ready", b"ready"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "error", b"error", "heartbeat", b"heartbeat", "held", b"held", "message", b"message", "played", b"played", "ready", b"ready"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "played", "error", "heartbeat", "end", "held"] | None: ...
 
 Global___SpeakResponse: typing_extensions.TypeAlias = SpeakResponse
+
+@typing.final
+class Held(google.protobuf.message.Message):
+    """What egress holds of a session."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPLIES_FIELD_NUMBER: builtins.int
+    SILENT_FIELD_NUMBER: builtins.int
+    SEQ_FIELD_NUMBER: builtins.int
+    FLOOR_FIELD_NUMBER: builtins.int
+    NEWEST_REPLY_FIELD_NUMBER: builtins.int
+    seq: builtins.int
+    """The highest verdict that came in band."""
+    floor: builtins.int
+    """The highest reply that is dead."""
+    newest_reply: builtins.int
+    """The highest reply ever begun here."""
+    @property
+    def replies(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HeldReply]:
+        """The replies that are not dead, and the newest of those that were heard to their end, oldest first."""
+
+    @property
+    def silent(self) -> Global___Played:
+        """The client's last answer to a flush, if there was one."""
+
+    def __init__(
+        self,
+        *,
+        replies: collections.abc.Iterable[Global___HeldReply] | None = ...,
+        silent: Global___Played | None = ...,
+        seq: builtins.int = ...,
+        floor: builtins.int = ...,
+        newest_reply: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["silent", b"silent"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["floor", b"floor", "newest_reply", b"newest_reply", "replies", b"replies", "seq", b"seq", "silent", b"silent"]) -> None: ...
+
+Global___Held: typing_extensions.TypeAlias = Held
+
+@typing.final
+class HeldReply(google.protobuf.message.Message):
+    """One reply as egress holds it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPLY_FIELD_NUMBER: builtins.int
+    TURN_FIELD_NUMBER: builtins.int
+    SAMPLES_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    PLAYED_FIELD_NUMBER: builtins.int
+    ENDED_FIELD_NUMBER: builtins.int
+    CAPTIONS_FIELD_NUMBER: builtins.int
+    DEAD_FIELD_NUMBER: builtins.int
+    reply: builtins.int
+    """Its number."""
+    turn: builtins.int
+    """The turn that it answers."""
+    samples: builtins.int
+    """Samples of it given so far."""
+    complete: builtins.bool
+    """True: all of it has been given."""
+    played: builtins.int
+    """Samples of it that have left the client's speaker, as far as was reported."""
+    ended: builtins.bool
+    """True: it was heard to its end."""
+    dead: builtins.bool
+    """True: it was cut off by a verdict; what was heard of it is not known to be in history."""
+    @property
+    def captions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[parley.v1.conversation_service_pb2.Caption]:
+        """Its words, each with the position at which it is heard, as they were given; of a complete one the last is its whole
+        line.
+        """
+
+    def __init__(
+        self,
+        *,
+        reply: builtins.int = ...,
+        turn: builtins.int = ...,
+        samples: builtins.int = ...,
+        complete: builtins.bool = ...,
+        played: builtins.int = ...,
+        ended: builtins.bool = ...,
+        captions: collections.abc.Iterable[parley.v1.conversation_service_pb2.Caption] | None = ...,
+        dead: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["captions", b"captions", "complete", b"complete", "dead", b"dead", "ended", b"ended", "played", b"played", "reply", b"reply", "samples", b"samples", "turn", b"turn"]) -> None: ...
+
+Global___HeldReply: typing_extensions.TypeAlias = HeldReply
 
 @typing.final
 class ReplyStarted(google.protobuf.message.Message):
@@ -213,6 +310,7 @@ class AttachRequest(google.protobuf.message.Message):
     FLUSHED_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    FENCE_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> Global___AttachOpen:
         """First."""
@@ -233,6 +331,10 @@ class AttachRequest(google.protobuf.message.Message):
     def end(self) -> parley.v1.stream_pb2.StreamEnd:
         """Last."""
 
+    @property
+    def fence(self) -> Global___Fence:
+        """What a vad that was replaced may still say on the topic is void."""
+
     def __init__(
         self,
         *,
@@ -241,12 +343,31 @@ class AttachRequest(google.protobuf.message.Message):
         flushed: parley.v1.audio_pb2.Flushed | None = ...,
         heartbeat: parley.v1.stream_pb2.Heartbeat | None = ...,
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
+        fence: Global___Fence | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["end", b"end", "flushed", b"flushed", "heartbeat", b"heartbeat", "message", b"message", "open", b"open", "playback", b"playback"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "flushed", b"flushed", "heartbeat", b"heartbeat", "message", b"message", "open", b"open", "playback", b"playback"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "playback", "flushed", "heartbeat", "end"] | None: ...
+    def HasField(self, field_name: typing.Literal["end", b"end", "fence", b"fence", "flushed", b"flushed", "heartbeat", b"heartbeat", "message", b"message", "open", b"open", "playback", b"playback"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "fence", b"fence", "flushed", b"flushed", "heartbeat", b"heartbeat", "message", b"message", "open", b"open", "playback", b"playback"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "playback", "flushed", "heartbeat", "end", "fence"] | None: ...
 
 Global___AttachRequest: typing_extensions.TypeAlias = AttachRequest
+
+@typing.final
+class Fence(google.protobuf.message.Message):
+    """Verdicts up to this number that come late come from a vad that was replaced."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: builtins.int
+    seq: builtins.int
+    """The number."""
+    def __init__(
+        self,
+        *,
+        seq: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["seq", b"seq"]) -> None: ...
+
+Global___Fence: typing_extensions.TypeAlias = Fence
 
 @typing.final
 class AttachOpen(google.protobuf.message.Message):

@@ -70,6 +70,8 @@ class SessionRecord(google.protobuf.message.Message):
     SEQ_FIELD_NUMBER: builtins.int
     INGRESS_FIELD_NUMBER: builtins.int
     USAGE_FIELD_NUMBER: builtins.int
+    DIAL_FIELD_NUMBER: builtins.int
+    RESUME_HASH_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session's id."""
     lease: builtins.int
@@ -84,6 +86,10 @@ class SessionRecord(google.protobuf.message.Message):
     """The last interrupt's number."""
     ingress: builtins.str
     """Address (host:port) of the ingress that holds it, for operators."""
+    dial: builtins.int
+    """The highest dial under this lease. A stage of an earlier one can't write any more."""
+    resume_hash: builtins.str
+    """SHA-256 of the secret in the resume token, in hexadecimal."""
     @property
     def route(self) -> parley.v1.stream_pb2.Route:
         """The stages that serve it."""
@@ -104,9 +110,11 @@ class SessionRecord(google.protobuf.message.Message):
         seq: builtins.int = ...,
         ingress: builtins.str = ...,
         usage: Global___Usage | None = ...,
+        dial: builtins.int = ...,
+        resume_hash: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["route", b"route", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "route", b"route", "seq", b"seq", "session", b"session", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "dial", b"dial", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "resume_hash", b"resume_hash", "route", b"route", "seq", b"seq", "session", b"session", "usage", b"usage"]) -> None: ...
 
 Global___SessionRecord: typing_extensions.TypeAlias = SessionRecord
 
@@ -411,6 +419,8 @@ class HistoryItem(google.protobuf.message.Message):
     INTERRUPTED_FIELD_NUMBER: builtins.int
     AT_MS_FIELD_NUMBER: builtins.int
     TOOL_FIELD_NUMBER: builtins.int
+    MIC_OFFSET_FIELD_NUMBER: builtins.int
+    ID_FIELD_NUMBER: builtins.int
     role: Global___HistoryItem.Role.ValueType
     """Whose item it is."""
     text: builtins.str
@@ -427,6 +437,10 @@ class HistoryItem(google.protobuf.message.Message):
     """True when it was cut off."""
     at_ms: builtins.int
     """When it was written, in milliseconds of Unix time."""
+    mic_offset: builtins.int
+    """Where the turn ended, on the microphone's clock, when it is the person's."""
+    id: builtins.str
+    """The name of the typed turn or the announcement that it comes of."""
     @property
     def tool(self) -> Global___ToolCall:
         """The tool call, when the role is ROLE_TOOL. A call stands there twice: when it begins, and when its result is known."""
@@ -443,9 +457,11 @@ class HistoryItem(google.protobuf.message.Message):
         interrupted: builtins.bool = ...,
         at_ms: builtins.int = ...,
         tool: Global___ToolCall | None = ...,
+        mic_offset: builtins.int = ...,
+        id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["tool", b"tool"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "interrupted", b"interrupted", "item", b"item", "reply", b"reply", "role", b"role", "text", b"text", "tool", b"tool", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "id", b"id", "interrupted", b"interrupted", "item", b"item", "mic_offset", b"mic_offset", "reply", b"reply", "role", b"role", "text", b"text", "tool", b"tool", "turn", b"turn"]) -> None: ...
 
 Global___HistoryItem: typing_extensions.TypeAlias = HistoryItem
 

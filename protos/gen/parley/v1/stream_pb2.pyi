@@ -32,6 +32,8 @@ class StreamOpen(google.protobuf.message.Message):
     ROUTE_FIELD_NUMBER: builtins.int
     TRACEPARENT_FIELD_NUMBER: builtins.int
     AGENT_FIELD_NUMBER: builtins.int
+    RESUMES_FIELD_NUMBER: builtins.int
+    SEQ_FIELD_NUMBER: builtins.int
     protocol: builtins.int
     """Version of these wires. This is 1."""
     session: builtins.str
@@ -44,6 +46,12 @@ class StreamOpen(google.protobuf.message.Message):
     """W3C trace context of the session's opening."""
     agent: builtins.str
     """The agent profile the client asked for. Empty: the default."""
+    resumes: builtins.bool
+    """True: the session has begun before, under an earlier (lease, dial). A stage that still has it goes on with it; one
+    that has not reads the record and the history, or asks the next stage.
+    """
+    seq: builtins.int
+    """Verdicts up to this number are the past: a vad that begins numbers its own above it."""
     @property
     def route(self) -> Global___Route:
         """Which vad, broker and egress serve this session."""
@@ -58,11 +66,72 @@ class StreamOpen(google.protobuf.message.Message):
         route: Global___Route | None = ...,
         traceparent: builtins.str = ...,
         agent: builtins.str = ...,
+        resumes: builtins.bool = ...,
+        seq: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["route", b"route"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "dial", b"dial", "lease", b"lease", "protocol", b"protocol", "route", b"route", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "dial", b"dial", "lease", b"lease", "protocol", b"protocol", "resumes", b"resumes", "route", b"route", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
 
 Global___StreamOpen: typing_extensions.TypeAlias = StreamOpen
+
+@typing.final
+class Reroute(google.protobuf.message.Message):
+    """The route of a running stream changes: what is dialled next is dialled again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIAL_FIELD_NUMBER: builtins.int
+    ROUTE_FIELD_NUMBER: builtins.int
+    dial: builtins.int
+    """Number of the dial, above every earlier one."""
+    @property
+    def route(self) -> Global___Route:
+        """The new route."""
+
+    def __init__(
+        self,
+        *,
+        dial: builtins.int = ...,
+        route: Global___Route | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["route", b"route"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dial", b"dial", "route", b"route"]) -> None: ...
+
+Global___Reroute: typing_extensions.TypeAlias = Reroute
+
+@typing.final
+class Past(google.protobuf.message.Message):
+    """What a broker knows of a session that has begun before; a vad that begins goes on from here."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TURN_FIELD_NUMBER: builtins.int
+    DECIDED_OFFSET_FIELD_NUMBER: builtins.int
+    AWAITED_TURN_FIELD_NUMBER: builtins.int
+    SEQ_FIELD_NUMBER: builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: builtins.int
+    turn: builtins.int
+    """The newest turn whose end was taken; 0: none."""
+    decided_offset: builtins.int
+    """The person's sound before this has been decided upon: it begins no turn again."""
+    awaited_turn: builtins.int
+    """The turn whose answer is awaited and not audible yet. 0: none is."""
+    seq: builtins.int
+    """The highest verdict that was carried out."""
+    audio_offset: builtins.int
+    """With HEARING_CONTINUOUS: the model has been given everything before this."""
+    def __init__(
+        self,
+        *,
+        turn: builtins.int = ...,
+        decided_offset: builtins.int = ...,
+        awaited_turn: builtins.int = ...,
+        seq: builtins.int = ...,
+        audio_offset: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_offset", b"audio_offset", "awaited_turn", b"awaited_turn", "decided_offset", b"decided_offset", "seq", b"seq", "turn", b"turn"]) -> None: ...
+
+Global___Past: typing_extensions.TypeAlias = Past
 
 @typing.final
 class Route(google.protobuf.message.Message):
@@ -120,14 +189,27 @@ class StreamReady(google.protobuf.message.Message):
     """All of it, silence too, in real time and without holes."""
 
     HEARING_FIELD_NUMBER: builtins.int
+    PAST_FIELD_NUMBER: builtins.int
+    HEAR_FROM_FIELD_NUMBER: builtins.int
     hearing: Global___StreamReady.Hearing.ValueType
     """From broker to vad: what the model wants to hear."""
+    hear_from: builtins.int
+    """From vad to ingress: the first sample of the microphone that is wanted. What ingress keeps from there on is sent
+    (again), and nothing before it.
+    """
+    @property
+    def past(self) -> Global___Past:
+        """From broker to vad, if the session has begun before: what is known of it."""
+
     def __init__(
         self,
         *,
         hearing: Global___StreamReady.Hearing.ValueType = ...,
+        past: Global___Past | None = ...,
+        hear_from: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["hearing", b"hearing"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["past", b"past"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["hear_from", b"hear_from", "hearing", b"hearing", "past", b"past"]) -> None: ...
 
 Global___StreamReady: typing_extensions.TypeAlias = StreamReady
 
@@ -150,7 +232,7 @@ class StreamEnd(google.protobuf.message.Message):
         REASON_SUPERSEDED: StreamEnd._Reason.ValueType  # 2
         """A higher (lease, dial) has taken the session over."""
         REASON_DRAINING: StreamEnd._Reason.ValueType  # 3
-        """The stage is stopping."""
+        """The stage is stopping: another one must take over, as if it had crashed."""
         REASON_FAILED: StreamEnd._Reason.ValueType  # 4
         """The stage failed; an Error said more."""
 
@@ -164,7 +246,7 @@ class StreamEnd(google.protobuf.message.Message):
     REASON_SUPERSEDED: StreamEnd.Reason.ValueType  # 2
     """A higher (lease, dial) has taken the session over."""
     REASON_DRAINING: StreamEnd.Reason.ValueType  # 3
-    """The stage is stopping."""
+    """The stage is stopping: another one must take over, as if it had crashed."""
     REASON_FAILED: StreamEnd.Reason.ValueType  # 4
     """The stage failed; an Error said more."""
 

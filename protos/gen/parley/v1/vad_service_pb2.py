@@ -28,7 +28,7 @@ from parley.v1 import session_pb2 as parley_dot_v1_dot_session__pb2
 from parley.v1 import stream_pb2 as parley_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/v1/vad_service.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a$parley/v1/conversation_service.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xfb\x03\n\rListenRequest\x12%\n\x04open\x18\x01 \x01(\x0b\x32\x15.parley.v1.StreamOpenH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.AudioFrameH\x00\x12\x1d\n\x03gap\x18\x03 \x01(\x0b\x32\x0e.parley.v1.GapH\x00\x12\x39\n\tinterrupt\x18\x06 \x01(\x0b\x32$.parley.v1.ConverseRequest.InterruptH\x00\x12\x1f\n\x04mute\x18\x07 \x01(\x0b\x32\x0f.parley.v1.MuteH\x00\x12-\n\x0cpush_to_talk\x18\x08 \x01(\x0b\x32\x15.parley.v1.PushToTalkH\x00\x12\x1d\n\x03say\x18\t \x01(\x0b\x32\x0e.parley.v1.SayH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x0b \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12/\n\x0c\x61nnouncement\x18\x0c \x01(\x0b\x32\x17.parley.v1.AnnouncementH\x00\x12:\n\x12operator_interrupt\x18\r \x01(\x0b\x32\x1c.parley.v1.OperatorInterruptH\x00\x42\t\n\x07messageJ\x04\x08\x04\x10\x05J\x04\x08\x05\x10\x06\"\x13\n\x11OperatorInterrupt\"\x9c\x03\n\x0eListenResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.parley.v1.StreamReadyH\x00\x12!\n\x05heard\x18\x02 \x01(\x0b\x32\x10.parley.v1.HeardH\x00\x12)\n\tinterrupt\x18\x03 \x01(\x0b\x32\x14.parley.v1.InterruptH\x00\x12!\n\x05state\x18\x04 \x01(\x0b\x32\x10.parley.v1.StateH\x00\x12(\n\tpeer_lost\x18\x05 \x01(\x0b\x32\x13.parley.v1.PeerLostH\x00\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12#\n\x06hangup\x18\t \x01(\x0b\x32\x11.parley.v1.HangupH\x00\x12#\n\x06notice\x18\n \x01(\x0b\x32\x11.parley.v1.NoticeH\x00\x42\t\n\x07message\"\x1b\n\x05Heard\x12\x12\n\nmic_offset\x18\x01 \x01(\x04\x32O\n\nVadService\x12\x41\n\x06Listen\x12\x18.parley.v1.ListenRequest\x1a\x19.parley.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/v1/vad_service.proto\x12\tparley.v1\x1a\x15parley/v1/audio.proto\x1a$parley/v1/conversation_service.proto\x1a\x17parley/v1/session.proto\x1a\x16parley/v1/stream.proto\"\xcd\x04\n\rListenRequest\x12%\n\x04open\x18\x01 \x01(\x0b\x32\x15.parley.v1.StreamOpenH\x00\x12&\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x15.parley.v1.AudioFrameH\x00\x12\x1d\n\x03gap\x18\x03 \x01(\x0b\x32\x0e.parley.v1.GapH\x00\x12\x39\n\tinterrupt\x18\x06 \x01(\x0b\x32$.parley.v1.ConverseRequest.InterruptH\x00\x12\x1f\n\x04mute\x18\x07 \x01(\x0b\x32\x0f.parley.v1.MuteH\x00\x12-\n\x0cpush_to_talk\x18\x08 \x01(\x0b\x32\x15.parley.v1.PushToTalkH\x00\x12\x1d\n\x03say\x18\t \x01(\x0b\x32\x0e.parley.v1.SayH\x00\x12)\n\theartbeat\x18\n \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x0b \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12/\n\x0c\x61nnouncement\x18\x0c \x01(\x0b\x32\x17.parley.v1.AnnouncementH\x00\x12:\n\x12operator_interrupt\x18\r \x01(\x0b\x32\x1c.parley.v1.OperatorInterruptH\x00\x12%\n\x07reroute\x18\x0e \x01(\x0b\x32\x12.parley.v1.RerouteH\x00\x12)\n\tunsettled\x18\x0f \x01(\x0b\x32\x14.parley.v1.InterruptH\x00\x42\t\n\x07messageJ\x04\x08\x04\x10\x05J\x04\x08\x05\x10\x06\"\x13\n\x11OperatorInterrupt\"\x9c\x03\n\x0eListenResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.parley.v1.StreamReadyH\x00\x12!\n\x05heard\x18\x02 \x01(\x0b\x32\x10.parley.v1.HeardH\x00\x12)\n\tinterrupt\x18\x03 \x01(\x0b\x32\x14.parley.v1.InterruptH\x00\x12!\n\x05state\x18\x04 \x01(\x0b\x32\x10.parley.v1.StateH\x00\x12(\n\tpeer_lost\x18\x05 \x01(\x0b\x32\x13.parley.v1.PeerLostH\x00\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.parley.v1.ErrorH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.parley.v1.HeartbeatH\x00\x12#\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x14.parley.v1.StreamEndH\x00\x12#\n\x06hangup\x18\t \x01(\x0b\x32\x11.parley.v1.HangupH\x00\x12#\n\x06notice\x18\n \x01(\x0b\x32\x11.parley.v1.NoticeH\x00\x42\t\n\x07message2O\n\nVadService\x12\x41\n\x06Listen\x12\x18.parley.v1.ListenRequest\x1a\x19.parley.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.vad_service_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTENREQUEST']._serialized_start=153
-  _globals['_LISTENREQUEST']._serialized_end=660
-  _globals['_OPERATORINTERRUPT']._serialized_start=662
-  _globals['_OPERATORINTERRUPT']._serialized_end=681
-  _globals['_LISTENRESPONSE']._serialized_start=684
-  _globals['_LISTENRESPONSE']._serialized_end=1096
-  _globals['_HEARD']._serialized_start=1098
-  _globals['_HEARD']._serialized_end=1125
-  _globals['_VADSERVICE']._serialized_start=1127
-  _globals['_VADSERVICE']._serialized_end=1206
+  _globals['_LISTENREQUEST']._serialized_end=742
+  _globals['_OPERATORINTERRUPT']._serialized_start=744
+  _globals['_OPERATORINTERRUPT']._serialized_end=763
+  _globals['_LISTENRESPONSE']._serialized_start=766
+  _globals['_LISTENRESPONSE']._serialized_end=1178
+  _globals['_VADSERVICE']._serialized_start=1180
+  _globals['_VADSERVICE']._serialized_end=1259
 # @@protoc_insertion_point(module_scope)

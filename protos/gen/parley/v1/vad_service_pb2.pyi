@@ -37,6 +37,8 @@ class ListenRequest(google.protobuf.message.Message):
     END_FIELD_NUMBER: builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: builtins.int
     OPERATOR_INTERRUPT_FIELD_NUMBER: builtins.int
+    REROUTE_FIELD_NUMBER: builtins.int
+    UNSETTLED_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> parley.v1.stream_pb2.StreamOpen:
         """First."""
@@ -81,6 +83,14 @@ class ListenRequest(google.protobuf.message.Message):
     def operator_interrupt(self) -> Global___OperatorInterrupt:
         """An operator takes the floor from the assistant."""
 
+    @property
+    def reroute(self) -> parley.v1.stream_pb2.Reroute:
+        """Another egress speaks from now on; goes on to the broker."""
+
+    @property
+    def unsettled(self) -> parley.v1.session_pb2.Interrupt:
+        """Directly after an open that resumes: a cancel that was seen and never came in band. It goes on to the broker as it is."""
+
     def __init__(
         self,
         *,
@@ -95,10 +105,12 @@ class ListenRequest(google.protobuf.message.Message):
         end: parley.v1.stream_pb2.StreamEnd | None = ...,
         announcement: parley.v1.session_pb2.Announcement | None = ...,
         operator_interrupt: Global___OperatorInterrupt | None = ...,
+        reroute: parley.v1.stream_pb2.Reroute | None = ...,
+        unsettled: parley.v1.session_pb2.Interrupt | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "say", b"say"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "say", b"say"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end", "announcement", "operator_interrupt"] | None: ...
+    def HasField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "reroute", b"reroute", "say", b"say", "unsettled", b"unsettled"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["announcement", b"announcement", "audio", b"audio", "end", b"end", "gap", b"gap", "heartbeat", b"heartbeat", "interrupt", b"interrupt", "message", b"message", "mute", b"mute", "open", b"open", "operator_interrupt", b"operator_interrupt", "push_to_talk", b"push_to_talk", "reroute", b"reroute", "say", b"say", "unsettled", b"unsettled"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "audio", "gap", "interrupt", "mute", "push_to_talk", "say", "heartbeat", "end", "announcement", "operator_interrupt", "reroute", "unsettled"] | None: ...
 
 Global___ListenRequest: typing_extensions.TypeAlias = ListenRequest
 
@@ -135,7 +147,7 @@ class ListenResponse(google.protobuf.message.Message):
         """First: vad and everything after it is ready."""
 
     @property
-    def heard(self) -> Global___Heard:
+    def heard(self) -> parley.v1.audio_pb2.Heard:
         """Audio before this need not be kept."""
 
     @property
@@ -174,7 +186,7 @@ class ListenResponse(google.protobuf.message.Message):
         self,
         *,
         ready: parley.v1.stream_pb2.StreamReady | None = ...,
-        heard: Global___Heard | None = ...,
+        heard: parley.v1.audio_pb2.Heard | None = ...,
         interrupt: parley.v1.session_pb2.Interrupt | None = ...,
         state: parley.v1.conversation_service_pb2.State | None = ...,
         peer_lost: parley.v1.stream_pb2.PeerLost | None = ...,
@@ -189,21 +201,3 @@ class ListenResponse(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["ready", "heard", "interrupt", "state", "peer_lost", "error", "heartbeat", "end", "hangup", "notice"] | None: ...
 
 Global___ListenResponse: typing_extensions.TypeAlias = ListenResponse
-
-@typing.final
-class Heard(google.protobuf.message.Message):
-    """Acknowledges the microphone: what came before is decided, or kept by vad itself."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    MIC_OFFSET_FIELD_NUMBER: builtins.int
-    mic_offset: builtins.int
-    """The user's samples since the session began."""
-    def __init__(
-        self,
-        *,
-        mic_offset: builtins.int = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["mic_offset", b"mic_offset"]) -> None: ...
-
-Global___Heard: typing_extensions.TypeAlias = Heard
