@@ -112,7 +112,7 @@ class Subscriber:
                 except StoreLost:  # it takes subscriptions, and may still be loading its data
                     patience -= 1
                     await asyncio.sleep(_CATCH_UP_PAUSE_S)
-            if record is not None and record.seq:
+            if record is not None and record.floor:
                 kind = wire.Interrupt.KIND_CANCEL
                 _hand(take, wire.Interrupt(session=session, seq=record.seq, floor=record.floor, kind=kind))
 

@@ -40,10 +40,10 @@ class Leases:
             if not self._leases:
                 continue
             try:
-                superseded = await self._store.renew_leases(self._owner, dict(self._leases))
+                renewed = await self._store.renew_leases(self._owner, dict(self._leases))
             except StoreLost as error:
                 # Running conversations go on without Redis; nobody can take a session while it is away either.
                 log.warning("%d sessions: %s", len(self._leases), error.message)
                 continue
-            for session in superseded & self._lost.keys():
+            for session in renewed.superseded & self._lost.keys():
                 self._lost[session].set()

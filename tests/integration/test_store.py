@@ -13,8 +13,8 @@ import pytest
 from local.redis_server import RedisServer, free_port
 from parley.v1 import session_pb2 as wire
 from parley.v1 import stream_pb2
-from services.common.errors import StoreLost
-from services.common.store import Store, connect
+from services.common.errors import StoreLost, Superseded
+from services.common.store import Renewed, Store, connect
 from services.common.topic import CHANNEL, Publisher, Subscriber
 
 
@@ -42,11 +42,18 @@ async def until(happened: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-def record(lease: int, vad: str = "vad:1") -> wire.SessionRecord:
+def record(lease: int, vad: str = "vad:1", *, dial: int = 1) -> wire.SessionRecord:
     """Return a record of session s."""
     route = stream_pb2.Route(vad=vad, broker="broker:2", egress="egress:3")
     return wire.SessionRecord(
-        session="s", lease=lease, route=route, agent="clerk", opened_at_ms=1_234, ingress="ingress:4"
+        session="s",
+        lease=lease,
+        dial=dial,
+        route=route,
+        agent="clerk",
+        opened_at_ms=1_234,
+        ingress="ingress:4",
+        resume_hash="2c26b4",
     )
 
 
@@ -58,7 +65,7 @@ async def test_a_second_owner_is_refused_while_the_first_renews(store: Store) ->
     first = await store.take_lease("s", "a")
     assert first > 0
     assert await store.take_lease("s", "b") == 0
-    assert await store.renew_leases("a", {"s": first}) == set()
+    assert (await store.renew_leases("a", {"s": first})).superseded == set()
     assert await store.take_lease("s", "a") > first
     assert await store.take_lease("other", "b") > 0
 
@@ -68,8 +75,8 @@ async def test_a_takeover_by_force_ends_the_renewals(store: Store) -> None:
     first = await store.take_lease("s", "a")
     second = await store.take_lease("s", "b", by_force=True)
     assert second > first
-    assert await store.renew_leases("a", {"s": first}) == {"s"}
-    assert await store.renew_leases("b", {"s": second, "t": 1}) == set()
+    assert (await store.renew_leases("a", {"s": first})).superseded == {"s"}
+    assert (await store.renew_leases("b", {"s": second, "t": 1})).superseded == set()
     assert await store.take_lease("s", "a") == 0
 
 
@@ -90,9 +97,22 @@ async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, re
     client = connect(redis.url)
     await client.flushall()
     await client.aclose()
-    assert await store.renew_leases("a", {"s": first}) == set()
+    assert (await store.renew_leases("a", {"s": first})).superseded == set()
     assert await store.take_lease("s", "b") == 0
     assert await store.take_lease("s", "b", by_force=True) > first
+
+
+async def test_a_renewal_tells_which_records_are_gone(store: Store, redis: RedisServer) -> None:
+    """Whoever holds the lease can write it again: the stage that wakes up late must find its fence."""
+    lease = await store.take_lease("s", "a")
+    await store.write_record(record(lease))
+    assert await store.renew_leases("a", {"s": lease, "t": 5}) == Renewed(set(), {"t"})
+    client = connect(redis.url)
+    await client.flushall()
+    await client.aclose()
+    assert await store.renew_leases("a", {"s": lease}) == Renewed(set(), {"s"})
+    await store.write_record(record(lease))
+    assert await store.renew_leases("a", {"s": lease}) == Renewed()
 
 
 # Records.
@@ -111,6 +131,26 @@ async def test_a_record_of_a_lower_lease_is_not_written(store: Store) -> None:
     assert not await store.write_record(record(6, "vad:old"))
     assert await store.write_record(record(7, "vad:newer"))
     assert (await store.read_record("s") or record(0)).route.vad == "vad:newer"
+
+
+async def test_a_record_of_a_lower_dial_is_not_written(store: Store) -> None:
+    """Under one lease the later dial counts; a later lease begins its dials anew."""
+    assert await store.write_record(record(7, "vad:2", dial=2))
+    assert not await store.write_record(record(7, "vad:1", dial=1))
+    assert await store.read_record("s") == record(7, "vad:2", dial=2)
+    assert await store.write_record(record(8, "vad:3", dial=1))
+    assert not await store.write_record(record(7, "vad:4", dial=9))
+    assert await store.read_record("s") == record(8, "vad:3", dial=1)
+
+
+async def test_a_record_written_again_keeps_its_floor(store: Store) -> None:
+    """After a loss of data the owner says what it knows; what stands there is never lowered by it."""
+    first = record(7)
+    first.floor, first.seq = 5, 3
+    await store.write_record(first)
+    assert await store.read_record("s") == first
+    await store.write_record(record(7))
+    assert await store.read_record("s") == first
 
 
 async def test_leases_are_compared_exactly(store: Store) -> None:
@@ -167,6 +207,32 @@ async def test_usage_brings_no_forgotten_session_back(store: Store) -> None:
     assert await store.read_record("s") is None
 
 
+async def test_who_was_replaced_raises_nothing(store: Store) -> None:
+    """Neither floor nor figures, by lease and by dial; who is not replaced does, and so does one without a record."""
+    assert await store.raise_floor("s", 1, 1, lease=3, dial=1), "no record refuses nobody"
+    await store.write_record(record(7, dial=2))
+    used = wire.Usage(audio_out=1)
+    for lease, dial in ((6, 9), (7, 1)):
+        assert not await store.raise_floor("s", 9, 9, lease=lease, dial=dial)
+        assert not await store.add_usage("s", used, lease=lease, dial=dial)
+    for lease, dial in ((7, 2), (7, 3), (8, 1), (0, 0)):
+        assert await store.raise_floor("s", 2, 2, lease=lease, dial=dial)
+        assert await store.add_usage("s", used, lease=lease, dial=dial)
+    found = await store.read_record("s")
+    assert found is not None
+    assert (found.floor, found.seq, found.usage) == (2, 2, used)
+
+
+async def test_the_last_interrupt_s_number_rises_without_a_new_floor(store: Store) -> None:
+    """Two cancels of the same reply: whoever takes over numbers its verdicts above both."""
+    await store.write_record(record(7))
+    await store.raise_floor("s", seq=3, floor=5)
+    await store.raise_floor("s", seq=4, floor=5)
+    found = await store.read_record("s")
+    assert found is not None
+    assert (found.floor, found.seq) == (5, 4)
+
+
 # History.
 
 
@@ -178,6 +244,48 @@ async def test_history_keeps_its_order(store: Store) -> None:
         await store.append_history("s", item)
     assert await store.history("s") == items
     assert await store.history("t") == []
+
+
+async def test_who_was_replaced_writes_no_history(store: Store) -> None:
+    """A paused owner that wakes up changes nothing, and learns that it is superseded."""
+    item = wire.HistoryItem(text="hello", turn=1)
+    assert await store.append_history("s", item, lease=1, dial=1) == 1, "no record refuses nobody"
+    await store.write_record(record(7, dial=2))
+    late = wire.HistoryItem(text="late", turn=2)
+    for lease, dial in ((6, 9), (7, 1)):
+        with pytest.raises(Superseded, match="later connection"):
+            await store.append_history("s", late, lease=lease, dial=dial)
+    assert await store.append_history("s", late, lease=7, dial=2) == 2
+    assert await store.history("s") == [item, late]
+
+
+async def test_an_item_that_is_written_again_stands_once(store: Store, redis: RedisServer) -> None:
+    """A frozen Redis carries out, when it wakes, what was given up; the writer has asked again meanwhile."""
+    items = [wire.HistoryItem(text=text, turn=1) for text in ("one", "two")]
+    await store.append_history("s", items[0])
+    redis.supervisor.kill("redis", signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreLost):
+                await store.append_history("s", items[1])
+    finally:
+        redis.supervisor.kill("redis", signal.SIGCONT)
+    await until_answers(store)
+    assert await store.append_history("s", items[1]) == 2
+    assert await store.history("s") == items
+
+
+async def test_a_late_end_takes_nothing_from_the_next_owner(store: Store) -> None:
+    """An ingress that wakes up after its session was resumed elsewhere forgets nothing of it."""
+    first = await store.take_lease("s", "a")
+    second = await store.take_lease("s", "b", by_force=True)
+    await store.write_record(record(second))
+    assert not await store.forget("s", keep_history=False, lease=first)
+    assert await store.read_record("s") == record(second)
+    assert await store.take_lease("s", "c") == 0, "it still has its owner"
+    assert await store.forget("s", keep_history=False, lease=second)
+    assert await store.read_record("s") is None
+    assert await store.take_lease("s", "c") > 0
 
 
 async def test_forgetting_keeps_history_only_when_asked(store: Store, redis: RedisServer) -> None:

@@ -53,6 +53,46 @@ def test_an_older_floor_does_not_open_for_a_newer_cancel() -> None:
     assert not gate.is_shut
 
 
+def test_a_fence_keeps_late_cancels_out() -> None:
+    """What a vad that was replaced still says by a fast way shuts nothing; in band, and above the fence, all counts."""
+    gate = Gate()
+    gate.fence(20)
+    gate.fence(4)
+    assert not gate.shut(20)
+    assert not gate.is_shut
+    assert gate.open(3, 7)
+    assert gate.floor == 7
+    assert gate.shut(21)
+    assert gate.is_shut
+
+
+def test_a_fence_lifts_no_cancel_that_is_awaited() -> None:
+    """A cancel seen before the takeover holds the gate until it comes in band after all, or a newer one does."""
+    gate = Gate()
+    gate.shut(5)
+    gate.fence(20)
+    assert gate.unsettled_seq == 5
+    gate.open(4, 1)
+    assert gate.is_shut
+    gate.open(5, 2)
+    assert (gate.is_shut, gate.unsettled_seq, gate.settled_seq) == (False, 0, 5)
+
+
+def test_a_cancel_that_nobody_knows_of_any_more_is_lifted() -> None:
+    """Only one behind the fence is, and its number stays seen; the vad that replaced the other shuts as ever."""
+    gate = Gate()
+    gate.shut(5)
+    assert not gate.lift(), "no fence: its floor will come"
+    gate.fence(20)
+    assert gate.lift()
+    assert not gate.is_shut
+    assert gate.seq == 5
+    assert not gate.lift()
+    gate.shut(21)
+    assert not gate.lift()
+    assert gate.is_shut
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 6)), max_size=30))
 def test_order_and_repetition_do_not_matter(words: list[tuple[bool, int]]) -> None:
     """After any words in any order: the floor is the highest told, and the gate is shut while the newest lacks its."""
