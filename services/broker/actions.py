@@ -34,6 +34,15 @@ class CallTool:
     arguments: str
     """JSON as the model wrote it."""
     turn: int
+    is_reissue: bool = False
+    """A broker that is gone may have carried it out already."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Have `item` stand in Redis for a broker that may take over; people are never told of it."""
+
+    item: session.HistoryItem
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Spent:
 
 
 Action: TypeAlias = (
-    ToModel | RaiseFloor | CallTool | Spent | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
+    ToModel | RaiseFloor | CallTool | Mark | Spent | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
 )
 
 

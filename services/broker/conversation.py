@@ -8,6 +8,7 @@ does, `interruptions` what was heard of it, `speculation` a turn that may go on,
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
@@ -141,6 +142,39 @@ class Conversation:
             or self._interruptions.is_settling
         )
         return not busy and self._sequencer.is_idle
+
+    # Takeover.
+
+    def past(self) -> stream_pb2.Past:
+        """What a vad that begins must know of the conversation so far."""
+        return stream_pb2.Past()
+
+    def adopt(self, now_s: float) -> list[Action]:
+        """A new vad has come: it hears again whatever is not decided. What was decided stays, and is awaited."""
+        return self.lose_vad(now_s)
+
+    def lose_vad(self, now_s: float) -> list[Action]:
+        """The vad has gone for a moment: nobody speaks. Replies and the model go on, a wish for an answer stands."""
+        return self._advance(now_s)
+
+    def give_again(self, held: egress.Held, now_s: float) -> list[Action]:
+        """Give an egress that holds `held` everything that it lacks: the last floor, then the living replies."""
+        return self._advance(now_s)
+
+    def restore(
+        self,
+        record: session.SessionRecord,
+        history: Sequence[session.HistoryItem],
+        held: egress.Held,
+        now_s: float,
+        *,
+        age_s: float = 0.0,
+    ) -> list[Action]:
+        """Go on with a conversation that another broker has led; called once, before `begin`.
+
+        `record` and `history` are what Redis holds, `held` what egress does; the session was opened `age_s` ago.
+        """
+        return self._actions.taken()
 
     # From vad.
 
