@@ -11,7 +11,7 @@ import grpc
 from parley.v1 import trunk_service_pb2 as wire
 from parley.v1 import trunk_service_pb2_grpc as rpc
 from services.common.rpc import channel, explain
-from services.common.trunk import Strand, Trunk
+from services.common.trunk import Strand, StrandBroken, Trunk
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -50,11 +50,12 @@ class StrandCall(Generic[Out, In]):
 class TrunkChannel:
     """Stands where generated code expects a channel: `VadServiceStub(trunk_channel).Listen()`.
 
-    The trunk is dialled with the first stream, and again with the first one after it broke.
+    The trunk is dialled with the first stream, and again with the first one after it broke, each time by a connection
+    of its own: one that hangs, or waits before it tries again, belongs to the trunk that broke.
     """
 
-    def __init__(self, through: grpc.aio.Channel) -> None:
-        self._stub: rpc.TrunkServiceAsyncStub = rpc.TrunkServiceStub(through)
+    def __init__(self, dial: Callable[[], grpc.aio.Channel]) -> None:
+        self._dial = dial
         self._trunk: Trunk | None = None
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -77,25 +78,42 @@ class TrunkChannel:
         return self._trunk
 
     async def _carry(self, trunk: Trunk) -> None:
-        call = self._stub.Carry()
+        through = self._dial()
+        stub: rpc.TrunkServiceAsyncStub = rpc.TrunkServiceStub(through)
+        call = stub.Carry()
         why = "its stream broke off"
         try:
             async with asyncio.TaskGroup() as group:
-                sending = group.create_task(trunk.send(lambda load: call.write(wire.CarryRequest(parcels=load))))
+                helpers = [
+                    group.create_task(trunk.send(lambda load: call.write(wire.CarryRequest(parcels=load)))),
+                    group.create_task(trunk.watch()),
+                ]
                 async for response in call:
                     trunk.feed(response.parcels)
-                sending.cancel()
-        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError) as errors:
-            why = next((explain(error) for error in errors.exceptions if isinstance(error, grpc.aio.AioRpcError)), why)
+                for helper in helpers:
+                    helper.cancel()
+        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, StrandBroken) as errors:
+            why = next((said for error in errors.exceptions if (said := _reason(error))), why)
         finally:
             trunk.break_off(why)
             call.cancel()
+            await through.close()
 
     async def close(self) -> None:
         """Leave the trunk."""
         for carrying in list(self._carrying):
             carrying.cancel()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a trunk broke; empty when the error does not tell."""
+    match error:
+        case grpc.aio.AioRpcError():
+            return explain(error)
+        case StrandBroken():
+            return str(error)
+    return ""
 
 
 class Channels:
@@ -114,7 +132,7 @@ class Channels:
     def trunk(self, address: str) -> grpc.aio.Channel:
         """Return the trunk to host:port, for the stubs of methods that stream both ways."""
         if address not in self._trunks:
-            self._trunks[address] = TrunkChannel(self.to(address))
+            self._trunks[address] = TrunkChannel(lambda: channel(address))
         return cast("grpc.aio.Channel", self._trunks[address])
 
     async def close(self) -> None:

@@ -25,6 +25,16 @@ _SHARED: Final = [
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),  # the ring is one network; a proxy for the world outside must not catch it
 ]
+_CLIENT: Final = [
+    *_SHARED,
+    # A stage that was restarted at its address is reached at once: gRPC would wait a second, and up to two minutes,
+    # before it tries again, and 20 s for an address that does not answer.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    # No connection is shared behind our backs: a new one is new, whatever became of the last.
+    ("grpc.use_local_subchannel_pool", 1),
+]
 _SERVER: Final = [
     *_SHARED,
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
@@ -35,7 +45,7 @@ _SERVER: Final = [
 
 def channel(address: str) -> grpc.aio.Channel:
     """Return a channel to a stage inside the ring."""
-    return grpc.aio.insecure_channel(address, options=[*_SHARED, (_MAX_RECEIVE, MAX_MESSAGE_BYTES)])
+    return grpc.aio.insecure_channel(address, options=[*_CLIENT, (_MAX_RECEIVE, MAX_MESSAGE_BYTES)])
 
 
 def server(max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Server:

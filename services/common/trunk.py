@@ -2,6 +2,9 @@
 
 A gRPC message costs the same 200 µs of CPU, both ends together, whether it holds one frame or fifty. So all streams
 between two processes share one; what is given within `GATHER_S` of the last load travels in the next, together.
+
+A trunk that carries streams is never silent for long: an empty load is its heartbeat. So a peer that is frozen, or cut
+off, is found here, for all streams at once.
 """
 
 from __future__ import annotations
@@ -23,6 +26,13 @@ STRAND_BYTES: Final = 1 << 15
 
 MAX_UNREAD: Final = 4_000
 """Messages that a strand's reader may leave lying; readers of the ring never wait, so more than this is a fault."""
+
+SILENT_S: Final = 1.75
+"""A peer that owes us something and has sent nothing for this long is taken for frozen, or cut off."""
+
+_TICK_S: Final = 0.125
+_BEAT_TICKS: Final = 4
+_SILENT_TICKS: Final = int(SILENT_S / _TICK_S)
 
 
 class StrandBroken(Exception):
@@ -88,6 +98,11 @@ class Strand:
         """True when neither end will send any more."""
         return self._is_finished and self._is_over
 
+    @property
+    def is_awaited(self) -> bool:
+        """True until the other end has said that it sends no more."""
+        return not self._is_over
+
     # What the trunk tells.
 
     def take(self, message: bytes) -> None:
@@ -112,7 +127,7 @@ class Strand:
 
 
 class Trunk:
-    """One end. `feed` it what came, run `send` with a way to write, and `break_off` when the connection has gone.
+    """One end. `feed` it what came, run `send` with a way to write, and `watch`; `break_off` when the line has gone.
 
     `accept(strand, method)` is called for each stream that the other end opens; without it none may.
     """
@@ -125,6 +140,8 @@ class Trunk:
         self._next = 1
         self._waiting: deque[wire.Parcel] = deque()
         self._wake = asyncio.Event()
+        self._beat_is_due = False
+        self._quiet_ticks = 0
 
     def __len__(self) -> int:
         return len(self._strands)
@@ -146,6 +163,7 @@ class Trunk:
 
     def feed(self, parcels: Iterable[wire.Parcel]) -> None:
         """Take a load. Parcels of strands that are over here are late, and ignored."""
+        self._quiet_ticks = 0
         for parcel in parcels:
             step = parcel.WhichOneof("step")
             if step == "open":
@@ -170,13 +188,33 @@ class Trunk:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while load := self._load():
+            while (load := self._load()) or self._beat_is_due:
+                self._beat_is_due = False
                 await write(load)
                 self.loads += 1
                 for parcel in load:
                     if parcel.message and (strand := self._strands.get(parcel.stream)) is not None:
                         strand.sent(len(parcel.message))
                 await asyncio.sleep(GATHER_S)
+
+    async def watch(self) -> None:
+        """See to it that neither end is silent, until cancelled.
+
+        Raises:
+            StrandBroken: the other end is silent although it has streams that it has not finished.
+        """
+        # Ticks, not wall time: a process that was itself asleep, or too busy to read, must not blame its peers for it.
+        known_loads = ticks = 0
+        while self._quiet_ticks <= _SILENT_TICKS:
+            await asyncio.sleep(_TICK_S)
+            is_awaited = any(strand.is_awaited for strand in self._strands.values())
+            self._quiet_ticks = self._quiet_ticks + 1 if is_awaited else 0
+            ticks = ticks + 1 if self.loads == known_loads else 0
+            known_loads = self.loads
+            if ticks >= _BEAT_TICKS - 1 and self._strands:
+                self._beat_is_due = True
+                self._wake.set()
+        raise StrandBroken(f"it sent nothing for {SILENT_S:g} s")
 
     def _load(self) -> list[wire.Parcel]:
         load, size = [], 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
 
@@ -15,6 +15,9 @@ from services.common.boundary import contained_work
 from services.common.trunk import Strand, StrandBroken, Trunk
 
 log = logging.getLogger("parley.trunk")
+
+_ENDING_S: Final = 3.0
+"""How long a broken trunk's streams are waited for: a server that stops has let go of them by then, or leaves them."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.CarryRequest, wire.CarryResponse]"
 
@@ -47,6 +50,7 @@ class TrunkServer(rpc.TrunkServiceServicer):
 
     def __init__(self) -> None:
         self._methods: dict[str, Handler] = {}
+        self._serving: set[asyncio.Task[None]] = set()
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
         """Ignore them: generated code registers every method by its name, too."""
@@ -58,24 +62,41 @@ class TrunkServer(rpc.TrunkServiceServicer):
     async def Carry(  # type: ignore[override]  # noqa: N802 - gRPC's name
         self, requests: AsyncIterator[wire.CarryRequest], context: Context
     ) -> None:
-        """Carry streams until the dialling side goes; each then ends as if its own connection had broken."""
-        async with asyncio.TaskGroup() as group:
-            trunk = Trunk(lambda strand, method: self._begin(group, strand, method))
-            sending = group.create_task(trunk.send(lambda load: context.write(wire.CarryResponse(parcels=load))))
-            sending.add_done_callback(lambda _: trunk.break_off("the connection broke"))
-            try:
+        """Carry streams until the dialling side goes, or falls silent; each then ends as if its own had broken.
+
+        gRPC cancels this when the connection breaks. What serves the streams is told, not cancelled: it may have more
+        to do than to go.
+        """
+        serving: set[asyncio.Task[None]] = set()
+        trunk = Trunk(lambda strand, method: self._begin(serving, strand, method))
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [
+                    group.create_task(trunk.send(lambda load: context.write(wire.CarryResponse(parcels=load)))),
+                    group.create_task(trunk.watch()),
+                ]
                 async for request in requests:
                     trunk.feed(request.parcels)
-            finally:
-                trunk.break_off("the connection broke")
-                sending.cancel()
+                for helper in helpers:
+                    helper.cancel()
+        except* StrandBroken as silent:
+            log.warning("%d streams of %s break: %s", len(trunk), context.peer(), silent.exceptions[0])
+        except* (asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
+            pass  # the connection has gone while a load was being written
+        finally:
+            trunk.break_off("the connection broke")
+            if serving:
+                await asyncio.wait(serving, timeout=_ENDING_S)
 
-    def _begin(self, group: asyncio.TaskGroup, strand: Strand, method: str) -> None:
+    def _begin(self, serving: set[asyncio.Task[None]], strand: Strand, method: str) -> None:
         handler = self._methods.get(method)
         if handler is None:
             strand.abandon(f"{method} is not served here")
-        else:
-            group.create_task(contained_work(log, method, _serve(handler, strand)))
+            return
+        task = asyncio.create_task(contained_work(log, method, _serve(handler, strand)))
+        for tasks in (self._serving, serving):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
 
 async def _serve(handler: Handler, strand: Strand) -> None:

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from local.supervisor import Supervisor
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import vad_service_pb2 as wire
 from parley.v1 import vad_service_pb2_grpc as rpc
 from services.common.channels import Channels
-from services.common.rpc import bind, serve, server
 from services.common.trunk import StrandBroken
-from services.common.trunk_server import StrandContext
 from tests.fakes.eventually import eventually
-
-
-class Echo(rpc.VadServiceServicer):
-    """Answers each frame with its offset."""
-
-    def __init__(self) -> None:
-        self.streams = 0
-
-    async def Listen(self, requests: AsyncIterator[wire.ListenRequest], context: StrandContext) -> None:  # type: ignore[override]
-        """Answer until the caller has finished."""
-        self.streams += 1
-        try:
-            async for request in requests:
-                if request.audio.mic_offset == 13:
-                    raise RuntimeError("a fault of ours")
-                await context.write(wire.ListenResponse(heard=audio.Heard(mic_offset=request.audio.mic_offset)))
-        finally:
-            self.streams -= 1
-
-
-@asynccontextmanager
-async def echoing() -> AsyncIterator[tuple[Echo, str]]:
-    """Serve one."""
-    echo, grpc_server = Echo(), server()
-    serve(grpc_server, rpc.add_VadServiceServicer_to_server, echo)
-    address = bind(grpc_server, "127.0.0.1:0")
-    await grpc_server.start()
-    try:
-        yield echo, address
-    finally:
-        await grpc_server.stop(0)
+from tests.integration.echo_stage import echoing, program
 
 
 def frame(offset: int) -> wire.ListenRequest:
     """Return a frame that is known by its offset."""
     return wire.ListenRequest(audio=audio.AudioFrame(mic_offset=offset, pcm=bytes(640)))
+
+
+async def answer(channels: Channels, address: str, offset: int = 1) -> int:
+    """Open a stream, send a frame and return what is answered. Raises StrandBroken."""
+    call = rpc.VadServiceStub(channels.trunk(address)).Listen()
+    await call.write(frame(offset))
+    answered = await anext(aiter(call))
+    call.cancel()
+    return answered.heard.mic_offset
 
 
 async def test_many_sessions_share_one_stream() -> None:
@@ -94,21 +75,9 @@ async def test_who_cannot_be_reached_is_told_in_words_and_tried_again() -> None:
     channels = Channels()
     with pytest.raises(StrandBroken, match="can't be reached"):
         await anext(aiter(rpc.VadServiceStub(channels.trunk(address)).Listen()))
-    grpc_server = server()
-    serve(grpc_server, rpc.add_VadServiceServicer_to_server, Echo())
-    bind(grpc_server, address)
-    await grpc_server.start()
-    async with asyncio.timeout(10):
-        while True:
-            call = rpc.VadServiceStub(channels.trunk(address)).Listen()
-            try:
-                await call.write(frame(1))
-                assert (await anext(aiter(call))).heard.mic_offset == 1
-                break
-            except StrandBroken:
-                await asyncio.sleep(0.1)
+    async with echoing(address):
+        assert await answer(channels, address) == 1
     await channels.close()
-    await grpc_server.stop(0)
 
 
 async def test_a_server_that_dies_breaks_every_stream_at_once() -> None:
@@ -137,3 +106,125 @@ async def test_who_leaves_ends_the_handler() -> None:
         call.cancel()
         await eventually(lambda: echo.streams == 0)
         await channels.close()
+
+
+# Silence.
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[tuple[Supervisor, str]]:
+    """A stage in a process of its own, and its address."""
+    async with Supervisor() as supervisor:
+        yield supervisor, await supervisor.start(program())
+
+
+async def test_a_frozen_stage_is_found_and_finds_out(stage: tuple[Supervisor, str]) -> None:
+    """Every stream to it breaks within two seconds; when it wakes, its own ends of them break, too."""
+    supervisor, address = stage
+    channels = Channels()
+    stub = rpc.VadServiceStub(channels.trunk(address))
+    calls = [stub.Listen(), stub.Listen()]
+    for call in calls:
+        await call.write(frame(1))
+        await anext(aiter(call))
+    await eventually(lambda: supervisor.logs("echo")[-1] == "streams 2")
+    supervisor.kill("echo", signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        for call in calls:
+            with pytest.raises(StrandBroken, match="sent nothing for"):
+                await anext(aiter(call))
+        assert time.monotonic() - began < 2.6, "two, and what a busy machine takes"
+        with pytest.raises(StrandBroken):
+            await answer(channels, address)
+    finally:
+        supervisor.kill("echo", signal.SIGCONT)
+    await eventually(lambda: supervisor.logs("echo")[-1] == "streams 0")
+    assert await answer(channels, address, 5) == 5
+    await channels.close()
+
+
+async def test_a_frozen_caller_is_found(stage: tuple[Supervisor, str]) -> None:
+    """The stage breaks the streams of a caller that is silent; the caller learns of it when it is awake again."""
+    supervisor, address = stage
+    channels = Channels()
+    call = rpc.VadServiceStub(channels.trunk(address)).Listen()
+    await call.write(frame(1))
+    await anext(aiter(call))
+    await asyncio.sleep(0.1)
+    time.sleep(3)  # noqa: ASYNC251 - the whole process is to be frozen
+    with pytest.raises(StrandBroken, match="broke"):
+        await anext(aiter(call))
+    await eventually(lambda: supervisor.logs("echo")[-1] == "streams 0")
+    assert await answer(channels, address, 5) == 5
+    await channels.close()
+
+
+async def test_a_caller_that_stalls_for_a_moment_blames_nobody(stage: tuple[Supervisor, str]) -> None:
+    """Time that it slept through is not its peer's silence."""
+    _, address = stage
+    channels = Channels()
+    call = rpc.VadServiceStub(channels.trunk(address)).Listen()
+    for _ in range(4):
+        time.sleep(1)  # noqa: ASYNC251 - the whole process is to be frozen
+        await call.write(frame(1))
+        assert (await anext(aiter(call))).heard.mic_offset == 1
+    await channels.close()
+
+
+async def test_a_stage_that_was_restarted_is_reached_at_once(stage: tuple[Supervisor, str]) -> None:
+    """It is tried again as often as anybody wants; no connection waits before the next attempt."""
+    supervisor, address = stage
+    channels = Channels()
+    await answer(channels, address)
+    supervisor.kill("echo")
+    refused = 0
+    async with asyncio.timeout(20):
+        while True:
+            began = time.monotonic()
+            try:
+                assert await answer(channels, address) == 1
+                break
+            except StrandBroken:
+                refused += 1
+                await asyncio.sleep(0.02)
+    assert refused > 3
+    assert time.monotonic() - began < 0.5, "gRPC's own pause would be a second and more"
+    await channels.close()
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """An address that answers no attempt to connect: its queue is full, and the system drops what comes."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = []
+        try:
+            for _ in range(4):
+                waiting.append(socket.socket())
+                waiting[-1].setblocking(False)
+                waiting[-1].connect_ex(listening.getsockname())
+            yield f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            for each in waiting:
+                each.close()
+
+
+@contextmanager
+def mute() -> Iterator[str]:
+    """An address that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("nowhere", [black_hole, mute])
+async def test_a_connection_that_hangs_is_found(nowhere: Callable[[], AbstractContextManager[str]]) -> None:
+    """Cut off by a network that drops everything, or taken by a process that is frozen: it takes two seconds."""
+    channels = Channels()
+    with nowhere() as address:
+        began = time.monotonic()
+        with pytest.raises(StrandBroken):
+            await answer(channels, address)
+        assert time.monotonic() - began < 2.6
+    await channels.close()

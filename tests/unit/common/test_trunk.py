@@ -193,6 +193,78 @@ async def test_a_reader_that_never_reads_loses_its_strand_only() -> None:
                 await heard(strand)
 
 
+@asynccontextmanager
+async def watched_pair() -> AsyncIterator[tuple[Pair, list[asyncio.Task[None]]]]:
+    """Join two ends, each of which watches the other."""
+    async with pair() as ends:
+        watches = [asyncio.create_task(end.watch()) for end in (ends.near, ends.far)]
+        try:
+            yield ends, watches
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+
+
+async def test_a_trunk_that_carries_streams_is_never_silent(ticks: Ticks) -> None:
+    """Both ends send something twice a second although nobody says anything, and neither blames the other."""
+    async with watched_pair() as (ends, watches):
+        ends.near.open("m")
+        await ticks.advance(0.01)
+        loads = len(ends.loads)
+        await ticks.advance(10)
+        assert len(ends.loads) - loads == 20
+        assert set(ends.loads[loads:]) == {0}, "a beat is an empty load"
+        assert not any(watch.done() for watch in watches)
+
+
+async def test_a_trunk_without_streams_need_not_beat(ticks: Ticks) -> None:
+    """Nothing is sent, nothing is missed; and the first stream after that is watched from its beginning."""
+    async with watched_pair() as (ends, watches):
+        await ticks.advance(60)
+        assert ends.loads == []
+        ends.flowing.clear()
+        ends.near.open("m")
+        await ticks.advance(1.5)
+        assert not any(watch.done() for watch in watches)
+        await ticks.advance(0.5)
+        with pytest.raises(StrandBroken, match=r"nothing for 1\.75 s"):
+            await watches[0]
+        assert not watches[1].done()
+
+
+async def test_a_peer_that_falls_silent_is_found(ticks: Ticks) -> None:
+    """Whatever had been said before: a frozen process, a pulled cable and a connection that hangs look the same."""
+    async with watched_pair() as (ends, watches):
+        strand = ends.near.open("m")
+        for _ in range(8):
+            await strand.write(b"x")
+            await ticks.advance(0.5)
+        assert not any(watch.done() for watch in watches)
+        ends.flowing.clear()  # what near sends no longer arrives
+        await ticks.advance(1.5)
+        assert not watches[1].done()
+        await ticks.advance(1)
+        with pytest.raises(StrandBroken):
+            await watches[1]
+        assert not watches[0].done(), "it still hears the other"
+
+
+async def test_nothing_is_owed_once_a_stream_is_finished(ticks: Ticks) -> None:
+    """The end that has said all, on every stream, may go silent; the one that has not is still watched."""
+    async with watched_pair() as (ends, watches):
+        strand = ends.near.open("m")
+        strand.finish()
+        await ticks.advance(1)
+        ends.flowing.clear()
+        await ticks.advance(5)
+        assert not watches[1].done(), "near owes nothing more"
+        ends.accepted["m"].finish()
+        await ticks.advance(5)
+        assert not watches[0].done()
+        assert len(ends.near) == len(ends.far) == 0
+
+
 async def test_what_nobody_serves_is_refused() -> None:
     """The dialling end accepts no streams, and a number that is taken can't be opened again."""
     async with pair() as ends:
