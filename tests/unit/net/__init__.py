@@ -1,0 +1,1 @@
+"""The network of the chaos tests, in virtual time."""
