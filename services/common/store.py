@@ -98,6 +98,12 @@ class Store:
         lease = await self._call("take a lease", scripts.TAKE, keys, [owner, LEASE_MS, int(by_force), RECORD_TTL_S])
         return max(lease, 0)
 
+    async def unrenewed_s(self, session: str) -> float | None:
+        """Return how long ago the session's lease was last taken or renewed; None when nobody has it: it is over."""
+        async with asking("could not look at a lease"):
+            left_ms = int(await self._redis.pttl(_key(session, "lease")))
+        return RECORD_TTL_S - left_ms / 1000 if left_ms > 0 else None
+
     async def renew_leases(self, owner: str, leases: Mapping[str, int]) -> Renewed:
         """Keep the leases of these sessions, in one exchange; say which were taken, and which lack a record."""
         pipeline = self._redis.pipeline(transaction=False)
@@ -114,7 +120,7 @@ class Store:
         fields: list[str | int | bytes] = ["session", record.session, "lease", record.lease, "dial", record.dial]
         fields += ["vad", record.route.vad, "broker", record.route.broker, "egress", record.route.egress]
         fields += ["agent", record.agent, "opened_at_ms", record.opened_at_ms, "ingress", record.ingress]
-        fields += ["resume_hash", record.resume_hash]
+        fields += ["resume_hash", record.resume_hash, "mic_shift", record.mic_shift]
         args = [record.lease, record.dial, RECORD_TTL_S, record.floor, record.seq, *fields]
         return await self._call("write a record", scripts.WRITE, [_key(record.session, "record")], args) > 0
 
@@ -143,7 +149,7 @@ class Store:
         record = wire.SessionRecord(session=session)
         for name in ("agent", "ingress", "resume_hash"):
             setattr(record, name, text.get(name, ""))
-        for name in ("lease", "dial", "floor", "seq", "opened_at_ms"):
+        for name in ("lease", "dial", "floor", "seq", "opened_at_ms", "mic_shift"):
             setattr(record, name, int(text.get(name, "0")))
         for name in ("vad", "broker", "egress"):
             setattr(record.route, name, text.get(name, ""))

@@ -54,6 +54,7 @@ def record(lease: int, vad: str = "vad:1", *, dial: int = 1) -> wire.SessionReco
         opened_at_ms=1_234,
         ingress="ingress:4",
         resume_hash="2c26b4",
+        mic_shift=4_800,
     )
 
 
@@ -100,6 +101,23 @@ async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, re
     assert (await store.renew_leases("a", {"s": first})).superseded == set()
     assert await store.take_lease("s", "b") == 0
     assert await store.take_lease("s", "b", by_force=True) > first
+
+
+async def test_how_long_a_session_has_been_left_alone_is_known(store: Store, redis: RedisServer) -> None:
+    """Each renewal begins anew; of a session that is over, or was never there, nothing is known."""
+    lease = await store.take_lease("s", "a")
+    client = connect(redis.url)
+    await client.expire("session:{s}:lease", 24 * 3600 - 60)
+    await client.aclose()
+    left_alone = await store.unrenewed_s("s")
+    assert left_alone is not None
+    assert left_alone >= 60
+    await store.renew_leases("a", {"s": lease})
+    renewed = await store.unrenewed_s("s")
+    assert renewed is not None
+    assert renewed < 60
+    await store.forget("s", keep_history=True, lease=lease)
+    assert await store.unrenewed_s("s") is None
 
 
 async def test_a_renewal_tells_which_records_are_gone(store: Store, redis: RedisServer) -> None:

@@ -72,6 +72,7 @@ class SessionRecord(google.protobuf.message.Message):
     USAGE_FIELD_NUMBER: builtins.int
     DIAL_FIELD_NUMBER: builtins.int
     RESUME_HASH_FIELD_NUMBER: builtins.int
+    MIC_SHIFT_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session's id."""
     lease: builtins.int
@@ -90,6 +91,11 @@ class SessionRecord(google.protobuf.message.Message):
     """The highest dial under this lease. A stage of an earlier one can't write any more."""
     resume_hash: builtins.str
     """SHA-256 of the secret in the resume token, in hexadecimal."""
+    mic_shift: builtins.int
+    """How far the ring's microphone clock is ahead of the client's own, in samples at the client's rate: what was bridged
+    by silence while the client's clock stood still, or its frames were on their way. Only who knows it can tell a client
+    that resumes from which of its samples on to send again.
+    """
     @property
     def route(self) -> parley.v1.stream_pb2.Route:
         """The stages that serve it."""
@@ -112,9 +118,10 @@ class SessionRecord(google.protobuf.message.Message):
         usage: Global___Usage | None = ...,
         dial: builtins.int = ...,
         resume_hash: builtins.str = ...,
+        mic_shift: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["route", b"route", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "dial", b"dial", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "opened_at_ms", b"opened_at_ms", "resume_hash", b"resume_hash", "route", b"route", "seq", b"seq", "session", b"session", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "dial", b"dial", "floor", b"floor", "ingress", b"ingress", "lease", b"lease", "mic_shift", b"mic_shift", "opened_at_ms", b"opened_at_ms", "resume_hash", b"resume_hash", "route", b"route", "seq", b"seq", "session", b"session", "usage", b"usage"]) -> None: ...
 
 Global___SessionRecord: typing_extensions.TypeAlias = SessionRecord
 
