@@ -61,7 +61,7 @@ class Cluster:
             self._plan = Blueprint(self.settings, self.net, folder)
             await stack.enter_async_context(self._supervisor)
             await self._supervisor.start(self._plan.redis(), foundation=True)
-            self.store = Store(connect(f"unix://{self._plan.redis_socket}?db=0"))
+            self.store = Store(connect(self.redis_past_the_network))
             stack.push_async_callback(self.store.close)
             await self._supervisor.start_together(map(self._plan.program, self._plan.names))
             stack.push_async_callback(self._let_nothing_return)
@@ -80,6 +80,11 @@ class Cluster:
     def here(self) -> str:
         """The IP at which the processes reach this one, for tools and webhooks: bind to it."""
         return self.net.address(HERE) if self.net else LOOPBACK
+
+    @property
+    def redis_past_the_network(self) -> str:
+        """The URL at which this process reaches Redis whatever the network does."""
+        return f"unix://{self._plan.redis_socket}?db=0"
 
     @property
     def faults(self) -> tuple[str, ...]:
