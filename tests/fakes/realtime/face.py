@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,8 @@ OPTIONAL: Final = frozenset(
 """What some servers never send; no client may wait for it."""
 
 _ADDED = "conversation.item.added"
+_OFFICIAL_HZ: Final = 24_000
+_WITH_SESSION: Final = ("session.update", "session.created", "session.updated")
 _STRANGE: Final = ({"type": "ping"}, {"type": "response.sparkle.delta", "sparkle": {"delta": 7}}, {"type": "x.y.z"})
 
 
@@ -50,6 +53,8 @@ class Face:
     """False: it is taken, and hears nothing, ever."""
     sprinkles: int = 0
     """Puts in an event that no schema knows after every so many."""
+    input_hz: int = _OFFICIAL_HZ
+    """The rate of the PCM that it takes; the official types know but one."""
 
     def shown(self, event: Event) -> list[Event]:
         """Give what this server sends where OpenAI's sends `event`."""
@@ -69,6 +74,19 @@ class Face:
         if self.beta:
             events = [beta for e in events if (beta := to_beta(e)) is not None]
         return events
+
+    def official(self, event: Event) -> Event:
+        """Give an event, of either side, as the official types can judge it: with the one rate that they know."""
+        if self.input_hz == _OFFICIAL_HZ or event.get("type") not in _WITH_SESSION:
+            return event
+        event = copy.deepcopy(event)
+        try:
+            form = event["session"]["audio"]["input"]["format"]
+            if form["rate"] == self.input_hz:
+                form["rate"] = _OFFICIAL_HZ
+        except (KeyError, TypeError):
+            pass  # no rate is said, and what is said may be nonsense
+        return event
 
     def strange(self, count: int) -> Event | None:
         """Give what is put in after the server's `count`th event, if anything."""

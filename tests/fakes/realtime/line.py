@@ -132,7 +132,7 @@ class Line:
     async def send(self, event: Event) -> None:
         """Send a server event with a new event id, as this server would put it. Raises LineDead at the end."""
         for shown in self.face.shown({"event_id": self.director.new_id("event"), **event}):
-            faults = server_faults(shown, beta=self.face.beta)
+            faults = server_faults(self.face.official(shown), beta=self.face.beta)
             self.director.violations += [f"sent {shown['type']}: {fault}" for fault in faults]
             await self._send(shown)
             if (strange := self.face.strange(len(self.sent))) is not None:
@@ -193,7 +193,7 @@ class Line:
         Raises Refusal as the service would.
         """
         kind = event.get("type")
-        faults = client_faults(event, beta=self.face.beta)
+        faults = client_faults(self.face.official(event), beta=self.face.beta)
         for fault in faults:
             self.violation(f"received {kind}: {fault}")
         if kind is None:

@@ -32,7 +32,7 @@ _LIFETIME_S = 3600.0
 
 
 class FakeRealtime(Records):
-    """A Realtime server on the loopback, in the test's own event loop.
+    """A Realtime server on the loopback, or at `host`, in the test's own event loop.
 
     `replies` is a sequence (the last repeats) or a callable from ReplyRequest to Reply; response i of the server
     speaks track i, from 1 on. `transcripts` gives the words of the nth committed turn: a sequence (the last
@@ -55,6 +55,7 @@ class FakeRealtime(Records):
         face: Face = OPENAI,
         lifetime_s: float = _LIFETIME_S,
         api_key: str | None = None,
+        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.connections: list[Connection] = []
@@ -76,6 +77,7 @@ class FakeRealtime(Records):
             "realtime": itertools.count(),
             "transcription": itertools.count(),
         }
+        self._host = host
         self._port = port
         self._server: Server | None = None
         self._before: list[Server] = []
@@ -101,7 +103,7 @@ class FakeRealtime(Records):
     async def _listen(self) -> Server:
         return await serve(
             self._converse,
-            "127.0.0.1",
+            self._host,
             self._port,
             process_request=self.door.admit,
             compression=None,
@@ -134,12 +136,12 @@ class FakeRealtime(Records):
     @property
     def url(self) -> str:
         """Where a client connects, without the query."""
-        return f"ws://127.0.0.1:{self._port}{PATH}"
+        return f"ws://{self._host}:{self._port}{PATH}"
 
     @property
     def base_url(self) -> str:
         """The same for the official client, which adds the rest itself."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://{self._host}:{self._port}/v1"
 
     async def until(self, condition: Callable[[], object], timeout_s: float | None = 10) -> None:
         """Wait until something has happened here; looks again at every event. Raises TimeoutError."""

@@ -1,0 +1,47 @@
+"""The person's ear: a device without sound that knows when a certain sample of a certain answer leaves its speaker.
+
+It listens to the sound itself, not to what the server says of it: the signs of 64 samples in a row name their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import numpy as np
+
+from clients.desktop.headless import HeadlessDevice
+from tests.chaos.mic_code import Utterance
+from tests.chaos.mind import track_of
+from tests.fakes.position_code import WINDOW_SAMPLES, track_pcm
+
+_KEPT: Final = WINDOW_SAMPLES - 1
+
+
+class Ear(HeadlessDevice):
+    """A headless device with an ear at its speaker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited: dict[bytes, asyncio.Event] = {}
+        self._before = b""
+
+    def hears(self, utterance: Utterance, samples: int) -> asyncio.Event:
+        """Return what is set once sample `samples` of the answer to an utterance has been played, and those before."""
+        pcm = track_pcm(track_of(utterance), WINDOW_SAMPLES, max(samples - WINDOW_SAMPLES, 0))
+        return self._awaited.setdefault(_signs(pcm), asyncio.Event())
+
+    def play(self, pcm: bytes) -> None:
+        """Play into the recording, and listen."""
+        super().play(pcm)
+        if not self._awaited:
+            return
+        signs = self._before + _signs(pcm)
+        self._before = signs[-_KEPT:]
+        for pattern in [pattern for pattern in self._awaited if pattern in signs]:
+            self._awaited.pop(pattern).set()
+
+
+def _signs(pcm: bytes) -> bytes:
+    """Return a byte for the sign of each sample: -1, 0 or 1."""
+    return bytes(np.sign(np.frombuffer(pcm, "<i2")).astype(np.int8).tobytes())

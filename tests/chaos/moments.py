@@ -1,0 +1,103 @@
+"""The moments at which a fault strikes, and how a person of each kind comes to be in it just then."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from clients.desktop import events
+from tests.chaos import lines
+from tests.chaos.person import Person, Spoken
+from tests.chaos.tool_server import ToolServer
+
+
+class Moment(StrEnum):
+    """What a conversation is doing when the fault strikes."""
+
+    SPEAKING = "person speaking"
+    THINKING = "thinking"
+    ANSWERING = "assistant speaking"
+    INTERRUPTED = "being interrupted"
+    TOOL = "tool running"
+
+
+INTO_S: Final = 1.0
+"""How far into the utterance, or the answer, one is at least."""
+_TOOL_TICK_S: Final = 0.05
+
+
+@dataclass
+class Cue:
+    """What the people of one round wait for together.
+
+    Each is `ready` once it is in its moment, and stays there for some seconds. The one who interrupts is ready when
+    they may speak, which is on `go`: that moment is short. Then the fault strikes, and some time later it is over.
+    """
+
+    awaited: set[Moment]
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    struck: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ready(self, moment: Moment) -> None:
+        """Somebody is in their moment, or will never be."""
+        self.awaited.discard(moment)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def all_ready(self, but: Moment | None = None) -> None:
+        """Wait until everybody is in their moment, but for one."""
+        while self.awaited - {but}:
+            await self._news.wait()
+
+
+async def come_to(moment: Moment, person: Person, cue: Cue, tools: ToolServer) -> Spoken:
+    """Come to the moment and stay there until the fault strikes; return the utterance that is to be answered.
+
+    Raises GivenUp.
+    """
+    match moment:
+        case Moment.SPEAKING:
+            await cue.all_ready(but=moment)
+            spoken = person.say(lines.QUESTION)
+            await asyncio.sleep(INTO_S)
+        case Moment.THINKING:
+            spoken = person.say(lines.RIDDLE)
+            await person.sees(events.Activity.THINKING)
+        case Moment.ANSWERING:
+            spoken = person.say(lines.POEM)
+            await person.hears(spoken, INTO_S)
+        case Moment.INTERRUPTED:
+            await person.hears(person.say(lines.POEM), INTO_S)
+            cue.ready(moment)
+            await cue.go.wait()
+            spoken = person.say(lines.OBJECTION)
+        case Moment.TOOL:
+            await asyncio.sleep(INTO_S)
+            spoken = person.say(lines.ERRAND)
+            while not tools.is_at_work_for(person.session):
+                person.check()
+                await asyncio.sleep(_TOOL_TICK_S)
+    cue.ready(moment)
+    await cue.struck.wait()
+    return spoken
+
+
+def is_in(moment: Moment, person: Person, tools: ToolServer) -> bool:
+    """Say whether a person is in their moment just now."""
+    if not person.spoken or person.failure:
+        return False
+    now = person.spoken[-1]
+    match moment:
+        case Moment.SPEAKING | Moment.INTERRUPTED:
+            said = lines.QUESTION if moment is Moment.SPEAKING else lines.OBJECTION
+            return person.device.talking and now.utterance.line == said
+        case Moment.THINKING:
+            return person.activity == events.Activity.THINKING and now.utterance.line == lines.RIDDLE
+        case Moment.ANSWERING:
+            return person.activity == events.Activity.SPEAKING and now.utterance.line == lines.POEM
+        case Moment.TOOL:
+            return tools.is_at_work_for(person.session)

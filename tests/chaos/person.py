@@ -1,0 +1,148 @@
+"""A person of the chaos: the real client, which says lines of the script and listens for what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from clients.desktop import events
+from clients.desktop.conversation import Conversation
+from clients.desktop.failures import ClientError
+from tests.chaos.ear import Ear
+from tests.chaos.mic_code import Utterance
+from tests.chaos.mind import answer_samples
+from tests.chaos.voice import said, samples_of
+
+PATIENCE_S: Final = 25.0
+"""How long one waits for what one was to hear, before the conversation is given up."""
+
+
+class GivenUp(Exception):
+    """The conversation has not gone on as it must; the message says what was waited for."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An utterance on the microphone's clock: where it begins and ends, in samples at 16 kHz."""
+
+    utterance: Utterance
+    begin: int
+    end: int
+
+
+class Person:
+    """One conversation: `async with Person(doors, 17) as person`. Its client may come in by any of the doors."""
+
+    def __init__(self, doors: Sequence[str], number: int) -> None:
+        self.number = number
+        self.device = Ear()
+        self.spoken: list[Spoken] = []
+        self.log: list[events.Event] = []
+        self.failure = ""
+        """Why the conversation ended before the person hung up; empty if it has not."""
+        self._conversation = Conversation(doors[0], self.device)
+        self._watcher: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._hangs_up = False
+
+    async def __aenter__(self) -> Self:
+        """Come in. Raises ClientError."""
+        await self._conversation.__aenter__()
+        self._watcher = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.hang_up()
+
+    async def hang_up(self) -> None:
+        """End the conversation; again it does nothing."""
+        self._hangs_up = True
+        await self._conversation.__aexit__(None, None, None)
+        if self._watcher is not None:
+            await self._watcher
+
+    async def _watch(self) -> None:
+        try:
+            async for event in self._conversation:
+                self.log.append(event)
+                self._tell()
+        except ClientError as problem:
+            self.failure = self.failure or str(problem)
+        if not self._hangs_up:
+            self.failure = self.failure or "the server ended the conversation"
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    # Speaking
+
+    def say(self, line: int) -> Spoken:
+        """Say a line now."""
+        utterance = Utterance(line, self.number, len(self.spoken) + 1)
+        begin = self.device.say(said(utterance))
+        spoken = Spoken(utterance, begin, begin + samples_of(line))
+        self.spoken.append(spoken)
+        return spoken
+
+    # Waiting
+
+    async def hears(self, spoken: Spoken, s: float) -> None:
+        """Wait until so much of the answer has been heard. Raises GivenUp."""
+        await self._hears(spoken, round(s * 24_000), f"{s:g} s of the answer to utterance {spoken.utterance.number}")
+
+    async def hears_out(self, spoken: Spoken) -> None:
+        """Wait until the answer has been heard to its end. Raises GivenUp."""
+        samples = answer_samples(spoken.utterance)
+        await self._hears(spoken, samples, f"the end of the answer to utterance {spoken.utterance.number}")
+
+    async def _hears(self, spoken: Spoken, samples: int, what: str) -> None:
+        heard = asyncio.create_task(self.device.hears(spoken.utterance, samples).wait())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not heard.done():
+                    self.check()
+                    news = asyncio.create_task(self._news.wait())
+                    await asyncio.wait([heard, news], return_when=asyncio.FIRST_COMPLETED)
+                    news.cancel()
+        except TimeoutError:
+            raise GivenUp(f"{what} was not heard within {PATIENCE_S:g} s") from None
+        finally:
+            heard.cancel()
+
+    async def sees(self, activity: events.Activity) -> None:
+        """Wait until the conversation is in a state, from now on. Raises GivenUp."""
+        seen = len(self.log)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not any(
+                    isinstance(event, events.State) and event.activity == activity for event in self.log[seen:]
+                ):
+                    self.check()
+                    await self._news.wait()
+        except TimeoutError:
+            raise GivenUp(f"the conversation was not {activity.value} within {PATIENCE_S:g} s") from None
+
+    def check(self) -> None:
+        """Raise GivenUp if the conversation is over."""
+        if self.failure:
+            raise GivenUp(self.failure)
+
+    # What it was
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return next(event.session for event in self.log if isinstance(event, events.Opened))
+
+    @property
+    def activity(self) -> events.Activity:
+        """What the conversation was doing, as far as the client was told."""
+        states = [event.activity for event in self.log if isinstance(event, events.State)]
+        return states[-1] if states else events.Activity.UNKNOWN
