@@ -27,17 +27,14 @@ class Announcements:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, announcement: wire.Announcement) -> None:
-        """Let one wait."""
+    def add(self, announcement: wire.Announcement) -> bool:
+        """Let one wait; False if it is refused."""
         if len(self._waiting) >= MAX_WAITING:
             log.warning("announcement %s is not said: %d wait for the floor already", announcement.id, MAX_WAITING)
-        else:
-            self._waiting.append(announcement)
+            return False
+        self._waiting.append(announcement)
+        return True
 
     def next(self) -> wire.Announcement | None:
         """Return the oldest, which waits no longer, or None."""
         return self._waiting.popleft() if self._waiting else None
-
-    def clear(self) -> None:
-        """Take all of them back."""
-        self._waiting.clear()

@@ -26,6 +26,10 @@ class Delivery:
         self.is_continuous = False
         """Everything is given, not turns alone."""
 
+    def go_on(self, given: int) -> None:
+        """What came before `given` was given by another vad."""
+        self._sent = given
+
     def hear_all(self) -> None:
         """Give everything from now on, beginning with the oldest sample remembered that has not been given."""
         self.is_continuous = True

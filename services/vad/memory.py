@@ -27,6 +27,11 @@ class MicMemory:
         """Offset after the newest sample."""
         return self._start + len(self._pcm) // BYTES_PER_SAMPLE
 
+    def start_at(self, offset: int) -> None:
+        """Begin anew, and empty, at `offset`."""
+        self._start = offset
+        self._pcm.clear()
+
     def append(self, pcm: bytes) -> None:
         """Add what comes next."""
         self._pcm += pcm

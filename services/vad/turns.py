@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
+from services.vad.beginning import Beginning
 from services.vad.completeness import Context
 from services.vad.delivery import Delivery
 from services.vad.detector import SpeechDetector
@@ -47,6 +48,21 @@ class Turns:
         """The number of the newest, typed ones included."""
         self.context = Context(language=settings.language)
         """What the conversation says of the next pauses."""
+        self._decided = 0  # where the past ends, if these are not the first turns of the session
+
+    def go_on(self, past: Beginning) -> None:
+        """Begin in the midst of a session: these are numbered after what was decided, and begin after it.
+
+        The turn whose answer is awaited can be resumed like any other. How it began is not known, but that it was one.
+        """
+        self.count = past.turn
+        self._decided = past.decided
+        self._delivery.go_on(past.given)
+        if past.awaited:
+            speech = self._settings.dismissed_ms * SAMPLES_PER_MS
+            start = past.hear_from
+            self.last = Turn(past.awaited, start, start, False, self._pause(), speech_samples=speech, end=past.decided)
+            self.retention.hold(past.awaited, 0)
 
     def hear_all(self) -> list[Event]:
         """The model listens all the time. An end that is tentative is taken back, and told when it is certain."""
@@ -64,7 +80,8 @@ class Turns:
         """Start a turn whose first sound is at `onset`."""
         before = self._delivery.rest(0)
         self.count += 1
-        start = max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start)
+        onset = max(onset, self._decided)
+        start = self._pre_roll(onset)
         answers = self._settings.answers_stop
         word = "" if answers else stop_word
         self.open = Turn(self.count, start, onset, interruption, self._pause(), answers_stop=answers, stop_word=word)
@@ -76,7 +93,8 @@ class Turns:
         """Go on with a turn that had ended: the person did."""
         before = self._delivery.rest(0)
         self._rhythm.taken_back()
-        turn.resume(self._delivery.resume(onset - PRE_ROLL_MS * SAMPLES_PER_MS), onset, self._pause())
+        onset = max(onset, self._decided)
+        turn.resume(self._delivery.resume(self._pre_roll(onset)), onset, self._pause())
         self.open = turn
         self.retention.keep(turn.number, turn.part_start)
         self._detector.hold(onset, self._detector.last_speech)
@@ -149,7 +167,7 @@ class Turns:
 
     def dismiss(self, turn: Turn) -> list[Event]:
         """It was no speech."""
-        self.retention.drop(turn.number)
+        self.retention.dismiss(turn.number)
         self.open = None
         self._detector.rest()
         return [
@@ -157,10 +175,11 @@ class Turns:
             broker.SpeechDismissed(turn=turn.number, why=broker.SpeechDismissed.WHY_NOISE),
         ]
 
-    def typed(self, text: str) -> list[Event]:
-        """The person typed a turn."""
+    def typed(self, text: str, name: str, now: int) -> list[Event]:
+        """The person typed a turn, which has a name, at sample `now`."""
         self.count += 1
-        return [*self._delivery.rest(0), broker.Typed(turn=self.count, text=text)]
+        self.retention.hold(self.count, now)
+        return [*self._delivery.rest(0), broker.Typed(turn=self.count, text=text, id=name, mic_offset=now)]
 
     def audio(self) -> list[Event]:
         """Return what the broker has not been given: of the open turn, while its end is not tentative; or of all."""
@@ -177,6 +196,10 @@ class Turns:
         worth = self._model_ear.worth_since(self._detector.last_speech)
         if worth != turn.pause.context.model_stopped:
             turn.pause.context = replace(turn.pause.context, model_stopped=worth)
+
+    def _pre_roll(self, onset: int) -> int:
+        """Return where a turn's audio begins, or that of its continuation."""
+        return max(onset - PRE_ROLL_MS * SAMPLES_PER_MS, self._memory.start, self._decided)
 
     def _pause(self) -> Pause:
         return Pause(self._settings.endpointing, self._rhythm, self.context)

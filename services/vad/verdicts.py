@@ -31,6 +31,11 @@ class Verdicts:
         self._seq = 0
         self._ducked = False
 
+    def go_on(self, lease: int, seq: int) -> None:
+        """Speak under this lease from now on, with numbers above `seq`."""
+        self._lease = max(self._lease, lease)
+        self._seq = max(self._seq, seq)
+
     def duck(self, verdict: Verdict, now: int, playhead: audio.Playhead) -> wire.Interrupt:
         """Lower the reply."""
         self._ducked = True
