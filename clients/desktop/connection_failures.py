@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import NamedTuple
 
 from .failures import ClientError, ConversationBroken, ServerRefused
 
@@ -54,3 +55,43 @@ def closed_early(server: str, opened: bool) -> ClientError:
 def unanswered(server: str, patience_s: float) -> ClientError:
     """Return the failure for a server that never answered Open."""
     return ServerRefused(f"{server} did not answer within {patience_s:.0f} s: is it a Parley server?")
+
+
+class Loss(NamedTuple):
+    """A connection that was lost in mid-conversation."""
+
+    why: str
+    """What happened, as a part of a sentence."""
+    problem: ClientError
+    """The same for the person, where the conversation is over by it."""
+    elsewhere: bool
+    """Whether this server is silent or can't be reached, so that another is called first."""
+
+
+def broken_off(server: str, failure: ConnectionFailed) -> Loss:
+    """Return the loss of a connection that failed."""
+    why = f"the connection to {server} was lost ({failure.why})"
+    return Loss(why, lost(server, True, failure), elsewhere=failure.cause == Cause.UNREACHABLE)
+
+
+def ended_early(server: str) -> Loss:
+    """Return the loss of a stream that ended without Closed."""
+    return Loss(f"{server} ended the connection without a word", closed_early(server, True), elsewhere=False)
+
+
+def silent(server: str, silent_s: float) -> Loss:
+    """Return the loss of a server whose heartbeats have stopped."""
+    why = f"{server} has been silent for {silent_s:.1f} s"
+    problem = ConversationBroken(f"{server} has been silent for {silent_s:.0f} s; the connection is lost.")
+    return Loss(why, problem, elsewhere=True)
+
+
+def going_away(server: str) -> Loss:
+    """Return the loss of a server that stops."""
+    return Loss(f"{server} is going away", ConversationBroken(f"{server} is going away."), elsewhere=True)
+
+
+def not_taken_up(loss: Loss, why: str) -> ClientError:
+    """Return the failure for a conversation that no server goes on with."""
+    happened = loss.why[0].upper() + loss.why[1:]
+    return ConversationBroken(f"{happened}, and the conversation could not be taken up again: {why}")

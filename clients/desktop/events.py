@@ -128,6 +128,23 @@ class Draining(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Reconnecting(Event):
+    """The connection is lost, or about to be: another one is being made. `Resumed` follows, or the end."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """The conversation goes on over another connection."""
+
+    gap_ms: int
+    """How long nothing came from the server."""
+    lost_ms: int
+    """What the microphone gave meanwhile and could not be kept for so long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Something to know, "echo_unstamped" say; the conversation goes on."""
 

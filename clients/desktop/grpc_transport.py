@@ -44,11 +44,18 @@ class GrpcTransport:
             response = await self._call.read()
         return response if isinstance(response, ConverseResponse) else None
 
+    def abandon(self) -> None:
+        """Cancel the call."""
+        self._call.cancel()
+
 
 @asynccontextmanager
 async def grpc_transport(server: str) -> AsyncIterator[GrpcTransport]:
     """Call host:port. gRPC connects behind the scenes: it is the first message that fails."""
-    options = [("grpc.enable_http_proxy", 0)] if server.startswith(LOOPBACK) else []
+    # A pool of its own: else a new channel to a server that is dead shares the dead connection, or its turn to wait.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    if server.startswith(LOOPBACK):
+        options.append(("grpc.enable_http_proxy", 0))
     async with grpc.aio.insecure_channel(server, options=options) as channel:
         stub: ConversationServiceAsyncStub = ConversationServiceStub(channel)
         call = stub.Converse()

@@ -80,6 +80,11 @@ class Playout:
         if self._is_new(seq):
             self._fader.release()
 
+    def let_go_of_duck(self) -> None:
+        """Undo the duck within 20 ms, whoever would have said so: the connection it came over is gone."""
+        if self._fader.ducked:
+            self._fader.release()
+
     def flush(self, seq: int, floor: int) -> None:
         """Silence the output: 5 ms of fade, and nothing that is buffered or at or below `floor` is played after it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from parley.v1 import audio_pb2, stream_pb2
 from parley.v1 import conversation_service_pb2 as wire
 
@@ -19,13 +21,15 @@ from .sound import (
     speaker_ms,
     speaker_samples,
 )
-from .wire_events import error_code_of, event_of
+from .wire_events import error_words_of, event_of
 
 PROTOCOL = 1
 REPORT_MS = 200
 """How often the server is told what has been played while a reply is underway."""
 HEARTBEAT_TICKS = 50
 """A heartbeat each second, so that a frozen client is found even when its frames are in flight."""
+KNOWN_CAPTIONS = 500
+"""Captions remembered: a long reply's words."""
 SILENCE = bytes(MIC_FRAME_SAMPLES * SAMPLE_BYTES)
 
 
@@ -49,6 +53,8 @@ class Session:
         self._reported_at = 0
         self._now_s = 0.0
         self._input_latency = 0
+        self._has_resumed = False
+        self._captions: deque[bytes] = deque(maxlen=KNOWN_CAPTIONS)
         self._requests: list[wire.ConverseRequest] = []
         self._events: list[Event] = []
 
@@ -56,7 +62,7 @@ class Session:
         """Act on what the server sent. Kinds of a later protocol are passed over."""
         self._now_s = now_s
         self._act(response)
-        if event := event_of(response, self._moment()):
+        if not self._is_known_caption(response) and (event := event_of(response, self._moment())):
             self._tell(event)
         self._tell_happenings()
 
@@ -75,6 +81,19 @@ class Session:
         self._report_in_time()
         self._beat()
         return speaker_pcm
+
+    def reconnecting(self, why: str, now_s: float) -> None:
+        """Note that the connection is lost, or about to be; microphone and speaker go on."""
+        self._now_s = now_s
+        self._tell(events.Reconnecting(self._moment(), why))
+
+    def resumed(self, opened: wire.Opened, gap_ms: int, lost_ms: int, now_s: float) -> None:
+        """Go on over another connection. No duck outlives the one before: its verdict may have been lost with it."""
+        self._now_s = now_s
+        self._has_resumed = True
+        self._on_opened(opened)
+        self.playout.let_go_of_duck()
+        self._tell(events.Resumed(self._moment(), gap_ms, lost_ms))
 
     def requests(self) -> list[wire.ConverseRequest]:
         """Return what is to be sent, in order."""
@@ -152,6 +171,16 @@ class Session:
     def _tell(self, event: Event) -> None:
         self._events.append(event)
 
+    def _is_known_caption(self, got: wire.ConverseResponse) -> bool:
+        """Whether a caption came before, word for word: after a resumption some are told again."""
+        caption = got.caption
+        if not got.HasField("caption") or not (caption.final or caption.who == wire.Caption.WHO_ASSISTANT):
+            return False
+        line = caption.SerializeToString(deterministic=True)
+        known = self._has_resumed and line in self._captions
+        self._captions.append(line)
+        return known
+
     def _act(self, got: wire.ConverseResponse) -> None:
         match got.WhichOneof("message"):
             case "audio":
@@ -179,11 +208,8 @@ class Session:
             )
 
     def _on_error(self, error: stream_pb2.Error) -> None:
-        why = error.message or error_code_of(error.code)
-        again = " Trying again may help." if error.retryable and "again" not in why.lower() else ""
-        if error.code == stream_pb2.Error.CODE_MODEL:  # callers are not told what is wrong with it, developers may look
-            again += " (What is wrong, the broker's log says: run/logs/broker.log of `make run`.)"
+        words = error_words_of(error)
         if self.opened:
-            self.failure = ConversationBroken(f"The server ended the conversation: {why}{again}")
+            self.failure = ConversationBroken(f"The server ended the conversation: {words}")
         else:
-            self.failure = ServerRefused(f"The server refused: {why}{again}")
+            self.failure = ServerRefused(f"The server refused: {words}")

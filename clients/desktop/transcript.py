@@ -42,6 +42,11 @@ class Transcript:
                 self._show(f"[{STATES[activity]}]")
             case events.Draining(seconds=seconds):
                 self._write(f"(The server is going away in {seconds} s.)")
+            case events.Reconnecting(why=why):
+                self._write(f"(Connecting again: {why}.)")
+            case events.Resumed(gap_ms=gap_ms, lost_ms=lost_ms):
+                lost = f" {lost_ms / 1000:.1f} s of your words are lost." if lost_ms else ""
+                self._write(f"(Connected again after {gap_ms / 1000:.1f} s.{lost})")
             case events.Notice(code=code, message=message):
                 self._write(f"(The server says: {' '.join(message.split()) or code})")
             case events.Closed(reason=reason, code=code) if event.is_polite and code != "client":

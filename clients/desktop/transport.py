@@ -23,6 +23,9 @@ class Transport(Protocol):
     async def receive(self) -> ConverseResponse | None:
         """Return the next response; None when the server has hung up."""
 
+    def abandon(self) -> None:
+        """Let go of the connection at once, without a word to the server. Raises nothing."""
+
 
 def connect(server: str) -> AbstractAsyncContextManager[Transport]:
     """Connect to a server for as long as the context lasts. Entering it raises ConnectionFailed."""

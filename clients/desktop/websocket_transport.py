@@ -53,6 +53,10 @@ class WebSocketTransport:
         except ConnectionClosed as error:
             raise _broken(error) from None
 
+    def abandon(self) -> None:
+        """Cut the connection."""
+        self._connection.transport.abort()
+
     async def close(self) -> None:
         """Close, in bounded time whatever the server does."""
         try:

@@ -53,6 +53,15 @@ def error_code_of(code: stream_pb2.Error.Code.ValueType) -> str:
     return stream_pb2.Error.Code.Name(code).removeprefix("CODE_").lower() if known else f"code {code}"
 
 
+def error_words_of(error: stream_pb2.Error) -> str:
+    """Return what an error says, for the person, and whether trying again is of use."""
+    why = error.message or error_code_of(error.code)
+    again = " Trying again may help." if error.retryable and "again" not in why.lower() else ""
+    if error.code == stream_pb2.Error.CODE_MODEL:  # callers are not told what is wrong with it, developers may look
+        again += " (What is wrong, the broker's log says: run/logs/broker.log of `make run`.)"
+    return f"{why}{again}"
+
+
 def notice_code_of(code: wire.Notice.Code.ValueType) -> str:
     """Return a code as a word: "echo_unstamped", "echo_misaligned"…"""
     known = code in wire.Notice.Code.values()

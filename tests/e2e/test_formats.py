@@ -8,7 +8,8 @@ cross-correlation, at the positions that the client's events claim.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from clients.desktop import events
 from clients.desktop.conversation import Conversation
 from clients.desktop.device import AudioDevice
-from clients.desktop.transport import Transport
+from clients.desktop.transport import Transport, connect
 from parley.v1.conversation_service_pb2 import ConverseRequest, ConverseResponse
 from services.ingress.formats import ALAW, MULAW, OPUS, PCM16, Format
 from tests.e2e.person import Person
@@ -82,6 +83,10 @@ class FormatTransport:
         """Say that nothing more will be sent."""
         await self._transport.finish()
 
+    def abandon(self) -> None:
+        """Let go of it."""
+        self._transport.abandon()
+
     async def receive(self) -> ConverseResponse | None:
         """Return the next response that what came becomes."""
         while not self._waiting:
@@ -96,11 +101,14 @@ class FormatConversation(Conversation):
 
     def __init__(self, server: str, device: AudioDevice, case: Case) -> None:
         # Five people share this process; a small buffer might run dry, and what is compared here is sound, not speed.
-        super().__init__(server, device, client_buffer_ms=500, prebuffer_ms=200)
-        self._formats = ClientFormats(*case)
+        formats = ClientFormats(*case)
 
-    async def _connect(self, connection: AsyncExitStack) -> Transport:
-        return FormatTransport(await super()._connect(connection), self._formats)
+        @asynccontextmanager
+        async def dial(server: str) -> AsyncIterator[Transport]:
+            async with connect(server) as transport:
+                yield FormatTransport(transport, formats)
+
+        super().__init__(server, device, client_buffer_ms=500, prebuffer_ms=200, dial=dial)
 
 
 class FormatPerson(Person):

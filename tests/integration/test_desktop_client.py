@@ -17,8 +17,8 @@ import grpc.aio
 import numpy as np
 import pytest
 
+from clients.desktop import calling, events, pulse
 from clients.desktop import conversation as conversation_module
-from clients.desktop import events
 from clients.desktop.__main__ import live
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ConversationBroken, ServerRefused
@@ -324,7 +324,7 @@ async def test_refusal_is_told_in_the_servers_words() -> None:
 
 async def test_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that takes the call and never answers Open is no endless wait."""
-    monkeypatch.setattr(conversation_module, "OPEN_WITHIN_S", 0.1)
+    monkeypatch.setattr(calling, "OPEN_WITHIN_S", 0.1)
 
     async def script(call: Call) -> None:
         await asyncio.Event().wait()
@@ -377,7 +377,7 @@ async def test_server_killed_in_conversation_is_told() -> None:
 
 async def test_silent_server_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """When a server's heartbeats stop the client says so instead of waiting for ever."""
-    monkeypatch.setattr(conversation_module, "SILENT_SERVER_S", 0.2)
+    monkeypatch.setattr(pulse, "SILENT_FOR_GOOD_S", 0.2)
 
     async def script(call: Call) -> None:
         await call.open()

@@ -11,8 +11,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from clients.desktop import conversation as conversation_module
-from clients.desktop import events
+from clients.desktop import calling, events
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ClientError, ConversationBroken, ServerRefused
 from clients.desktop.headless import HeadlessDevice
@@ -105,7 +104,7 @@ async def test_an_unreachable_server_is_one_line() -> None:
 
 async def test_a_server_that_never_answers_the_handshake_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection and is silent."""
-    monkeypatch.setattr(conversation_module, "OPEN_WITHIN_S", 0.2)
+    monkeypatch.setattr(calling, "OPEN_WITHIN_S", 0.2)
     hold = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,64 @@
+"""The servers that may take a conversation: which one is called next, and after what pause."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PAUSE_S = 0.1
+"""After each of them has refused once; twice as long after each further round."""
+LONGEST_PAUSE_S = 1.0
+ANSWER_S = 2.0
+"""So long a server may say nothing at all before the next is called; twice as long in each further round."""
+LONGEST_ANSWER_S = 10.0
+SETTLED_S = 1.0
+"""A connection that has lasted so long was a good one: after it the pauses begin anew."""
+_DOUBLINGS = 10
+
+
+class Try(NamedTuple):
+    """The next call."""
+
+    address: str
+    pause_s: float
+    """How long to wait before it."""
+    answer_s: float
+    """How long the server may say nothing at all."""
+
+
+class Doors:
+    """Goes round the addresses. One that took the call is the present one."""
+
+    def __init__(self, addresses: str) -> None:
+        """Take them as the person wrote them, with commas between: "a:7700,ws://b:7780"."""
+        self.addresses = tuple(address.strip() for address in addresses.split(",") if address.strip())
+        self._present = 0
+        self._calls = 0
+
+    def __len__(self) -> int:
+        return len(self.addresses)
+
+    @property
+    def present(self) -> str:
+        """The address that took the call last, or is being called."""
+        return self.addresses[self._present]
+
+    def seek(self, *, elsewhere: bool, lasted_s: float) -> None:
+        """Begin to look for a server that takes the conversation up again.
+
+        `elsewhere`: the present one is silent or can't be reached, so that the next is called first. `lasted_s`: how
+        long its connection stood; one that breaks off at once again and again must not be called without pauses.
+        """
+        if lasted_s >= SETTLED_S:
+            self._calls = 0
+        if not elsewhere:
+            self._present = (self._present - 1) % len(self)
+
+    def next(self) -> Try:
+        """Go on to the next server."""
+        self._present = (self._present + 1) % len(self)
+        finished_rounds, place = divmod(self._calls, len(self))
+        self._calls += 1
+        doublings = min(finished_rounds, _DOUBLINGS)
+        pause_s = PAUSE_S * 2.0 ** (doublings - 1) if doublings and not place else 0.0
+        answer_s = ANSWER_S * 2.0**doublings
+        return Try(self.present, min(pause_s, LONGEST_PAUSE_S), min(answer_s, LONGEST_ANSWER_S))

@@ -1,0 +1,40 @@
+"""Whether a server still lives, by what comes from it."""
+
+from __future__ import annotations
+
+from parley.v1 import conversation_service_pb2 as wire
+
+TICK_S = 0.1
+SILENT_S = 1.5
+"""A server that says each second how far it has heard is taken for dead after this long."""
+SILENT_BUT_FOR_BEATS_S = 2.5
+"""One that only beats when it has said nothing else for a whole second."""
+SILENT_FOR_GOOD_S = 10.0
+"""One that takes no dropped session up again: better a late answer than none."""
+
+
+class Pulse:
+    """Counts in ticks of our own: what this program slept through is not the server's fault."""
+
+    def __init__(self) -> None:
+        self._quiet_ticks = 0
+        self._beats = False
+        self._hears = False
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has been heard."""
+        return self._quiet_ticks * TICK_S
+
+    def heard(self, response: wire.ConverseResponse) -> None:
+        """Take note of a sign of life."""
+        self._quiet_ticks = 0
+        self._beats |= response.HasField("heartbeat")
+        self._hears |= response.HasField("heard")
+
+    def tick(self, *, resumable: bool) -> bool:
+        """Let a tick pass; return whether the server is to be taken for dead. One that never beats is never."""
+        self._quiet_ticks += 1
+        longest_s = SILENT_S if self._hears else SILENT_BUT_FOR_BEATS_S
+        longest_s = longest_s if resumable else SILENT_FOR_GOOD_S
+        return (self._beats or self._hears) and self._quiet_ticks > round(longest_s / TICK_S)
