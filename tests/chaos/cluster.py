@@ -170,8 +170,8 @@ class Cluster:
         await self.wait_ready(name)
 
     def kill(self, name: str, down_s: float = 0.0) -> None:
-        """SIGKILL; started again at its address after `down_s`, in the background. One that is down stays so."""
-        if not self.pid(name):
+        """SIGKILL; started again at its address after `down_s`, in the background. One that is down is left alone."""
+        if not self.pid(name) or (name in self._returning and not self._returning[name].done()):
             return
         self._killed[name] = self._killed.get(name, 0) + 1
         self._supervisor.kill(name, signal.SIGKILL)

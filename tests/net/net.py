@@ -151,8 +151,11 @@ class Net:
 
     def _tell(self, what: str, **more: Any) -> dict[str, Any]:
         """Have the relay do something, and wait until it has: a millisecond."""
-        self._line.send(json.dumps({"do": what, **more}).encode())
-        answer: dict[str, Any] = json.loads(self._line.recv(_MESSAGE_BYTES) or '{"fault": "it has ended"}')
+        try:
+            self._line.send(json.dumps({"do": what, **more}).encode())
+            answer: dict[str, Any] = json.loads(self._line.recv(_MESSAGE_BYTES) or '{"fault": "it has ended"}')
+        except OSError as error:
+            raise RelayFault(f"the relay does not answer: {error}") from error
         if "fault" in answer:
             raise RelayFault(f"the relay: {answer['fault']}")
         return answer
