@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
+from services.broker import journal
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,14 @@ class Actions:
         self._actions.append(broker.RespondResponse(progress=progress))
 
     def silent(self, turn: int) -> None:
-        """Tell vad that a turn gets no spoken answer."""
+        """Tell vad, and whoever may take over, that a turn gets no spoken answer."""
         self.progress(turn, broker.TurnProgress.STAGE_SILENT)
+        self.settled(turn)
+
+    def settled(self, turn: int) -> None:
+        """Note that nobody waits for an answer to a turn any more."""
+        if turn:
+            self.add(Mark(journal.settled(turn)))
 
     def add(self, action: Action) -> None:
         """Add anything else."""

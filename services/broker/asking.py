@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.broker.actions import Actions
+from parley.v1 import session_pb2 as session
+from services.broker import journal
+from services.broker.actions import Actions, Mark
 from services.broker.apology import apologise
 from services.broker.event import Event, text
 from services.broker.faults import BUSY, code_of
@@ -15,6 +17,7 @@ from services.broker.second_try import SecondTry
 from services.broker.sequencer import Sequencer
 from services.broker.stages import Stages
 from services.broker.tool_calls import ToolCalls
+from services.broker.verbatim import rest_of
 from services.broker.voice import Voice
 
 
@@ -43,6 +46,8 @@ class Asking:
         announcement = self.sequencer.announcement
         self.requested = reply = self._voice.mint(self.sequencer.wish or 0)
         reply.announcement = announcement
+        if announcement is not None:
+            self._actions.add(Mark(journal.announced(reply.number, announcement.id, announcement.text)))
         self.sequencer.requested(self._ask(reply, now_s), now_s)
         self._stages.asked(reply.turn, now_s, answers=announcement is None)
 
@@ -71,7 +76,10 @@ class Asking:
 
     def go_on(self, reply: Reply) -> None:
         """Ask for the rest of a reply that broke off, unless something else is wished for."""
-        if reply.announcement is None and self.sequencer.wish is None:
+        if reply.announcement is not None:
+            if words := rest_of(reply.announcement.text, reply.text):
+                self.sequencer.announce_again(session.Announcement(id=reply.announcement.id, text=words))
+        elif self.sequencer.wish is None:
             self._continues = True
             self.sequencer.want(reply.turn)
 

@@ -26,9 +26,11 @@ from services.broker.history import History
 from services.broker.host import Host
 from services.broker.interruptions import Interruptions
 from services.broker.listening import Listening
+from services.broker.lost_turns import LostTurns
 from services.broker.manner import Manner, TurnMode
 from services.broker.part import Part
 from services.broker.recollection import Recollection
+from services.broker.restoration import Restoration
 from services.broker.server_ears import ServerEars
 from services.broker.speculation import Speculation, Tally
 from services.broker.tool_calls import ToolCalls
@@ -48,7 +50,7 @@ class Conversation:
 
     def __init__(self, manner: Manner | None = None) -> None:
         manner = manner or Manner()
-        can = manner.capabilities
+        self._can = can = manner.capabilities
         listens, answers_itself = manner.listens_always, can.commit_responds or not can.has_turns
         self._actions = Actions()
         self._history = History(self._actions)
@@ -64,9 +66,16 @@ class Conversation:
         speculates = manner.speculate and not listens and not answers_itself and can.can_delete
         self._speculation = Speculation(self._ears, self._answering, enabled=speculates)
         self._interruptions = Interruptions(self._actions, self._voice, self._sequencer)
+        self._lost = LostTurns(self._history)
         self._host = Host(self._actions, self._sequencer, self._tools, manner)
         self._listening = Listening(
-            self._actions, self._ears, self._answering, self._speculation, self._tools, self._host.ending
+            self._actions,
+            self._ears,
+            self._answering,
+            self._speculation,
+            self._tools,
+            self._host.ending,
+            self._lost,
         )
         self._announced = Recent()
         self._answering.responses.on_begun = self._ears.parts.answered
@@ -86,6 +95,8 @@ class Conversation:
         self._sequencer.release()
         self._ears.begin(now_s)
         self._host.begin(now_s)
+        if self._actions.model_away:  # the conversation has gone on before
+            self._remind(now_s)
         return self._advance(now_s)
 
     def lose_model(self, now_s: float) -> list[Action]:
@@ -102,14 +113,17 @@ class Conversation:
 
     def rebuild(self, now_s: float) -> list[Action]:
         """A new connection stands: its model is told what was said and heard, and asked what nobody has answered."""
+        self._host.connected(now_s)
+        self._remind(now_s)
+        self._sequencer.release()
+        return self._advance(now_s)
+
+    def _remind(self, now_s: float) -> None:
         self._interruptions.settle_all()
         self._actions.model_away = False
-        self._host.connected(now_s)
         self._recollection.rebuild(now_s)
         self._listening.doubt.wait_again(now_s)
         self._host.ending.wait_again(now_s)
-        self._sequencer.release()
-        return self._advance(now_s)
 
     def reconnecting(self) -> list[Action]:
         """Tell the client that the model is away for a moment."""
@@ -147,7 +161,27 @@ class Conversation:
 
     def past(self) -> stream_pb2.Past:
         """What a vad that begins must know of the conversation so far."""
-        return stream_pb2.Past()
+        taken = self._listening.taken
+        return stream_pb2.Past(
+            turn=taken.turn,
+            decided_offset=taken.offset,
+            awaited_turn=self._awaited_turn,
+            seq=self._interruptions.seq,
+            audio_offset=taken.audio_offset,
+        )
+
+    @property
+    def _awaited_turn(self) -> int:
+        """The turn that is to be answered, as long as nothing of its answer was heard."""
+        turn = self._answering.last_turn.turn
+        is_awaited = (
+            self._sequencer.wish == turn
+            or self._listening.doubt.stands
+            or self._tools.is_busy
+            or self._answering.responses.remote.is_busy
+            or any(reply.turn == turn for reply in self._voice.living())
+        )
+        return turn if is_awaited and turn > self._voice.heard_turn else 0
 
     def adopt(self, now_s: float) -> list[Action]:
         """A new vad has come: it hears again whatever is not decided. What was decided stays, and is awaited."""
@@ -155,10 +189,19 @@ class Conversation:
 
     def lose_vad(self, now_s: float) -> list[Action]:
         """The vad has gone for a moment: nobody speaks. Replies and the model go on, a wish for an answer stands."""
+        self._listening.lose_vad(now_s)
         return self._advance(now_s)
 
     def give_again(self, held: egress.Held, now_s: float) -> list[Action]:
-        """Give an egress that holds `held` everything that it lacks: the last floor, then the living replies."""
+        """Give an egress that holds `held` everything that it lacks: the last floor, then the living replies.
+
+        What was lost with the other egress, because there is no copy here either, the model is asked for.
+        """
+        self._interruptions.give_again()
+        if held.HasField("silent"):
+            self._interruptions.played(held.silent, now_s)
+        for reply in self._voice.give_again(held, now_s):
+            self._answering.asking.go_on(reply)
         return self._advance(now_s)
 
     def restore(
@@ -174,7 +217,20 @@ class Conversation:
 
         `record` and `history` are what Redis holds, `held` what egress does; the session was opened `age_s` ago.
         """
-        return self._actions.taken()
+        self._actions.model_away = True  # it knows nothing, and will be told everything when it is there
+        Restoration(
+            history=self._history,
+            voice=self._voice,
+            tools=self._tools,
+            answering=self._answering,
+            interruptions=self._interruptions,
+            listening=self._listening,
+            lost=self._lost,
+            host=self._host,
+            announced=self._announced,
+            aligned=self._can.aligned,
+        ).run(record, history, held, now_s, age_s)
+        return self._advance(now_s)
 
     # From vad.
 
@@ -212,7 +268,9 @@ class Conversation:
         self._speculation.take_back(now_s)
         self._answering.abandon(now_s)
         self._sequencer.drop_all()
-        self._listening.doubt.drop()
+        if interrupt.cause != session.Interrupt.CAUSE_TURN_RESUMED:
+            self._actions.settled(self._answering.last_turn.turn)
+        self._listening.doubt.suspend()
         self._tools.drop()
         self._answering.responses.remote.drop()
         self._host.ending.stir(now_s)
@@ -277,6 +335,7 @@ class Conversation:
         """
         self._interruptions.tick(now_s)
         self._listening.doubt.tick(now_s)
+        self._lost.tick(now_s)
         for part in self._ears.expire(now_s):
             self._understood(part)
         self._answering.tick(now_s)
@@ -291,6 +350,7 @@ class Conversation:
         self._host.disconnected(now_s)
         self._interruptions.settle_all()
         self._ears.parts.close()
+        self._lost.close()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
         self._history.close()

@@ -28,6 +28,7 @@ class Doubt:
         self._actions = actions
         self._sequencer = sequencer
         self._case: _Case | None = None
+        self._suspended: _Case | None = None
 
     @property
     def stands(self) -> bool:
@@ -40,7 +41,22 @@ class Doubt:
 
     def drop(self) -> None:
         """It no longer matters."""
-        self._case = None
+        self._case = self._suspended = None
+
+    def suspend(self) -> None:
+        """The person has taken the floor; it may be that they only go on."""
+        self._case, self._suspended = None, self._case or self._suspended
+
+    def take_up(self, turn: int, now_s: float) -> bool:
+        """They did not go on after all: decide about `turn` as before. False if there was no doubt about it."""
+        case, self._suspended = self._suspended, None
+        if case is None or case.part.turn != turn:
+            return False
+        self._case = case
+        self.wait_again(now_s)
+        if case.part.transcript is not None:
+            self.understood(case.part)
+        return True
 
     def drop_for(self, part: Part) -> None:
         """There was no such turn."""

@@ -41,6 +41,8 @@ class Ears:
         self._commit_asks = capabilities.commit_responds
         self._kept = bytearray()
         """The sound since the last commit, at 16 kHz: it may have to be given again."""
+        self._over = 0
+        """How much of that is of turns which are over, and not committed yet."""
         self._reopened = bytearray()
         """Sound that was committed to a connection that broke, and is to be committed anew with what follows."""
         self._uncommitted: deque[Part] = deque(maxlen=_MAX_UNCOMMITTED)
@@ -74,26 +76,33 @@ class Ears:
         if len(pcm) % SAMPLE_BYTES:
             raise ProtocolFault("a turn's audio holds half a sample")
 
-    def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0) -> Part:
+    def close_turn(self) -> None:
+        """The open turn is over, and will be committed when its answer is asked for: `forget` does not touch it."""
+        self._over = len(self._kept)
+
+    def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0, mic_offset: int = 0) -> Part:
         """End a turn: flush what the resampler holds, fill up to what the model takes, and commit.
 
-        What is `held` is told to nobody until `confirm`, and can be undone by `take_back`.
+        What is `held` is told to nobody until `confirm`, and can be undone by `take_back`. Its last speech ended at
+        `end_offset`; by `mic_offset` it was decided that it is over.
         """
         since_s = self.parts.since_s(now_s)
-        part = Part(turn, self._buffer.commit(), since_s, is_held=held, pcm=bytes(self._kept))
+        commit_id = self._buffer.commit()
+        part = Part(turn, commit_id, since_s, is_held=held, mic_offset=mic_offset, pcm=bytes(self._kept))
         self.parts.keep(part)
         if not held:
             self._kept.clear()
+            self._over = 0
         if not self._actions.model_away:
             self._uncommitted.append(part)
         return part
 
-    def confirm(self, part: Part) -> None:
+    def confirm(self, part: Part, mic_offset: int) -> None:
         """The turn of a held part is over: tell what is known of it. Sound since then belongs to no turn."""
-        self.forget()
-        part.is_held = False
+        self._clear()
+        part.is_held, part.mic_offset = False, mic_offset
         if part.transcript is not None:
-            self.parts.say(part.turn, part.place, part.transcript, part.item_id)
+            self.parts.say(part)
         elif part.words:
             self.captions.more(part.turn, part.words)
 
@@ -103,7 +112,7 @@ class Ears:
         if part.item_id:
             self._delete(part.item_id)
         kept = bytes(self._kept)
-        self.forget()
+        self._clear()
         self._hear_pieces(kept)
 
     def _hear_pieces(self, pcm: bytes) -> None:
@@ -111,14 +120,21 @@ class Ears:
             self._hear(pcm[start : start + KEPT_PIECE_BYTES])
 
     def forget(self) -> None:
-        """Drop what was heard since the last commit: it was no speech."""
+        """Drop what was heard of no turn that is over: it was no speech."""
+        kept = bytes(self._kept[: self._over])
+        self._clear()
+        self._hear_pieces(kept)
+        self.close_turn()
+
+    def _clear(self) -> None:
         self._kept.clear()
+        self._over = 0
         self._buffer.clear()
 
-    def type(self, turn: int, words: str) -> None:
-        """Take a typed turn."""
-        self._actions.model("conversation.item.create", item=spoken_item("user", words))
-        self.parts.typed(turn, words)
+    def type(self, typed: broker.Typed) -> Part:
+        """Take a typed turn; its words are to be said by `parts`."""
+        self._actions.model("conversation.item.create", item=spoken_item("user", typed.text))
+        return self.parts.typed(typed.turn, typed.text, typed.mic_offset, typed.id)
 
     @property
     def has_sound(self) -> bool:
@@ -232,6 +248,7 @@ class Ears:
         """Give the sound since the last commit to a model that doesn't know it."""
         self.begin(now_s)
         kept = bytes(self._reopened + self._kept)
+        self._over += len(self._reopened)
         self._reopened.clear()
         self._kept.clear()
         self._hear_pieces(kept)

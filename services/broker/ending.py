@@ -43,6 +43,11 @@ class Ending:
         if self._begun_s is None:
             self._begun_s = self._active_s = now_s
 
+    def restore(self, now_s: float, age_s: float, *, has_reprompted: bool, took_leave: bool) -> None:
+        """The conversation began `age_s` ago, elsewhere."""
+        self._begun_s, self._active_s = now_s - age_s, now_s
+        self._has_reprompted, self._took_leave = has_reprompted, took_leave
+
     def stir(self, now_s: float) -> None:
         """The person says something: whoever was leaving stays, unless time or budget want otherwise."""
         self._active_s = now_s

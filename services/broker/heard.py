@@ -33,6 +33,17 @@ class Words:
         """Take a transcript delta that arrived after `received` samples; return when its words are heard."""
         before, self._chars = self._chars, self._chars + len(piece)
         self._pieces.append((received, piece))
+        return self._heard_at(received, before)
+
+    def timed(self) -> list[tuple[int, str]]:
+        """Return all pieces, each with the position at which it is heard."""
+        timed, before = [], 0
+        for received, piece in self._pieces:
+            timed.append((self._heard_at(received, before), piece))
+            before += len(piece)
+        return timed
+
+    def _heard_at(self, received: int, before: int) -> int:
         return received if self._aligned else max(received, int(before / CHARS_PER_S * REPLY_HZ))
 
     def heard(self, position: int, samples: int, *, complete: bool) -> str:

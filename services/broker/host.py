@@ -13,6 +13,7 @@ from services.broker.event import Event
 from services.broker.goodbye import is_goodbye
 from services.broker.manner import Manner
 from services.broker.money import Ledger
+from services.broker.recovered import Recovered
 from services.broker.sequencer import Sequencer
 from services.broker.tool_calls import Round, ToolCalls
 from services.broker.tools.declaration import END_CONVERSATION
@@ -23,6 +24,11 @@ COUNT_EVERY_S: Final = 10.0
 
 SAY_GOODBYE: Final = '{"ok": true, "note": "Say a short goodbye; the conversation ends after it."}'
 ENDED: Final = '{"ok": true}'
+GREETING: Final = "greeting"
+ENDING: Final = "ending"
+FILLER: Final = "filler-"
+"""Names of what it has announced."""
+
 STAYED: Final = '{"ok": false, "note": "The person went on talking, so the conversation goes on."}'
 
 
@@ -36,6 +42,7 @@ class Host:
         self._tools = tools
         self._manner = manner
         self._ledger = Ledger(manner.prices)
+        self._has_greeted = False
         self._counted_s: float | None = None
         """Until when time connected was counted, where that is charged for; None while there is no connection."""
 
@@ -63,8 +70,28 @@ class Host:
         """The session begins: greet."""
         self.connected(now_s)
         self.ending.begin(now_s)
-        if self._manner.greeting:
-            self._say("greeting", self._manner.greeting)
+        if self._manner.greeting and not self._has_greeted:
+            self._say(GREETING, self._manner.greeting)
+        self._has_greeted = True
+
+    def restore(self, known: Recovered, spent: session.Usage, now_s: float, age_s: float) -> None:
+        """Another broker has been the host so far."""
+        closing = self._manner.closing
+        self._ledger = Ledger(self._manner.prices, carried=spent)
+        self._has_greeted = bool(known.newest_reply or known.newest_turn)
+        self.ending.restore(
+            now_s,
+            age_s,
+            has_reprompted=known.has_said(ENDING, closing.reprompt, since_turn=known.last_turn),
+            took_leave=known.has_said(ENDING, closing.last_words),
+        )
+        if known.ends:
+            self.ending.leave(stream_pb2.Hangup.REASON_ASSISTANT)
+        self.understood(known.last_words)
+
+    def says_again(self, announcement: session.Announcement) -> bool:
+        """Say whether it will see by itself that this is said, if that is still due."""
+        return announcement.id == ENDING or announcement.id.startswith(FILLER)
 
     def understood(self, words: str) -> None:
         """The last turn's words are known: do they take leave?"""
@@ -115,14 +142,14 @@ class Host:
             return
         cost_micros = self._ledger.cost_micros if self._manner.closing.budget_micros else 0
         if words := self.ending.check(now_s, is_quiet=is_quiet, cost_micros=cost_micros):
-            self._say("ending", words)
+            self._say(ENDING, words)
         if self.ending.hangup is not None:
             self._actions.add(broker.RespondResponse(hangup=self.ending.hangup))
 
     def _fill(self, now_s: float) -> None:
         """Say something while a tool is slow."""
         if self._manner.filler and (calls := self._tools.slow(self._manner.filler_after_s, now_s)) is not None:
-            self._say(f"filler-{calls.reply.number}", self._manner.filler)
+            self._say(f"{FILLER}{calls.reply.number}", self._manner.filler)
 
     def _say(self, name: str, words: str) -> None:
         self._sequencer.announce(session.Announcement(id=name, text=words))

@@ -11,6 +11,7 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions, RaiseFloor
+from services.broker.reply import Reply
 from services.broker.sequencer import Sequencer
 from services.broker.settling import Heard, Settling
 from services.broker.voice import Voice
@@ -26,7 +27,28 @@ class Interruptions:
         self._settling: list[Settling] = []
         self._flushed = egress.Played()
         """The last answer to a Flush. It may overtake the cancel that it answers: that one comes another way round."""
+        self._last = session.Interrupt()
+        """The last cancel that was carried out, with its floor."""
         self._seq = 0
+
+    @property
+    def seq(self) -> int:
+        """The highest cancel that was carried out."""
+        return self._seq
+
+    def restore(self, interrupt: session.Interrupt, held: egress.Held) -> None:
+        """Another broker has carried out cancels up to this one. Egress may not have heard of it, and waits for it."""
+        self._last.CopyFrom(interrupt)
+        self._seq = interrupt.seq
+        if held.HasField("silent"):
+            self._flushed = held.silent
+        if (held.seq, held.floor) < (interrupt.seq, interrupt.floor):
+            self.give_again()
+
+    def give_again(self) -> None:
+        """Say the last floor once more: whoever knows it ignores it."""
+        if self._last.seq:
+            self._actions.add(egress.SpeakRequest(interrupt=self._last))
 
     @property
     def is_settling(self) -> bool:
@@ -43,11 +65,18 @@ class Interruptions:
     def open_gates(self, interrupt: session.Interrupt) -> int:
         """Say to everybody which replies are dead by a cancel; return the floor."""
         interrupt.floor = floor = self._voice.minted
+        self._last.CopyFrom(interrupt)
         self._actions.add(egress.SpeakRequest(interrupt=interrupt))
         acknowledged = broker.InterruptAcknowledged(seq=interrupt.seq, floor=floor)
         self._actions.add(broker.RespondResponse(interrupt_acknowledged=acknowledged))
         self._actions.add(RaiseFloor(interrupt.seq, floor))
         return floor
+
+    def await_word(self, dead: list[Reply], now_s: float) -> None:
+        """Wait for the listener's word on replies that another broker has killed."""
+        self._settling.append(Settling(self._seq, dead, now_s))
+        self._sequencer.hold()
+        self._settle_answered()
 
     def kill(self, interrupt: session.Interrupt, floor: int, now_s: float) -> None:
         """Let every reply up to the floor die; what was heard of it stays, unless the turn it answers goes on."""

@@ -23,6 +23,12 @@ class Part:
     """Its turn went on: the model is to forget the item."""
     words: str = ""
     """What was understood of it while it was held."""
+    mic_offset: int = 0
+    """Up to where the microphone's clock was decided upon by its end."""
+    name: str = ""
+    """Of a typed turn, as its client names it."""
+    told_as: int = 0
+    """The turn that it stands for in history, where that is another: it was lost, and is heard again."""
     pcm: bytes = field(default=b"", repr=False)
     """Its sound at 16 kHz, until it has been answered: a new connection to the model is given it again."""
 

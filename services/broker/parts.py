@@ -8,7 +8,7 @@ from typing import Final
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from services.broker.actions import Actions
-from services.broker.history import History, Place, Said
+from services.broker.history import History
 from services.broker.part import Part
 from services.broker.person_captions import PersonCaptions
 
@@ -95,7 +95,7 @@ class Parts:
         if part.is_held:
             self.write(part, transcript)
         else:
-            self.say(part.turn, part.place, transcript, part.item_id)
+            self.say(part)
         return part
 
     def void(self, part: Part) -> None:
@@ -120,24 +120,33 @@ class Parts:
             written = broker.Transcript(turn=part.turn, text=words)
             self._actions.add(broker.RespondResponse(transcript=written))
 
-    def typed(self, turn: int, words: str) -> None:
-        """Words that need nobody to write them down."""
-        self.say(turn, self._history.reserve(Said("user", words)), words, "")
+    def typed(self, turn: int, words: str, mic_offset: int = 0, name: str = "") -> Part:
+        """Return a part whose words need nobody to write them down; `say` it."""
+        part = Part(turn, "", math.inf, transcript=words, mic_offset=mic_offset, name=name)
+        part.place = self._history.reserve(part)
+        return part
 
-    def say(self, turn: int, place: Place, words: str, item_id: str) -> None:
-        """Put the words into history and captions; then the turn's audio need not be kept.
+    def say(self, part: Part) -> None:
+        """Put a part's words into history and captions; then the turn's audio need not be kept.
 
         A turn that nobody could transcribe stands there without words, so that its answer has a question.
         """
-        self._enter(turn, place, words, item_id)
-        self.captions.line(turn, words)
+        self._enter(part, part.transcript or "")
+        self.captions.line(part.turn, part.transcript or "")
 
     def close(self) -> None:
         """The session ends: what nobody has written down yet stands in history without words."""
         for part in [part for part in self.pending if not part.is_held]:
             self.pending.remove(part)
-            self._enter(part.turn, part.place, "", part.item_id)
+            self._enter(part, "")
 
-    def _enter(self, turn: int, place: Place, words: str, item_id: str) -> None:
-        item = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text=words, turn=turn, item=item_id)
-        self._history.fill(place, item, broker.RespondResponse(answered=broker.Answered(turn=turn)))
+    def _enter(self, part: Part, words: str) -> None:
+        item = session.HistoryItem(
+            role=session.HistoryItem.ROLE_USER,
+            text=words,
+            turn=part.told_as or part.turn,
+            item=part.item_id,
+            mic_offset=part.mic_offset,
+            id=part.name,
+        )
+        self._history.fill(part.place, item, broker.RespondResponse(answered=broker.Answered(turn=part.turn)))

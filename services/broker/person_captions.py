@@ -18,6 +18,10 @@ class PersonCaptions:
         self._live = ""
         """What a recogniser beside the model has written of it."""
 
+    def reopen(self) -> None:
+        """What is spoken will be heard again, from its beginning."""
+        self._open, self._live = 0, ""
+
     def heard(self, turn: int) -> None:
         """Something of a turn was heard: its line is open (again)."""
         if turn and turn != self._open:

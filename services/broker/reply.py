@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.heard import Words
 from services.broker.history import Teller
@@ -69,8 +71,8 @@ class Reply:
         self.played = 0
         self.played_at_s: float | None = None
         self.sent = 0
-        self.is_started = False
-        """Its first audio has come."""
+        self.started: egress.ReplyStarted | None = None
+        """How egress was told of it, once its first audio had come."""
         self.is_dead = False
         self.is_complete = False
         self.is_broken_off = False
@@ -153,6 +155,23 @@ class Reply:
         self.sent = until
         return position, pcm
 
+    def can_give(self, since: int) -> bool:
+        """Say whether all that is still to be heard after `since` samples is kept here, or was given by then."""
+        return max(since, self.played) >= min(self._start, self.sent)
+
+    def again(self, since: int) -> Iterator[tuple[int, bytes]]:
+        """Yield once more what was sent, from `since` on or the sample played last, in pieces: (position, samples)."""
+        position = min(max(since, self.played, self._start), self.sent)
+        while position < self.sent:
+            until = min(self.sent, position + PIECE_SAMPLES)
+            low, high = (position - self._start) * SAMPLE_BYTES, (until - self._start) * SAMPLE_BYTES
+            yield position, bytes(self._pcm[low:high])
+            position = until
+
+    def captions(self) -> list[tuple[int, str]]:
+        """Return its words so far, each with the position at which it is heard."""
+        return [(item.start + at, piece) for item in self.items for at, piece in item.words.timed()]
+
     def note_played(self, position: int, now_s: float) -> None:
         """Take a playback report; what was played need not be kept."""
         self.played, self.played_at_s = min(max(position, self.played), self.sent), now_s
@@ -166,6 +185,12 @@ class Reply:
         if self.played_at_s is None:
             return 0
         return min(self.played + int(max(now_s - self.played_at_s, 0) * REPLY_HZ), self.sent)
+
+    def take_over(self, item: Item, sent: int) -> None:
+        """Another broker has given so much of it: there is no copy here, and no more comes."""
+        self.items.append(item)
+        self.sent = self._start = sent
+        self.is_foreign = True
 
     def let_go(self) -> None:
         """Forget its audio: nobody will ask for it again."""

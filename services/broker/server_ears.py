@@ -44,6 +44,8 @@ class ServerEars(Ears):
         self._sound = RecentSound(KEPT_SAMPLES)
         self._open_turn = 0
         self._open_since = 0
+        self._is_over = False
+        """The open turn has ended, and is to be committed when its answer is asked for."""
         self._last_turn = self._last_end = 0
         self._first_offset: int | None = None
         """Where the microphone stood at the first sample that this connection was given."""
@@ -52,11 +54,12 @@ class ServerEars(Ears):
 
     def started(self, started: broker.SpeechStarted) -> None:
         """A turn has begun."""
-        self._open_turn = started.turn
+        self._open_turn, self._is_over = started.turn, False
         self._open_since = max(started.onset_offset - PRE_ROLL_SAMPLES, 0)
 
     def resumed(self, turn: int) -> None:
         """A turn that had ended goes on: what was said since then is its own."""
+        self._is_over = False
         if self._open_turn != turn:
             since = self._last_end if turn == self._last_turn else self._sound.end
             self._open_turn, self._open_since = turn, since
@@ -79,13 +82,18 @@ class ServerEars(Ears):
         """True while a turn is open."""
         return self._open_turn > 0
 
-    def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0) -> Part:
+    def close_turn(self) -> None:
+        """The open turn is over, and will be committed when its answer is asked for."""
+        self._is_over = self._open_turn > 0
+
+    def commit(self, turn: int, now_s: float, *, held: bool = False, end_offset: int = 0, mic_offset: int = 0) -> Part:
         """A turn is over: claim what the model has heard of it, and have it commit what it has not."""
         end = end_offset or self._sound.end
         start = self._open_since if self._open_turn == turn else end
         self._last_turn, self._last_end = turn, end
-        self._open_turn = 0
+        self._open_turn, self._is_over = 0, False
         part = self._kept_part(turn, self.parts.since_s(now_s), start, end)
+        part.mic_offset = mic_offset
         self._segments.claim_all(part)
         if not part.segments or not all(segment.is_committed for segment in part.segments):
             part.awaits_commit = not self._actions.model_away
@@ -103,7 +111,8 @@ class ServerEars(Ears):
 
     def forget(self) -> None:
         """It was no turn; what the model made of it will be deleted."""
-        self._open_turn = 0
+        if not self._is_over:
+            self._open_turn = 0
 
     # From the model.
 
@@ -182,6 +191,7 @@ class ServerEars(Ears):
         if found is None and past is not None:
             found = self._kept_part(past.turn, past.since_s, segment.start, segment.end)
             found.start, found.end, found.is_rest = past.start, past.end, True
+            found.mic_offset, found.told_as = past.mic_offset, past.told_as
         return found
 
     def _written(self, segment: Segment | None, words: str) -> Part | None:

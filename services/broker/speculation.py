@@ -97,7 +97,7 @@ class Speculation:
             return None
         self.tally.used += 1
         self._answering.last_turn = end
-        self._ears.confirm(part)
+        self._ears.confirm(part, end.mic_offset)
         self._answering.release(now_s)
         return part
 

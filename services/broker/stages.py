@@ -17,6 +17,8 @@ class TurnEnd:
     turn: int = 0
     at_s: float = 0.0
     waited_ms: float = 0.0
+    mic_offset: int = 0
+    """Up to where the person's sound is decided upon by it."""
 
 
 class Stages:

@@ -80,6 +80,11 @@ class ToolCalls:
         self._count = 0
 
     @property
+    def rounds(self) -> list[Round]:
+        """Those that are not over."""
+        return list(self._rounds)
+
+    @property
     def is_busy(self) -> bool:
         """True while the person waits for a tool."""
         return any(a_round.is_wanted for a_round in self._rounds)
@@ -100,11 +105,27 @@ class ToolCalls:
             return None
         arguments = _clean(text(item, "arguments"))
         call = Call(call_id, name, arguments or "{}", now_s)
-        self._round_of(reply, turn).calls.append(call)
-        self._history.fill(self._history.reserve(call), _history_item(call, turn, Status.STATUS_CALLED))
+        a_round = self._round_of(reply, turn)
+        a_round.calls.append(call)
+        self._history.fill(self._history.reserve(call))
+        self._write(a_round, call, Status.STATUS_CALLED)
         if name != END_CONVERSATION:
             self._actions.add(CallTool(call_id, name, call.arguments, turn))
         return call
+
+    def restore(self, call: Call, reply: Reply) -> None:
+        """Take a call that another broker has begun, and of which there is no result."""
+        a_round = next((each for each in self._rounds if each.reply.number == reply.number), None)
+        if a_round is None:
+            a_round = Round(reply, reply.turn, is_generated=True)
+            self._rounds.append(a_round)
+        a_round.calls.append(call)
+
+    def call_again(self, a_round: Round) -> None:
+        """Have the calls of a round carried out that another broker may have carried out already."""
+        for call in a_round.calls:
+            if call.output is None:
+                self._actions.add(CallTool(call.call_id, call.name, call.arguments, a_round.turn, is_reissue=True))
 
     def _round_of(self, reply: Reply, turn: int) -> Round:
         found = next((a_round for a_round in self._rounds if a_round.reply is reply), None)
@@ -137,7 +158,7 @@ class ToolCalls:
                 if call.call_id == call_id and call.output is None:
                     call.output = output
                     self._tell(call)
-                    self._history.fill(self._history.reserve(), _history_item(call, a_round.turn, status))
+                    self._write(a_round, call, status)
                     self._settle(a_round)
                     return a_round if a_round.is_over and a_round.is_wanted else None
         return None
@@ -164,6 +185,14 @@ class ToolCalls:
                 return a_round
         return None
 
+    def _write(self, a_round: Round, call: Call, status: session.ToolCall.Status.ValueType) -> None:
+        """Have it stand in Redis now, whatever is not known yet of what was said before: a broker may come after us."""
+        tool = session.ToolCall(
+            call_id=call.call_id, name=call.name, arguments=call.arguments, output=call.output or "", status=status
+        )
+        role = session.HistoryItem.ROLE_TOOL
+        self._actions.add(session.HistoryItem(role=role, turn=a_round.turn, reply=a_round.reply.number, tool=tool))
+
     def _tell(self, call: Call) -> None:
         if not call.is_foreign:
             item = output_item(call.call_id, call.output or "")
@@ -174,13 +203,6 @@ class ToolCalls:
     def _settle(self, a_round: Round) -> None:
         if a_round.is_over:
             self._rounds.remove(a_round)
-
-
-def _history_item(call: Call, turn: int, status: session.ToolCall.Status.ValueType) -> session.HistoryItem:
-    tool = session.ToolCall(
-        call_id=call.call_id, name=call.name, arguments=call.arguments, output=call.output or "", status=status
-    )
-    return session.HistoryItem(role=session.HistoryItem.ROLE_TOOL, turn=turn, tool=tool)
 
 
 def _clean(words: str) -> str:

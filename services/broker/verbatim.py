@@ -13,6 +13,12 @@ LEAD_IN: Final = "Say exactly the following, word for word, in its own language,
 """OpenAI's own words for it, made stricter. The words follow in quotes and end the instructions."""
 
 
+def rest_of(words: str, said: str) -> str:
+    """Return what is left to be said of words; "" where all of them were said, or something else."""
+    wanted, done = words.split(), said.split()
+    return " ".join(wanted[len(done) :]) if wanted[: len(done)] == done else ""
+
+
 def verbatim(words: str) -> dict[str, Any]:
     """Return the fields of a `response.create` that has `words` said."""
     return {"conversation": "auto", "input": [], "instructions": f'{LEAD_IN}"{words}"', "tool_choice": "none"}

@@ -15,6 +15,7 @@ from services.broker.actions import Action, Actions
 from services.broker.event import Event, count, text
 from services.broker.history import History, Place, Said
 from services.broker.reply import Reply
+from services.broker.speech import Speech
 from services.broker.truncation import Truncation
 from services.broker.upstream.capabilities import Capabilities
 from services.common.audio import REPLY_HZ, ms_of
@@ -40,7 +41,10 @@ class Voice:
         self._aligned = capabilities.aligned if aligned is None else aligned
         self._model_hz = capabilities.output_hz
         self._truncation = Truncation(actions, capabilities)
+        self._speech = Speech(actions)
         self.minted = 0
+        self.heard_turn = 0
+        """The newest turn of whose answer something was heard."""
         self._replies: dict[int, Reply] = {}
         self._places: dict[int, Place] = {}
         self._responses: dict[str, Reply] = {}
@@ -53,6 +57,12 @@ class Voice:
         self._replies[reply.number] = reply
         self._places[reply.number] = self._history.reserve(reply)
         return reply
+
+    def take_over(self, reply: Reply) -> None:
+        """Go on with a reply that another broker has begun: what becomes of it belongs to the next place in history."""
+        self.minted = max(self.minted, reply.number)
+        self._replies[reply.number] = reply
+        self._places[reply.number] = self._history.reserve(reply)
 
     def place_again(self, reply: Reply) -> None:
         """Give a reply the next place in history instead of the one it has."""
@@ -101,12 +111,10 @@ class Voice:
             return
         if not pcm or not item_id or not self._lives(reply, item_id):
             return
-        if not reply.is_started:
-            reply.is_started = True
-            started = egress.ReplyStarted(reply=reply.number, turn=reply.turn, stages=stages)
-            self._actions.add(egress.SpeakRequest(reply_started=started))
+        if reply.started is None:
+            self._speech.start(reply, stages)
         reply.add_audio(item_id, count(event, "content_index"), pcm)
-        self._forward(reply)
+        self._speech.forward(reply)
 
     def words(self, reply: Reply, event: Event) -> None:
         """Take a transcript delta."""
@@ -114,14 +122,14 @@ class Voice:
         if piece and item_id and self._lives(reply, item_id):
             item = reply.item(item_id)
             position = item.start + item.words.add(piece, item.samples)
-            self._caption(reply, piece, position, final=False)
+            self._speech.caption(reply, piece, position, final=False)
 
     def item_done(self, reply: Reply, item_id: str) -> None:
         """Take the end of an item's audio."""
         item = reply.find(item_id)
         if item is not None and not reply.is_dead:
             reply.end_item(item)
-            self._forward(reply)
+            self._speech.forward(reply)
 
     def break_off(self, reply: Reply) -> None:
         """Nothing more comes of a response whose connection broke: what there is will be played."""
@@ -133,10 +141,14 @@ class Voice:
         reply.is_complete = True
         for item in reply.items if not reply.is_broken_off else ():
             reply.end_item(item)
+        self.tell_asked(reply)
+        if not self._speech.forward(reply):
+            self._speech.finish(reply)
+
+    def tell_asked(self, reply: Reply) -> None:
+        """Say whether a reply that is whole asks something."""
         asked = broker.Asked(reply=reply.number, is_question=reply.text.rstrip().endswith(QUESTION_MARKS))
         self._actions.add(broker.RespondResponse(asked=asked))
-        if not self._forward(reply):
-            self._finish(reply)
 
     def forget_calls(self, reply: Reply) -> None:
         """Make the model forget tool calls that came to nothing: one without a result confuses it."""
@@ -163,13 +175,34 @@ class Voice:
         reply = self._replies.get(played.reply)
         if reply is None or reply.is_dead:
             return
+        if played.position:
+            self.heard_turn = max(self.heard_turn, reply.turn)
         for earlier in self.living():
             if earlier.number < reply.number and earlier.is_complete:
                 self._remember(earlier, earlier.text, earlier.received, interrupted=False)
         reply.note_played(played.position, now_s)
-        self._forward(reply)
+        self._speech.forward(reply)
         if played.ended and reply.is_complete and reply.sent == reply.received:
             self._remember(reply, reply.text, reply.received, interrupted=False)
+
+    def give_again(self, held: egress.Held, now_s: float) -> list[Reply]:
+        """Give an egress that holds `held` the rest of every living reply; return those of which there is no copy.
+
+        What those lack is lost: what was heard of them stays, and they are dead.
+        """
+        for has in held.replies:
+            if not has.dead:
+                self.played(egress.Played(reply=has.reply, position=has.played, ended=has.ended), now_s)
+        lost = []
+        for reply in self.living():
+            has_it = next((has for has in held.replies if has.reply == reply.number), None)
+            if reply.can_give(has_it.samples if has_it is not None else 0):
+                self._speech.again(reply, has_it)
+            else:
+                reply.is_dead = True
+                self.settle([reply], reply.number, reply.played)
+                lost.append(reply)
+        return lost
 
     def kill(self, floor: int) -> list[Reply]:
         """Drop every reply up to `floor`: nothing more of it goes out. Return those that were living."""
@@ -193,7 +226,7 @@ class Voice:
             self._truncation.cut(reply, end)
             words = reply.heard_text(end)
             if reply.items:
-                self._caption(reply, words, end, final=True, interrupted=interrupted)
+                self._speech.caption(reply, words, end, final=True, interrupted=interrupted)
             if ms_of(end, REPLY_HZ) >= 1:
                 self._remember(reply, words, end, interrupted=interrupted)
             else:
@@ -203,8 +236,10 @@ class Voice:
         """Make the model forget dead replies altogether: the turn they answered goes on."""
         for reply in dead:
             self._truncation.cut(reply, 0)
+            if self.heard_turn == reply.turn:
+                self.heard_turn -= 1
             if reply.items:
-                self._caption(reply, "", 0, final=True, interrupted=True)
+                self._speech.caption(reply, "", 0, final=True, interrupted=True)
             self._forget(reply)
 
     def discard(self, reply: Reply) -> None:
@@ -213,37 +248,13 @@ class Voice:
         self._truncation.cut(reply, 0)
         self._forget(reply)
 
-    # To egress and history.
+    def give_up(self, reply: Reply) -> None:
+        """Another broker began a reply, and gave nothing of it: egress must not wait for it."""
+        reply.is_dead = True
+        self._actions.add(egress.SpeakRequest(reply_ended=audio.ReplyEnded(reply=reply.number)))
+        self._forget(reply)
 
-    def _forward(self, reply: Reply) -> bool:
-        """Give egress what it should have; say whether there was something."""
-        before = reply.sent
-        while (piece := reply.forward()) is not None:
-            position, pcm = piece
-            message = audio.ReplyAudio(reply=reply.number, position=position, pcm=pcm)
-            self._actions.add(egress.SpeakRequest(audio=message))
-        if reply.sent > before:
-            self._finish(reply)
-        return reply.sent > before
-
-    def _finish(self, reply: Reply) -> None:
-        """Say that all of a reply has been given, once it has."""
-        if reply.is_complete and reply.received and reply.sent == reply.received:
-            self._caption(reply, reply.text, reply.received, final=True)
-            ended = audio.ReplyEnded(reply=reply.number, samples=reply.received)
-            self._actions.add(egress.SpeakRequest(reply_ended=ended))
-
-    def _caption(self, reply: Reply, words: str, position: int, *, final: bool, interrupted: bool = False) -> None:
-        caption = client.Caption(
-            who=client.Caption.WHO_ASSISTANT,
-            text=words,
-            final=final,
-            reply=reply.number,
-            turn=reply.turn,
-            position=position,
-            interrupted=interrupted,
-        )
-        self._actions.add(egress.SpeakRequest(caption=caption))
+    # To history.
 
     def _remember(self, reply: Reply, words: str, samples: int, *, interrupted: bool) -> None:
         item = session.HistoryItem(
@@ -254,6 +265,7 @@ class Voice:
             item=reply.items[0].id if reply.items else "",
             heard_ms=int(ms_of(samples, REPLY_HZ)),
             interrupted=interrupted,
+            id=reply.announcement.id if reply.announcement is not None else "",
         )
         self._forget(reply, item, said=Said("assistant", words))
 

@@ -118,7 +118,7 @@ def _every_reply_ended_once(world: World) -> None:
                 assert request.reply_ended.samples == world.listener.given[request.reply_ended.reply]
     assert set(began.values()) | set(ended.values()) <= {1}
     assert {reply for reply in began if reply > floor} <= set(ended), "a reply never ended"
-    history = [item.reply for item in world.scene.history if item.reply]
+    history = [item.reply for item in world.scene.history if item.role == session.HistoryItem.ROLE_ASSISTANT]
     assert len(history) == len(set(history)), "a reply stands in history twice"
 
 
