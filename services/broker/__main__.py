@@ -73,6 +73,7 @@ async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, stopp
     await grpc_server.start()
     process.announce("broker", address)
     await stopping.wait()
+    await broker.drain()
     await grpc_server.stop(grace=0.5)
     await broker.close()
     await channels.close()

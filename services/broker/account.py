@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -15,10 +16,13 @@ from services.broker.agent import Agent
 from services.broker.conversation import Conversation
 from services.broker.event import Event, table, text
 from services.broker.meter import RESPONSES, SPECULATIONS, TOKENS, UNKNOWN, Meter, transcriber
+from services.broker.money import amount, in_words
 from services.broker.tools.call import ToolRequest
 from services.broker.turn_record import TurnRecords, trace_id, usage_attributes
 from services.common import names
 from services.common.errors import ParleyError, Superseded
+
+log = logging.getLogger("parley.broker")
 
 FAULT: Final = "fault"
 BROKEN_OFF: Final = "broken_off"
@@ -39,6 +43,9 @@ def end_reason(hangup: stream_pb2.Hangup | None, fault: ParleyError | None) -> s
 
 class Unmetered:
     """The account of a session that nobody counts."""
+
+    def carry(self, history: Iterable[session.HistoryItem], age_s: float) -> None:
+        """The session was opened so long ago, elsewhere, and this is what was said and done there."""
 
     def hear(self, request: broker.RespondRequest, now_s: float) -> None:
         """Take what vad says."""
@@ -86,6 +93,8 @@ class Account(Unmetered):
         self._began_s, self._began_unix_s = clock(), unix_clock()
         self._reason = ""
         self._turns = 0
+        self._carried_turns = 0
+        """Those that ended while another broker led the session: the session's, not this process'."""
         self._prepared = 0
         self._speculated = dict.fromkeys(SPECULATIONS, 0)
         self._cost_micros = core.spent.cost_micros
@@ -107,11 +116,18 @@ class Account(Unmetered):
         total = {
             names.END_REASON: reason,
             names.DURATION_MS: round((self._clock() - self._began_s) * 1000),
-            names.TURNS: self._turns,
+            names.TURNS: self._carried_turns + self._turns,
             **usage_attributes(spent),
             names.COST_MICROS: spent.cost_micros,
         }
         self._tell(names.SESSION_EVENT, trace_id(self._opened.traceparent), self._began_s, total)
+
+    def carry(self, history: Iterable[session.HistoryItem], age_s: float) -> None:
+        """The session was opened so long ago, elsewhere, and this is what was said and done there."""
+        self._began_s -= age_s
+        self._began_unix_s -= age_s
+        self._carried_turns = len({item.turn for item in history if item.role == session.HistoryItem.ROLE_USER})
+        self._cost_micros = self._core.spent.cost_micros
 
     def hear(self, request: broker.RespondRequest, now_s: float) -> None:
         """Take what vad says."""
@@ -154,6 +170,9 @@ class Account(Unmetered):
         self._reason = end_reason(self._core.hangup, fault)
 
     def _spend(self, spent: Spent) -> None:
+        cost, total = amount(spent.usage.cost_micros), amount(spent.total.cost_micros)
+        session_id, used = self._opened.session, in_words(spent.usage)
+        log.info("session %s: turn %d used %s; cost %s, session %s", session_id, spent.turn, used, cost, total)
         for kind in TOKENS:
             if count := getattr(spent.usage, kind):
                 self._meter.tokens.labels(*self._model, kind).inc(count)

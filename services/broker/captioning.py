@@ -61,6 +61,11 @@ class Dictation:
         if not self._buffer.is_empty:  # of silence alone a transcriber makes words up
             self._buffer.commit()
 
+    def forget(self) -> list[dict[str, Any]]:
+        """What was heard of a turn that is not over will be heard again; return the events to send."""
+        self._buffer.clear()
+        return [action.event for action in self._actions.taken() if isinstance(action, ToModel)]
+
     def lose(self) -> None:
         """The session is a new one."""
         self._buffer.lose()
@@ -81,6 +86,12 @@ class Captioning:
         self._thinking.from_vad(request)
         if self._is_there:
             for event in self._dictation.take(request):
+                self._outbox.audio(event)
+
+    def lose_vad(self) -> None:
+        """Vad is gone or another one: what it has not said to be a turn is no turn."""
+        if self._is_there:
+            for event in self._dictation.forget():
                 self._outbox.audio(event)
 
     async def run(self) -> None:

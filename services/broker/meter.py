@@ -22,6 +22,14 @@ RECONNECTED: Final = "reconnected"
 REPLACED: Final = "replaced"
 GIVEN_UP: Final = "given_up"
 
+ADOPTED: Final = "adopted"
+RESTORED: Final = "restored"
+RESTORED_BLIND: Final = "restored_without_history"
+PARKED: Final = "parked"
+PARKED_LOST: Final = "parked_lost"
+REROUTED: Final = "rerouted"
+TAKEOVERS: Final = (ADOPTED, RESTORED, RESTORED_BLIND, PARKED, PARKED_LOST, REROUTED)
+
 _TOOL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
 
 
@@ -37,6 +45,9 @@ class Meter:
         model = ("agent", "model")
         self.active = Gauge(names.SESSIONS_ACTIVE, "Sessions under way.", ("agent",), registry=registry)
         self.ended = counter(names.SESSIONS_ENDED, "Sessions that have ended, by why.", "agent", "reason")
+        self.takeovers = counter(
+            names.TAKEOVERS, "What became of sessions whose neighbours were lost.", "agent", "what"
+        )
         self.turns = counter(names.TURNS_ENDED, "Turns of people's that have ended.", "agent")
         self.tokens = counter(names.MODEL_TOKENS, "Tokens used, by the model's own count.", *model, "kind")
         self.transcribed = counter(names.MODEL_TRANSCRIBED, "Audio written down, in seconds.", *model)
@@ -64,6 +75,8 @@ class Meter:
             self.responses.labels(*model, outcome)
         for outcome in (RECONNECTED, REPLACED, GIVEN_UP):
             self.reconnects.labels(*model, outcome)
+        for what in TAKEOVERS:
+            self.takeovers.labels(agent.name, what)
         for outcome in SPECULATIONS:
             self.speculations.labels(agent.name, outcome)
 

@@ -42,10 +42,10 @@ class Reporting:
         ended = Ended(
             session=thinking.session,
             agent=agent.name,
-            started_at_ms=thinking.began_at_ms,
+            started_at_ms=thinking.story.began_at_ms,
             ended_at_ms=int(time.time() * 1000),
             reason=end_reason(thinking.core.hangup, fault),
-            history=tuple(thinking.history),
+            history=tuple(thinking.story.items),
             usage=thinking.core.spent,
             currency=agent.manner.prices.currency,
         )

@@ -1,37 +1,33 @@
-"""Thinking: one session in the broker. It feeds the conversation core and carries out what it wants done."""
+"""Thinking: one session in the broker. It feeds the conversation core and carries out what it wants done.
+
+Vad's and egress's streams may be replaced under it, by those of a vad or an egress that takes over (`stay.py`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
 from services.broker.account import Unmetered
-from services.broker.actions import Action, CallTool, RaiseFloor, Spent, ToModel
+from services.broker.actions import Action, CallTool, Mark, RaiseFloor, Spent, ToModel
 from services.broker.conversation import Conversation
+from services.broker.errands import Errands
 from services.broker.meter import GIVEN_UP, RECONNECTED, REPLACED
-from services.broker.money import amount, in_words
+from services.broker.mouth import Mouth
 from services.broker.notes import Notes
+from services.broker.parting import goes_on_elsewhere, last_word
 from services.broker.realtime import RealtimeSocket
-from services.broker.report import MOST_CHARS
-from services.broker.tools.call import ToolRequest
-from services.broker.tools.executor import Executor
-from services.common.errors import ParleyError, PeerLost, RemoteFault, Superseded
+from services.broker.story import Story
+from services.common.errors import ParleyError
 from services.common.outbox import Outbox
 
-log = logging.getLogger("parley.broker")
-
 _OUTBOX_MESSAGES: Final = 8_000
-_TOOL_CALLS: Final = 64
-_HISTORY_ITEMS: Final = 10_000
 _TICK_S: Final = 0.05
-_CONTROL: Final = frozenset({"interrupt"})
 
 
 class Thinking:
@@ -43,22 +39,39 @@ class Thinking:
         core: Conversation,
         clock: Callable[[], float] = time.monotonic,
         account: Unmetered | None = None,
+        notes: Notes | None = None,
+        *,
+        is_known: bool = True,
+        hearing: stream_pb2.StreamReady.Hearing.ValueType = stream_pb2.StreamReady.HEARING_SPEECH,
     ) -> None:
+        """`is_known` False: another broker has led it so far, and the core knows nothing of it until `restore`."""
         self.session = session
-        self.began_at_ms = int(time.time() * 1000)
         self.to_vad: Outbox[broker.RespondResponse] = Outbox(_OUTBOX_MESSAGES)
-        self.to_egress: Outbox[egress.SpeakRequest] = Outbox(_OUTBOX_MESSAGES)
         self.to_model: Outbox[dict[str, Any]] = Outbox(_OUTBOX_MESSAGES)
-        self.egress_ready = asyncio.Event()
+        self.mouth = Mouth(gives=is_known)
         self.model_ready = asyncio.Event()
-        self.notes = Notes(session)
-        self.history: deque[session_pb2.HistoryItem] = deque(maxlen=_HISTORY_ITEMS)
-        """What was said, heard and done so far, for the report; tools' answers are cut short."""
+        self.closed = asyncio.Event()
+        self.fault: ParleyError | None = None
+        """What has closed it; None: it is over, or goes on."""
+        self.notes = notes or Notes(session, give_up=self.close)
+        self.story = Story()
         self.core = core
+        self.known = asyncio.Event()
+        """Set as soon as the core knows what the session is about."""
+        if is_known:
+            self.known.set()
+        self.is_still = False
+        """From now on nothing is done any more: another broker is to go on from here."""
+        self._hearing = hearing
         self._clock = clock
         self._account = account or Unmetered()
+        self.errands = Errands(session, self._account, clock, self._tool_done)
         self._is_reconnecting = False
-        self._tool_calls: asyncio.Queue[CallTool] = asyncio.Queue(_TOOL_CALLS)
+
+    @property
+    def is_known(self) -> bool:
+        """True when the core knows what the session is about."""
+        return self.known.is_set()
 
     # The model.
 
@@ -98,7 +111,7 @@ class Thinking:
         async for event in self.to_model:
             await socket.send(event)
 
-    # The ring.
+    # Vad.
 
     def from_vad(self, request: broker.RespondRequest) -> None:
         """Take a message of the Respond stream."""
@@ -109,34 +122,65 @@ class Thinking:
         """Take the next words of a recogniser that writes while the person speaks."""
         self._carry_out(self.core.live_words(words))
 
-    def from_egress(self, response: egress.SpeakResponse) -> None:
-        """Take a message of the Speak stream. Raises what egress tells of."""
-        match response.WhichOneof("message"):
-            case "ready":
-                self.egress_ready.set()
-            case "played":
-                self._carry_out(self.core.from_egress(response.played, self._clock()))
-            case "error":
-                raise RemoteFault(response.error)
-            case "end" if response.end.reason != stream_pb2.StreamEnd.REASON_DONE:
-                raise PeerLost("egress", f"it ended the session: {response.end.detail}")
+    def ready(self, *, is_told_past: bool) -> None:
+        """Let vad know that the session stands here; one that begins in the middle of it, also how far it is."""
+        past = self.core.past() if is_told_past else None
+        self.to_vad.control(broker.RespondResponse(ready=stream_pb2.StreamReady(hearing=self._hearing, past=past)))
+
+    def lose_vad(self) -> None:
+        """Nobody listens at the Respond stream any more: what is said there is told to the next vad by `past`."""
+        self.to_vad.close()
+        if self.is_known:
+            self._carry_out(self.core.lose_vad(self._clock()))
+
+    def meet_vad(self, *, is_ready: bool) -> Outbox[broker.RespondResponse]:
+        """Another vad has come: return the outbox of its stream. What was only the old one's to know is forgotten."""
+        self.to_vad = Outbox(_OUTBOX_MESSAGES)
+        actions = self.core.adopt(self._clock()) if self.is_known else []
+        if is_ready:
+            self.ready(is_told_past=True)
+        self._carry_out(actions)
+        if self.core.hangup is not None:  # nobody may have been there to hear it
+            self.to_vad.control(broker.RespondResponse(hangup=self.core.hangup))
+        return self.to_vad
+
+    # Egress.
+
+    def from_egress(self, played: egress.Played) -> None:
+        """Take what was played."""
+        if self.is_known:
+            self._carry_out(self.core.from_egress(played, self._clock()))
+        else:
+            self.mouth.keep(played)
+
+    def take_held(self, held: egress.Held) -> None:
+        """Egress says what it holds: give it what it lacks."""
+        if self.is_known and not self.mouth.gives:
+            self.mouth.open()
+            self._carry_out(self.core.give_again(held, self._clock()))
+            self.mouth.say_rest()
+        elif not self.is_known:
+            self.mouth.hold(held)
+
+    def restore(self, record: session_pb2.SessionRecord, history: Iterable[session_pb2.HistoryItem]) -> None:
+        """Go on with what another broker has led, from what Redis and egress hold of it."""
+        items, held, now_s = list(history), self.mouth.held, self._clock()
+        assert held is not None
+        age_s = self.story.carry(record.opened_at_ms, items)
+        actions = self.core.restore(record, items, held, now_s, age_s=age_s)
+        self.notes.restored(items)
+        self._account.carry(self.story.items, age_s)
+        self.known.set()
+        self.mouth.open()
+        self._carry_out(actions)
+        for played in self.mouth.kept():
+            self.from_egress(played)
 
     # Tools.
 
-    async def run_tools(self, executor: Executor, agent: str) -> None:
-        """Carry out the model's tool calls, side by side, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                call = await self._tool_calls.get()
-                group.create_task(self._call(executor, agent, call))
-
-    async def _call(self, executor: Executor, agent: str, call: CallTool) -> None:
-        request = ToolRequest(call.call_id, call.name, call.arguments, self.session, call.turn, agent)
-        asked_s = self._clock()
-        outcome = await executor.call(request)
-        self._account.tool_done(request, outcome.status, self._clock() - asked_s, self._clock())
+    def _tool_done(self, call_id: str, output: str, status: session_pb2.ToolCall.Status.ValueType) -> None:
         try:
-            self._carry_out(self.core.tool_done(call.call_id, outcome.output, outcome.status, self._clock()))
+            self._carry_out(self.core.tool_done(call_id, output, status, self._clock()))
         except ParleyError as error:  # a peer that does not read
             self.close(error)
 
@@ -147,73 +191,63 @@ class Thinking:
         while True:
             await asyncio.sleep(_TICK_S)
             self._account.tick(self._clock())
-            self._carry_out(self.core.tick(self._clock()))
+            if self.is_known:
+                self._carry_out(self.core.tick(self._clock()))
 
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into every outbox; again it does nothing."""
-        if self.to_vad.is_closed:
+        if self.closed.is_set():
             return
+        if not goes_on_elsewhere(fault):
+            self._carry_out(self.core.close(self._clock()))
+        self.fault = fault
+        self.closed.set()
         self._account.ended(fault)
-        self._carry_out(self.core.close(self._clock()))
-        end = stream_pb2.StreamEnd(reason=_reason(fault), detail=fault.message if fault else "")
-        if fault is not None:
+        end = last_word(fault)
+        if fault is not None and end.reason != stream_pb2.StreamEnd.REASON_DRAINING:
             self.to_vad.control(broker.RespondResponse(error=fault.to_wire()))
         self.to_vad.close(broker.RespondResponse(end=end))
-        self.to_egress.close(egress.SpeakRequest(end=end))
+        self.mouth.close(end)
         self.to_model.close()
+
+    def leave(self) -> None:
+        """Another broker is to go on from here: note what was used so far, and do nothing more."""
+        if self.model_ready.is_set():
+            self._carry_out([action for action in self.core.lose_model(self._clock()) if isinstance(action, Spent)])
+        self.is_still = True
+
+    def break_off(self, error: stream_pb2.Error) -> None:
+        """A fault of ours: whatever can still be told is that there was one."""
+        self.closed.set()
+        end = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_FAILED, detail=error.message)
+        self.to_vad.control(broker.RespondResponse(error=error))
+        self.to_vad.close(broker.RespondResponse(end=end))
 
     def _carry_out(self, actions: list[Action]) -> None:
         now_s = self._clock()
-        for action in actions:
+        for action in actions if not (self.is_still or self.closed.is_set()) else ():
             self._account.see(action, now_s)
             match action:
                 case ToModel(event):
                     self.to_model.audio(event)
-                case egress.SpeakRequest() if action.WhichOneof("message") in _CONTROL:
-                    self.to_egress.control(action)
                 case egress.SpeakRequest():
-                    self.to_egress.audio(action)
+                    self.mouth.say(action)
+                case broker.RespondResponse() if action.HasField("answered"):
+                    self.notes.after(lambda answered=action: self.to_vad.control(answered))  # type: ignore[misc]
                 case broker.RespondResponse():
                     self.to_vad.control(action)
                 case session_pb2.HistoryItem():
-                    action.at_ms = int(time.time() * 1000)
-                    self.history.append(_short(action))
-                    self.notes.add(action)
+                    self._note(action)
+                    self.story.add(action)
+                case Mark(item):
+                    self._note(item)
                 case RaiseFloor():
                     self.notes.add(action)
                 case CallTool():
-                    self._begin_call(action)
+                    self.notes.after(lambda call=action: self.errands.begin(call))  # type: ignore[misc]
                 case Spent():
-                    self._note_spent(action)
+                    self.notes.add(action.total)
 
-    def _begin_call(self, call: CallTool) -> None:
-        try:
-            self._tool_calls.put_nowait(call)
-        except asyncio.QueueFull:
-            log.warning("session %s: the model calls more than %d tools at once", self.session, _TOOL_CALLS)
-            words, status = "Failed: too many calls at once.", session_pb2.ToolCall.STATUS_FAILED
-            self._carry_out(self.core.tool_done(call.call_id, words, status, self._clock()))
-
-    def _note_spent(self, spent: Spent) -> None:
-        self.notes.add(spent.total)
-        cost, total = amount(spent.usage.cost_micros), amount(spent.total.cost_micros)
-        log.info(
-            "session %s: turn %d used %s; cost %s, session %s",
-            *(self.session, spent.turn, in_words(spent.usage), cost, total),
-        )
-
-
-def _short(item: session_pb2.HistoryItem) -> session_pb2.HistoryItem:
-    if len(item.tool.output) <= MOST_CHARS:
-        return item
-    short = session_pb2.HistoryItem()
-    short.CopyFrom(item)
-    short.tool.output = item.tool.output[:MOST_CHARS]
-    return short
-
-
-def _reason(fault: ParleyError | None) -> stream_pb2.StreamEnd.Reason.ValueType:
-    if fault is None:
-        return stream_pb2.StreamEnd.REASON_DONE
-    superseded = isinstance(fault, Superseded)
-    return stream_pb2.StreamEnd.REASON_SUPERSEDED if superseded else stream_pb2.StreamEnd.REASON_FAILED
+    def _note(self, item: session_pb2.HistoryItem) -> None:
+        item.at_ms = int(time.time() * 1000)
+        self.notes.add(item)

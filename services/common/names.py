@@ -49,6 +49,7 @@ SESSION_EVENT: Final = "parley.session"
 # Metrics of the broker (docs/metrics.md).
 SESSIONS_ACTIVE: Final = "parley_sessions_active"
 SESSIONS_ENDED: Final = "parley_sessions_ended_total"
+TAKEOVERS: Final = "parley_takeovers_total"
 TURNS_ENDED: Final = "parley_turns_total"
 MODEL_TOKENS: Final = "parley_model_tokens_total"
 MODEL_TRANSCRIBED: Final = "parley_model_transcribed_seconds_total"

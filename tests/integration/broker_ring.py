@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Self
+
+import grpc
+from prometheus_client import CollectorRegistry
 
 from local.redis_server import RedisServer
 from parley.v1 import broker_service_pb2_grpc as broker_rpc
@@ -15,9 +19,11 @@ from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker.agent import Agent, read_broker_agents
 from services.broker.manner import Closing
+from services.broker.meter import Meter
 from services.broker.model_settings import ModelSettings
 from services.broker.server import BrokerServer
 from services.broker.tools.declaration import FunctionTool, Toolbox
+from services.common import names
 from services.common.agents import Agents
 from services.common.channels import Channels
 from services.common.rpc import bind, channel, serve, server
@@ -26,7 +32,7 @@ from services.common.store import Store, connect
 from tests.fakes.realtime import FakeRealtime
 from tests.integration.broker_peers import MS, SPEECH, Egress, Log, Vad
 
-__all__ = ["MS", "SPEECH", "BrokerRing", "Egress", "Log", "Vad", "agent", "model", "ring_with"]
+__all__ = ["MS", "SPEECH", "Broker", "BrokerRing", "Egress", "Log", "Vad", "agent", "model", "ring_with"]
 
 
 def model(url: str, **values: str) -> ModelSettings:
@@ -45,8 +51,27 @@ def agent(
     return replace(usual, toolbox=toolbox, model=replace(usual.model, tools=tuple(told)), manner=manner)
 
 
+class Broker:
+    """One broker of a ring, as a process would be."""
+
+    def __init__(self, brokering: BrokerServer, grpc_server: grpc.aio.Server, channels: Channels, address: str) -> None:
+        self.brokering = brokering
+        self.address = address
+        self._server = grpc_server
+        self._channels = channels
+        self._to_it = channel(address)
+        self.stub: broker_rpc.BrokerServiceAsyncStub = broker_rpc.BrokerServiceStub(self._to_it)
+
+    async def kill(self) -> None:
+        """Break off everything at once: nobody is told, and nothing more is written."""
+        await self.brokering.close()
+        await self._server.stop(0)
+        await self._channels.close()
+        await self._to_it.close()
+
+
 class BrokerRing:
-    """A broker for one model, with its Redis and its egress. `dial` makes a vad."""
+    """Brokers for one model, with their Redis and their egress. `dial` makes a vad."""
 
     def __init__(self, settings: ModelSettings | Agent) -> None:
         if isinstance(settings, ModelSettings):
@@ -56,8 +81,12 @@ class BrokerRing:
             settings = replace(usual, model=settings, manner=manner)
         self.agent = settings
         self.egress = Egress()
+        self.egress_address = ""
         self.redis = RedisServer()
         self.store: Store
+        self.broker: Broker
+        self.registry = CollectorRegistry()
+        self._meter = Meter(self.registry)
         self._stack = AsyncExitStack()
         self._vads: list[Vad] = []
 
@@ -68,21 +97,9 @@ class BrokerRing:
             await self.redis.__aenter__()
             self.store = Store(connect(self.redis.url))
             stack.push_async_callback(self.store.close)
-            channels = Channels()
-            egress_server, self._egress_address = server(), ""
-            serve(egress_server, egress_rpc.add_EgressServiceServicer_to_server, self.egress)
-            self._egress_address = bind(egress_server, "127.0.0.1:0")
-            await egress_server.start()
-            stack.push_async_callback(egress_server.stop, 0)
-            broker_server = server()
-            brokering = BrokerServer(Agents({}, self.agent, known_only=False), self.store, channels)
-            stack.push_async_callback(brokering.close)
-            serve(broker_server, broker_rpc.add_BrokerServiceServicer_to_server, brokering)
-            address = bind(broker_server, "127.0.0.1:0")
-            await broker_server.start()
-            stack.push_async_callback(channels.close)
-            stack.push_async_callback(broker_server.stop, 0)
-            self._stub = broker_rpc.BrokerServiceStub(await stack.enter_async_context(channel(address)))
+            self._stack = stack
+            self.egress_address = await self.serve_egress(self.egress)
+            await self.another_broker()
             stack.push_async_callback(self._leave)
             self._stack = stack.pop_all()
         return self
@@ -91,19 +108,55 @@ class BrokerRing:
         """Stop everything."""
         await self._stack.aclose()
 
+    async def serve_egress(self, egress: Egress) -> str:
+        """Let one more egress take calls; return its address."""
+        egress_server = server()
+        serve(egress_server, egress_rpc.add_EgressServiceServicer_to_server, egress)
+        address = bind(egress_server, "127.0.0.1:0")
+        await egress_server.start()
+        self._stack.push_async_callback(egress_server.stop, 0)
+        return address
+
+    async def another_broker(self) -> Broker:
+        """Start one more broker: from now on it is the one that is dialled."""
+        channels, broker_server = Channels(), server()
+        brokering = BrokerServer(Agents({}, self.agent, known_only=False), self.store, channels, self._meter)
+        serve(broker_server, broker_rpc.add_BrokerServiceServicer_to_server, brokering)
+        address = bind(broker_server, "127.0.0.1:0")
+        await broker_server.start()
+        self.broker = Broker(brokering, broker_server, channels, address)
+        self._stack.push_async_callback(self.broker.kill)
+        return self.broker
+
     def opening(self, *, lease: int = 1, dial: int = 1, **fields: Any) -> wire.StreamOpen:
         """The first message of a stream."""
-        route = wire.Route(egress=self._egress_address)
+        route = wire.Route(egress=self.egress_address, broker=self.broker.address)
         return wire.StreamOpen(
             **{"protocol": 1, "session": "s1", "lease": lease, "dial": dial, "route": route, **fields}
         )
 
     async def dial(self, **first: Any) -> Vad:
         """Dial the broker; without a `first` message of its own the stream opens session s1."""
-        vad = Vad(self._stub.Respond())
+        vad = Vad(self.broker.stub.Respond())
         self._vads.append(vad)
         await vad.say(**(first or {"open": self.opening()}))
         return vad
+
+    async def resume(self, dial: int = 2, **fields: Any) -> Vad:
+        """Dial the broker again, as ingress has it: the record is written first."""
+        opened = self.opening(dial=dial, resumes=True, **fields)
+        await self.write_record(opened)
+        return await self.dial(open=opened)
+
+    async def write_record(self, opened: wire.StreamOpen) -> None:
+        """Write down what ingress does, before it dials."""
+        record = session.SessionRecord(session="s1", lease=opened.lease, dial=opened.dial, route=opened.route)
+        record.opened_at_ms = int(time.time() * 1000) - 5_000
+        assert await self.store.write_record(record)
+
+    def count(self, what: str) -> float:
+        """How often sessions were adopted, parked and so on, by all brokers."""
+        return self.registry.get_sample_value(names.TAKEOVERS, {"agent": self.agent.name, "what": what}) or 0.0
 
     async def history(self, count: int) -> list[session.HistoryItem]:
         """Wait until the history in Redis has so many items."""

@@ -134,7 +134,7 @@ def play(
 
 def captions(thinking: Thinking) -> list[str]:
     """What was shown."""
-    return [request.caption.text for request in thinking.to_egress._audio if request.HasField("caption")]
+    return [request.caption.text for request in thinking.mouth.outbox._audio if request.HasField("caption")]
 
 
 def test_words_are_shown_while_they_are_spoken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def notices(thinking: Thinking) -> int:
 
 def apologies(thinking: Thinking) -> list[str]:
     """What the person was shown."""
-    return [request.caption.text for request in thinking.to_egress._audio if request.HasField("caption")]
+    return [request.caption.text for request in thinking.mouth.outbox._audio if request.HasField("caption")]
 
 
 def test_a_line_that_breaks_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

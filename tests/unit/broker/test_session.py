@@ -8,13 +8,12 @@ from typing import cast
 import pytest
 
 from parley.v1 import broker_service_pb2 as broker
-from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker import notes as notes_module
 from services.broker.conversation import Conversation
 from services.broker.session import Thinking
-from services.common.errors import ModelFault, ParleyError, PeerLost, RemoteFault, StoreLost, Superseded
+from services.common.errors import ModelFault, ParleyError, StoreLost, Superseded
 from services.common.outbox import Outbox
 from services.common.store import Store
 
@@ -71,7 +70,7 @@ async def test_an_interrupt_overtakes_the_audio_that_waits() -> None:
     type_turn(made, 1, "hello")
     interrupt(made, 1)
     made.close(None)
-    first, *rest = [request.WhichOneof("message") async for request in made.to_egress]
+    first, *rest = [request.WhichOneof("message") async for request in made.mouth.outbox]
     assert first == "interrupt"
     assert rest == ["caption", "end"]
 
@@ -128,7 +127,7 @@ async def test_a_store_that_is_gone_costs_its_notes_and_nothing_else(caplog: pyt
 async def test_notes_do_not_pile_up(caplog: pytest.LogCaptureFixture) -> None:
     """A store that is slow for very long costs history, not memory."""
     made = thinking()
-    made.to_vad, made.to_egress = Outbox(1, max_control=5_000), Outbox(5_000, max_control=5_000)
+    made.to_vad, made.mouth.outbox = Outbox(1, max_control=5_000), Outbox(5_000, max_control=5_000)
     for turn in range(1, 1100):
         type_turn(made, turn, "words")
         interrupt(made, turn)
@@ -152,19 +151,7 @@ async def test_the_last_message_says_why(fault: ParleyError | None, reason: wire
     to_vad = [response async for response in made.to_vad]
     assert [response.HasField("error") for response in to_vad] == ([True, False] if fault else [False])
     assert to_vad[-1].end.reason == reason
-    assert [request.end.reason async for request in made.to_egress] == [reason]
-
-
-async def test_what_egress_says_is_taken_at_its_word() -> None:
-    """Ready opens; an error, and an end that is none of a conversation's, are faults."""
-    made = thinking()
-    made.from_egress(egress.SpeakResponse(ready=wire.StreamReady()))
-    assert made.egress_ready.is_set()
-    with pytest.raises(RemoteFault, match="full"):
-        made.from_egress(egress.SpeakResponse(error=wire.Error(message="full")))
-    made.from_egress(egress.SpeakResponse(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE)))
-    with pytest.raises(PeerLost, match="egress"):
-        made.from_egress(egress.SpeakResponse(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DRAINING)))
+    assert [request.end.reason async for request in made.mouth.outbox] == [reason]
 
 
 async def test_more_calls_than_can_wait_are_answered_as_failed() -> None:

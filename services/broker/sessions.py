@@ -1,0 +1,91 @@
+"""Sessions: all of a broker's process, those that vad attends and those that are parked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from parley.v1 import broker_service_pb2 as wire
+from parley.v1 import stream_pb2
+from services.broker.agent import Agent
+from services.broker.house import House
+from services.broker.parting import Stopping
+from services.broker.stay import Stay
+from services.broker.vad_stream import VadStream, Write
+from services.common.agents import Agents
+from services.common.errors import Superseded
+from services.common.ownership import Ownership
+
+
+class Sessions:
+    """Finds the session that a stream belongs to, or begins one."""
+
+    def __init__(self, agents: Agents[Agent], house: House) -> None:
+        self._agents = agents
+        self._house = house
+        self._ownership = Ownership()
+        self._stays: dict[str, Stay] = {}
+        self._living: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    def __len__(self) -> int:
+        return len(self._stays)
+
+    async def respond(
+        self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], write: Write
+    ) -> None:
+        """Serve a stream of vad's to its end.
+
+        Raises:
+            Stopping: no more sessions are taken.
+            Superseded: a stream with as high a (lease, dial) was here before.
+            AgentFault: there is no such agent.
+        """
+        if self._is_stopping:
+            raise Stopping
+        agent = self._agents.find(opened.agent)
+        stream: VadStream | None = None
+
+        def supersede() -> None:
+            if stream is not None:
+                stream.refuse(Superseded("another stream took the session"))
+
+        with self._ownership.claim(opened, supersede):
+            stay = self._stay(agent, opened)
+            stream = stay.meet(opened)
+            await stay.attend(stream, requests, write)
+
+    def _stay(self, agent: Agent, opened: stream_pb2.StreamOpen) -> Stay:
+        """Return the session: the one that is here, if this goes on with it, or else a new one."""
+        here = self._stays.get(opened.session)
+        if here is not None and not here.is_over:
+            if opened.resumes:
+                return here
+            here.close(Superseded("another stream took the session"))
+        stay = self._stays[opened.session] = Stay(self._house, agent, opened)
+        living = asyncio.create_task(self._live(opened.session, stay))
+        self._living.add(living)
+        living.add_done_callback(self._living.discard)
+        return stay
+
+    async def _live(self, name: str, stay: Stay) -> None:
+        try:
+            await stay.live()
+        finally:
+            if self._stays.get(name) is stay:
+                del self._stays[name]
+
+    async def drain(self) -> None:
+        """Take no more sessions, and leave those that there are to another broker, each at a quiet moment."""
+        self._is_stopping = True
+        async with asyncio.TaskGroup() as group:
+            for stay in self._stays.values():
+                group.create_task(stay.leave())
+        if self._living:
+            await asyncio.wait(self._living)
+
+    async def close(self) -> None:
+        """Break off what there is."""
+        for living in self._living:
+            living.cancel()
+        await asyncio.gather(*self._living, return_exceptions=True)
