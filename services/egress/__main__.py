@@ -12,7 +12,7 @@ from services.common.store import Store, connect
 from services.common.topic import Subscriber
 from services.common.usage import REDIS, Usage, listens
 from services.egress.server import EgressServer
-from services.egress.session import Speakings
+from services.egress.speakings import Speakings
 
 DEFAULT_PORT = 7703
 
@@ -39,6 +39,7 @@ async def main(stopping: asyncio.Event) -> None:
         await grpc_server.start()
         process.announce("egress", address)
         await stopping.wait()
+        await speakings.drain()
         await grpc_server.stop(grace=0.5)
         for task in background:
             task.cancel()

@@ -17,7 +17,8 @@ from services.common.link import Link, tell
 from services.common.outbox import Outbox
 from services.common.ownership import Ownership, checked
 from services.common.topic import Subscriber
-from services.egress.session import Speaking, Speakings
+from services.egress.session import Speaking
+from services.egress.speakings import Speakings
 
 log = logging.getLogger("parley.egress")
 
@@ -51,17 +52,14 @@ class EgressServer(rpc.EgressServiceServicer):
             first = await anext(requests, wire.SpeakRequest())
             opened = checked(first.WhichOneof("message"), first.open)
             link = Link("broker", requests, context.write, outbox, lambda n: wire.SpeakResponse(heartbeat=_beat(n)))
-            with self._speakers.claim(opened, lambda: outbox.close(wire.SpeakResponse(end=_SUPERSEDED))):
+            async with AsyncExitStack() as stack:
+                superseded = wire.SpeakResponse(end=_SUPERSEDED)
+                stack.enter_context(self._speakers.claim(opened, lambda: outbox.close(superseded)))
                 speaking = self._speakings.get(opened.session)
-                speaking.lease = max(speaking.lease, opened.lease)
-                speaking.to_broker = outbox
-                try:
-                    outbox.control(wire.SpeakResponse(ready=stream_pb2.StreamReady()))
-                    await link.run(speaking.from_broker)
-                finally:
-                    if speaking.to_broker is outbox:
-                        speaking.to_broker = None
-                    self._speakings.leave(speaking)
+                stack.callback(self._speakings.leave, speaking)
+                stack.callback(speaking.leave_broker, outbox)
+                speaking.join_broker(outbox, opened.lease)
+                await link.run(lambda request: speaking.from_broker(request, outbox))
 
     async def Attach(  # type: ignore[override]
         self, requests: AsyncIterator[wire.AttachRequest], context: AttachContext
@@ -80,24 +78,17 @@ class EgressServer(rpc.EgressServiceServicer):
                 superseded = wire.AttachResponse(end=_SUPERSEDED)
                 stack.enter_context(self._listeners.claim(opened, lambda: outbox.close(superseded)))
                 speaking = self._speakings.get(opened.session)
-                speaking.lease = max(speaking.lease, opened.lease)
-                speaking.playout.set_lead(first.open.lead_ms)
-                if first.open.next.reply:
-                    speaking.playout.resume_at(first.open.next)
-                speaking.to_ingress = outbox
+                stack.callback(self._speakings.leave, speaking)
                 stack.callback(self._detach, speaking, outbox)
                 stack.callback(self._topic.follow(opened.session, speaking.from_topic))
-                outbox.control(wire.AttachResponse(ready=stream_pb2.StreamReady()))
-                speaking.tick()
-                await link.run(speaking.from_ingress)
+                speaking.join_ingress(outbox, first.open)
+                await link.run(lambda request: speaking.from_ingress(request, outbox))
 
     def _detach(self, speaking: Speaking, outbox: Outbox[wire.AttachResponse]) -> None:
-        if speaking.to_ingress is outbox:
-            speaking.to_ingress = None
+        speaking.leave_ingress(outbox)
         counters = speaking.playout.counters
         if counters:
             log.info("session %s: %s", speaking.session, ", ".join(f"{k} {v}" for k, v in sorted(counters.items())))
-        self._speakings.leave(speaking)
 
 
 def _beat(number: int) -> stream_pb2.Heartbeat:

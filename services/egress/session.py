@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -20,9 +19,15 @@ from services.egress.playout import Event, Playout
 _REPORTED_SAMPLES: Final = REPLY_HZ * 9 // 10
 """While a reply is played without a hitch, the broker is told once a second: every fifth report of the client."""
 
+_LIFT_S: Final = 5.0
+"""How long after a fence a cancel's floor is waited for: ingress, if it knows of the cancel, has sent it on by then."""
+
 
 class Speaking:
-    """Moves messages between the two streams and the playout core. Everything here is immediate; nothing waits."""
+    """Moves messages between the two streams and the playout core. Everything here is immediate; nothing waits.
+
+    Each stream may be replaced by another one. What still comes by one that was replaced is passed over.
+    """
 
     def __init__(self, session: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.session = session
@@ -31,9 +36,12 @@ class Speaking:
         self.playout = Playout()
         self.to_broker: Outbox[wire.SpeakResponse] | None = None
         self.to_ingress: Outbox[wire.AttachResponse] | None = None
+        self.is_over = False
+        """True when either side has said that the session is."""
         self.due_s = -math.inf
         """When the next tick has something to do."""
         self._clock = clock
+        self._lift_s = math.inf
         self._reported: audio.Playback | None = None
         """What the broker was last told of the client's playback."""
 
@@ -42,8 +50,63 @@ class Speaking:
         """True when neither stream is there."""
         return self.to_broker is None and self.to_ingress is None
 
-    def from_broker(self, request: wire.SpeakRequest) -> None:
-        """Take a message of the Speak stream."""
+    @property
+    def is_quiet(self) -> bool:
+        """True when nobody would miss a moment of it."""
+        return self.to_ingress is None or self.playout.is_idle
+
+    # Streams come and go.
+
+    def join_broker(self, outbox: Outbox[wire.SpeakResponse], lease: int) -> None:
+        """A broker speaks from now on: tell it that all is ready, and what is held."""
+        self._join(lease)
+        self.to_broker = outbox
+        self._reported = None
+        outbox.control(wire.SpeakResponse(ready=stream_pb2.StreamReady()))
+        outbox.control(wire.SpeakResponse(held=self.playout.join_broker()))
+
+    def join_ingress(self, outbox: Outbox[wire.AttachResponse], opened: wire.AttachOpen) -> None:
+        """An ingress listens from now on: tell it that all is ready, and the floor; then go on from where it wants."""
+        self._join(opened.open.lease)
+        self.to_ingress = outbox
+        self.playout.set_lead(opened.lead_ms)
+        self.playout.join_listener(opened.next)
+        outbox.control(wire.AttachResponse(ready=stream_pb2.StreamReady()))
+        gate = self.playout.gate
+        if gate.floor:
+            cancel = session_pb2.Interrupt.KIND_CANCEL
+            floor = session_pb2.Interrupt(session=self.session, seq=gate.settled_seq, kind=cancel, floor=gate.floor)
+            outbox.control(wire.AttachResponse(interrupt=floor))
+        self.tick()
+
+    def _join(self, lease: int) -> None:
+        self.lease = max(self.lease, lease)
+        self.is_over = False
+
+    def leave_broker(self, outbox: Outbox[wire.SpeakResponse]) -> None:
+        """A broker's stream has ended, however; what it gave is played on."""
+        if self.to_broker is outbox:
+            self.to_broker = None
+
+    def leave_ingress(self, outbox: Outbox[wire.AttachResponse]) -> None:
+        """An ingress's stream has ended, however; what it would have played waits."""
+        if self.to_ingress is outbox:
+            self.to_ingress = None
+
+    def drain(self) -> None:
+        """Send both away: another egress goes on."""
+        end = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_DRAINING, detail="this egress is stopping")
+        if self.to_ingress is not None:
+            self.to_ingress.close(wire.AttachResponse(end=end))
+        if self.to_broker is not None:
+            self.to_broker.close(wire.SpeakResponse(end=end))
+
+    # What they say.
+
+    def from_broker(self, request: wire.SpeakRequest, by: Outbox[wire.SpeakResponse] | None = None) -> None:
+        """Take a message of the Speak stream, `by` whose outbox it came; None for the one that is there."""
+        if by is not None and by is not self.to_broker:
+            return
         match request.WhichOneof("message"):
             case "reply_started":
                 self.playout.begin(request.reply_started)
@@ -56,10 +119,14 @@ class Speaking:
             case "interrupt":
                 self.playout.interrupt(request.interrupt)
                 self._forward(wire.AttachResponse(interrupt=request.interrupt))
+            case "end":
+                self._note_end(request.end)
         self.tick()
 
-    def from_ingress(self, request: wire.AttachRequest) -> None:
-        """Take a message of the Attach stream."""
+    def from_ingress(self, request: wire.AttachRequest, by: Outbox[wire.AttachResponse] | None = None) -> None:
+        """Take a message of the Attach stream, `by` whose outbox it came; None for the one that is there."""
+        if by is not None and by is not self.to_ingress:
+            return
         match request.WhichOneof("message"):
             case "playback":
                 self.playout.played(request.playback, self._clock())
@@ -67,8 +134,19 @@ class Speaking:
                     self._reported = request.playback
                     self._tell_played(_in_passing(request.playback))
             case "flushed":
-                self._tell_played(_final(request.flushed))
+                silent = _final(request.flushed)
+                self.playout.silent(silent)
+                self._tell_played(silent)
+            case "fence":
+                self.playout.gate.fence(request.fence.seq)
+                self._lift_s = self._clock() + _LIFT_S
+            case "end":
+                self._note_end(request.end)
         self.tick()
+
+    def _note_end(self, end: stream_pb2.StreamEnd) -> None:
+        if end.reason not in (stream_pb2.StreamEnd.REASON_SUPERSEDED, stream_pb2.StreamEnd.REASON_DRAINING):
+            self.is_over = True
 
     def from_topic(self, interrupt: session_pb2.Interrupt) -> None:
         """Take an interrupt of the topic: one with its floor comes from the record, after a reconnection."""
@@ -85,12 +163,16 @@ class Speaking:
         if self.to_ingress is None:
             self.due_s = math.inf
             return
+        now_s = self._clock()
+        if now_s >= self._lift_s:
+            self._lift_s = math.inf
+            self.playout.lift()
         try:
-            for event in self.playout.poll(self._clock()):
+            for event in self.playout.poll(now_s):
                 self.to_ingress.audio(_response(event))
         except LimitFault as fault:
             self._lose_listener(self.to_ingress, fault)
-        self.due_s = self.playout.due_s()
+        self.due_s = min(self.playout.due_s(), self._lift_s)
 
     def _lose_listener(self, listener: Outbox[wire.AttachResponse], fault: LimitFault) -> None:
         """End the stream of an ingress that does not read: neither the broker nor other sessions may suffer for it."""
@@ -148,34 +230,3 @@ def _response(event: Event) -> wire.AttachResponse:
             return wire.AttachResponse(caption=event)
         case conversation.TurnReport():
             return wire.AttachResponse(turn_report=event)
-
-
-class Speakings:
-    """All sessions of this process, and the one ticker that drives their playout."""
-
-    def __init__(self) -> None:
-        self._sessions: dict[str, Speaking] = {}
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    def get(self, session: str) -> Speaking:
-        """Return the session, made at the first of its two streams."""
-        if session not in self._sessions:
-            self._sessions[session] = Speaking(session)
-        return self._sessions[session]
-
-    def leave(self, speaking: Speaking) -> None:
-        """Forget a session when its last stream has gone."""
-        if speaking.is_deserted:
-            self._sessions.pop(speaking.session, None)
-
-    async def run(self, period_s: float = 0.01) -> None:
-        """Tick every session for which something is due, on absolute deadlines."""
-        deadline = time.monotonic()
-        while True:
-            now_s = time.monotonic()
-            for speaking in [speaking for speaking in self._sessions.values() if speaking.due_s <= now_s]:
-                speaking.tick()
-            deadline = max(deadline + period_s, time.monotonic())
-            await asyncio.sleep(deadline - time.monotonic())

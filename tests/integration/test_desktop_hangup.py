@@ -27,7 +27,7 @@ from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Publisher, Subscriber
 from services.egress.server import EgressServer
-from services.egress.session import Speakings
+from services.egress.speakings import Speakings
 from services.ingress.call import Calls
 from services.ingress.route import IngressSettings, Routes
 from services.ingress.server import ConversationServer

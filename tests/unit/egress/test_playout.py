@@ -10,6 +10,7 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as wire
 from services.egress.playout import Playout
+from services.egress.reply import ReplyBuffer
 from tests.unit.egress.sounds import HZ, Listener, cancel, give, pcm, piece, words
 
 LEAD = 2_400
@@ -19,6 +20,12 @@ LEAD = 2_400
 def played(reply: int, position: int, *, ended: bool = False) -> audio.Playback:
     """Return a playback report."""
     return audio.Playback(reply=reply, position=position, ended=ended)
+
+
+def _living(playout: Playout, number: int) -> ReplyBuffer:
+    reply = playout._replies.get(number)
+    assert reply is not None
+    return reply
 
 
 @settings(max_examples=60, deadline=None)
@@ -167,30 +174,6 @@ def test_the_topic_holds_everything_until_the_floor_is_known() -> None:
     assert listener.ended == [2]
 
 
-def test_a_new_ingress_goes_on_from_its_next_sample() -> None:
-    """What the old one had been sent and not played is sent again, and the end as well."""
-    listener = Listener(Playout())
-    give(listener.playout, 1, 4_800)
-    listener.listen(0, 0.15)
-    assert listener.ended == [1]
-    fresh = Listener(listener.playout)
-    fresh.received[1] = 1_000
-    listener.playout.resume_at(audio.Playhead(reply=1, position=1_000))
-    fresh.listen(5.0, 5.3)
-    assert fresh.received == {1: 4_800}
-    assert fresh.ended == [1]
-    assert len(fresh.pieces[0][1].pcm) == 2 * LEAD, "it has a lead of its own"
-
-
-def test_resuming_an_unknown_reply_changes_nothing() -> None:
-    """A client may ask for one that was cancelled meanwhile."""
-    listener = Listener(Playout())
-    give(listener.playout, 2, 4_800)
-    listener.playout.resume_at(audio.Playhead(reply=1, position=700))
-    listener.listen(0, 0.3)
-    assert listener.received == {2: 4_800}
-
-
 def test_memory_is_let_go_as_it_is_played() -> None:
     """A minute's reply is held from the last report on, and not at all once it was played to its end."""
     playout = Playout()
@@ -199,13 +182,27 @@ def test_memory_is_let_go_as_it_is_played() -> None:
     for second in range(60):
         listener.listen(second, second + 0.99, step_s=0.03)
         playout.played(played(1, second * HZ), second)
-        held = len(playout._replies[1]._pcm) / 2 / HZ
+        held = len(_living(playout, 1)._pcm) / 2 / HZ
         assert held <= 60 - second + 2.1
     listener.listen(60, 60.1)
     playout.played(played(1, 60 * HZ, ended=True), 60.2)
-    assert not playout._replies
+    assert len(playout._replies) == 0
     assert playout.is_idle
     assert playout.held_samples == 0
+
+
+def test_a_reply_is_over_when_a_later_one_sounds() -> None:
+    """The report of its end may be lost with an ingress: they are played one after another, so it was heard whole."""
+    playout = Playout()
+    listener = Listener(playout)
+    give(playout, 1, 4_800)
+    give(playout, 2, 4_800)
+    playout.caption(words(1, 99_000, "late words"))
+    listener.listen(0, 0.5)
+    playout.played(played(2, 0), 0.5)
+    assert [reply.number for reply in playout._replies] == [2]
+    listener.poll(0.5)
+    assert [caption.text for _, caption in listener.captions] == ["late words"]
 
 
 def test_a_turn_is_reported_once_with_its_stages() -> None:

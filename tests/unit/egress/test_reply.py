@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as wire
 from services.common.errors import LimitFault, ProtocolFault
 from services.egress import reply as reply_module
 from services.egress.reply import ReplyBuffer
@@ -65,7 +67,7 @@ def test_played_samples_are_let_go_and_the_rest_can_be_sent_again() -> None:
     """Memory shrinks as playout goes on; a rewind reaches back to what is still held, no further."""
     reply = filled(10 * HZ)
     reply.take(5 * HZ)
-    reply.forget_before(3 * HZ)
+    reply.note_played(3 * HZ)
     assert len(reply._pcm) == 2 * 7 * HZ
     assert reply.end == 10 * HZ
     reply.rewind(4 * HZ)
@@ -78,7 +80,7 @@ def test_what_was_not_sent_is_never_let_go() -> None:
     """A report beyond what was sent is wrong and costs nothing."""
     reply = filled(10 * HZ)
     reply.take(2 * HZ)
-    reply.forget_before(9 * HZ)
+    reply.note_played(9 * HZ)
     assert reply.take(10) == (2 * HZ, pcm(2 * HZ, 10))
 
 
@@ -90,3 +92,42 @@ def test_a_rewind_sends_the_end_again() -> None:
     reply.rewind(50)
     assert not reply.is_end_told
     assert not reply.is_sent
+
+
+def test_it_may_begin_in_its_middle() -> None:
+    """A new egress is given what the client has not heard; from there on it is a reply like any other."""
+    reply = ReplyBuffer(1)
+    reply.append(700, pcm(700, 300))
+    assert (reply.end, reply.sent, reply.unsent) == (1_000, 700, 300)
+    assert reply.take(100) == (700, pcm(700, 100))
+    reply.append(500, pcm(500, 600))
+    assert reply.take(1_000) == (800, pcm(800, 300))
+    reply.rewind(0)
+    assert reply.take(10) == (700, pcm(700, 10))
+    with pytest.raises(ProtocolFault, match="jumps from sample 1100 to 1101"):
+        reply.append(1_101, pcm(1_101, 1))
+
+
+def test_what_is_wanted_can_be_known_before_it_comes() -> None:
+    """A place in a reply of which nothing is here yet: what lies before it is not sent."""
+    reply = ReplyBuffer(1)
+    reply.rewind(200)
+    assert reply.unsent == 0
+    reply.append(0, pcm(0, 150))
+    assert reply.unsent == 0
+    reply.append(150, pcm(150, 150))
+    assert reply.take(1_000) == (200, pcm(200, 100))
+    beginning = ReplyBuffer(2)
+    beginning.rewind(200)
+    beginning.append(100, pcm(100, 200))
+    assert beginning.take(1_000) == (200, pcm(200, 100))
+
+
+def test_its_beginning_told_again_changes_nothing() -> None:
+    """What was added to its turn's account meanwhile stays."""
+    reply = ReplyBuffer(1)
+    started = wire.ReplyStarted(reply=1, turn=7, stages=[client.TurnReport.Stage(name="vad.endpoint", ms=5)])
+    reply.begin(started)
+    reply.stage("egress.first_frame", 0.01)
+    reply.begin(started)
+    assert [stage.name for stage in reply.stages] == ["vad.endpoint", "egress.first_frame"]

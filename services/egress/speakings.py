@@ -1,0 +1,75 @@
+"""Speakings: all sessions of this process, those that nobody asks for just now, and the one ticker that drives them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from services.common.errors import FullFault
+from services.common.parking import PARKED_S, Parking
+from services.egress.session import Speaking
+
+_QUIET_S: Final = 1.2
+"""How long a process that stops waits for a moment at which nobody would miss it."""
+
+_LOOK_S: Final = 0.02
+
+
+class Speakings:
+    """Sessions by their names. One whose streams have both broken is parked: a takeover finds all that it held."""
+
+    def __init__(self, parked_s: float = PARKED_S) -> None:
+        self.is_stopping = False
+        self._sessions: dict[str, Speaking] = {}
+        self._parking = Parking(self._give_up, parked_s)
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, session: str) -> Speaking:
+        """Return the session, made at the first of its two streams.
+
+        Raises:
+            FullFault: this process is stopping.
+        """
+        if self.is_stopping:
+            raise FullFault("egress is stopping; another one has room.")
+        self._parking.take(session)
+        if session not in self._sessions:
+            self._sessions[session] = Speaking(session)
+        return self._sessions[session]
+
+    def leave(self, speaking: Speaking) -> None:
+        """A stream of the session has ended: when it was the last one, the session is over, or parked."""
+        if not speaking.is_deserted or self._sessions.get(speaking.session) is not speaking:
+            return
+        if speaking.is_over:
+            del self._sessions[speaking.session]
+        else:
+            self._parking.park(speaking.session, speaking)
+
+    def _give_up(self, speaking: Speaking) -> None:
+        self._sessions.pop(speaking.session, None)
+
+    async def drain(self) -> None:
+        """Take no session any more, and send those that are here elsewhere, each at a quiet moment if there is one."""
+        self.is_stopping = True
+        deadline = time.monotonic() + _QUIET_S
+        waiting = list(self._sessions.values())
+        while waiting:
+            is_late = time.monotonic() >= deadline
+            for speaking in [each for each in waiting if is_late or each.is_quiet]:
+                waiting.remove(speaking)
+                speaking.drain()
+            await asyncio.sleep(_LOOK_S)
+
+    async def run(self, period_s: float = 0.01) -> None:
+        """Tick every session for which something is due, on absolute deadlines."""
+        deadline = time.monotonic()
+        while True:
+            now_s = time.monotonic()
+            for speaking in [speaking for speaking in self._sessions.values() if speaking.due_s <= now_s]:
+                speaking.tick()
+            deadline = max(deadline + period_s, time.monotonic())
+            await asyncio.sleep(deadline - time.monotonic())
