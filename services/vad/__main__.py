@@ -55,6 +55,7 @@ async def main(stopping: asyncio.Event) -> None:
         await grpc_server.start()
         process.announce("vad", address)
         await stopping.wait()
+        await vad.drain()
         await grpc_server.stop(grace=0.5)
         publishing.cancel()
     judge.close()

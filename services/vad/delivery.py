@@ -50,6 +50,7 @@ class Delivery:
     def pieces(self, turn: int, *, all_of_it: bool) -> list[broker.TurnAudio]:
         """Return what has not been given, as this turn's; the last piece only when it is whole or `all_of_it`."""
         chunk = CHUNK_MS * SAMPLES_PER_MS
+        self._sent = max(self._sent, self._memory.start)
         pieces = []
         while (waiting := self._memory.end - self._sent) >= chunk or (all_of_it and waiting > 0):
             until = self._sent + min(chunk, waiting)

@@ -1,42 +1,44 @@
-"""The gRPC face of vad: Listen, and the Respond stream it dials for every session."""
+"""The gRPC face of vad: Listen. A session outlives its stream: it waits for whichever ingress goes on with it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import closing
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import grpc
 
-from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import broker_service_pb2_grpc as broker_rpc
 from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as wire
 from parley.v1 import vad_service_pb2_grpc as rpc
 from services.common.agents import Agents
 from services.common.boundary import session_boundary
-from services.common.bundle import run_together
 from services.common.channels import Channels
 from services.common.errors import Superseded
-from services.common.link import Link, dialled, tell
+from services.common.link import tell
 from services.common.ownership import Ownership, checked
+from services.common.parking import PARKED_S, Parking
 from services.common.topic import Publisher
-from services.vad.content.listener import ContentListener, ContentModel
-from services.vad.hearing import Ear, Hearing
+from services.vad.content.listener import ContentModel
+from services.vad.hearing import Hearing
 from services.vad.judge import Judge
+from services.vad.parting import NobodyCameBack, Stopping
 from services.vad.profile import Profile
-from services.vad.session import Listening
-from services.vad.turn_taking import TurnTaking
+from services.vad.stay import Stay
 
 log = logging.getLogger("parley.vad")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.ListenRequest, wire.ListenResponse]"
 
+_GOODBYE_S: Final = 2.0
+"""How long the last words of a vad that stops may take."""
+
 
 class VadServer(rpc.VadServiceServicer):
-    """Gives every session a decision core and a stream to its broker."""
+    """Gives every session a decision core and a stream to its broker, and keeps both while its ingress changes."""
 
     def __init__(
         self,
@@ -46,14 +48,20 @@ class VadServer(rpc.VadServiceServicer):
         agents: Agents[Profile],
         topic: Publisher,
         channels: Channels,
+        parked_s: float = PARKED_S,
     ) -> None:
+        self.counters: Counter[str] = Counter()
         self._hearing = hearing
         self._judge = judge
         self._content = content
         self._agents = agents
         self._topic = topic
         self._channels = channels
-        self._sessions = Ownership()
+        self._streams = Ownership()
+        self._stays: dict[str, Stay] = {}
+        self._parking: Parking[Stay] = Parking(lambda stay: stay.close(NobodyCameBack()), parked_s)
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
 
     async def Listen(  # type: ignore[override]
         self, requests: AsyncIterator[wire.ListenRequest], context: Context
@@ -66,39 +74,74 @@ class VadServer(rpc.VadServiceServicer):
         async with session_boundary(log, "Listen", refuse):
             first = await anext(requests, wire.ListenRequest())
             opened = checked(first.WhichOneof("message"), first.open)
+            if self._is_stopping:
+                raise Stopping
             profile = self._agents.find(opened.agent)
-            with closing(self._hearing.join()) as ear:
-                await self._listen(opened, profile, ear, requests, context)
+            with self._streams.claim(opened, lambda: self._step_aside(opened.session)):
+                stay = self._adopted(opened) or self._begun(opened, profile)
+                try:
+                    await stay.attend(requests, context.write)
+                finally:
+                    self._park_if_left(stay)
 
-    async def _listen(
-        self,
-        opened: stream_pb2.StreamOpen,
-        profile: Profile,
-        ear: Ear,
-        requests: AsyncIterator[wire.ListenRequest],
-        context: Context,
-    ) -> None:
-        listener = ContentListener(self._content, profile.words, profile.enrolled)
-        core = TurnTaking(opened.session, opened.lease, ear, listener, profile.settings)
-        respond = broker_rpc.BrokerServiceStub(self._channels.trunk(opened.route.broker)).Respond()
-        async with asyncio.TaskGroup() as judgements:
-            session = Listening(core, ear, self._judge, self._topic.publish, judgements)
-            with (
-                self._sessions.claim(opened, lambda: session.close(Superseded("another stream took the session"))),
-                dialled("broker", respond, session.to_broker, _broker_beat) as to_broker,
-            ):
-                session.to_broker.control(broker.RespondRequest(open=opened))
-                from_ingress = Link(
-                    "ingress", requests, context.write, session.to_ingress, _ingress_beat, give_up=session.close
-                )
-                links = [from_ingress.run(session.from_ingress), to_broker.run(session.from_broker)]
-                fault = await run_together(links, [], session.close)
-        log.info("session %s ended: %s", opened.session, fault.message if fault else "well")
+    def _step_aside(self, session: str) -> None:
+        if (stay := self._stays.get(session)) is not None:
+            stay.step_aside()
 
+    def _adopted(self, opened: stream_pb2.StreamOpen) -> Stay | None:
+        """Return the session if it is here and goes on; one that goes on anew ends here."""
+        stay = self._stays.get(opened.session)
+        self._parking.take(opened.session)
+        if stay is None:
+            return None
+        if not stay.goes_on_with(opened):
+            stay.close(Superseded("another stream took the session"))
+            return None
+        stay.adopt(opened)
+        self.counters["adopted"] += 1
+        log.info("session %s: it has another ingress, and goes on (lease %d)", opened.session, opened.lease)
+        return stay
 
-def _broker_beat(number: int) -> broker.RespondRequest:
-    return broker.RespondRequest(heartbeat=stream_pb2.Heartbeat(beat=number))
+    def _begun(self, opened: stream_pb2.StreamOpen, profile: Profile) -> Stay:
+        """Return a session that is new here."""
+        stay = Stay(opened, profile, self._content, self._hearing.join(), self._judge, self._topic.publish)
+        self._stays[opened.session] = stay
+        if opened.resumes:
+            self.counters["takeovers_vad"] += 1
+            log.info("session %s: taken over (lease %d, dial %d)", opened.session, opened.lease, opened.dial)
+        task = asyncio.create_task(self._keep(stay, opened.route.broker))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return stay
 
+    async def _keep(self, stay: Stay, address: str) -> None:
+        try:
+            await stay.run(broker_rpc.BrokerServiceStub(self._channels.trunk(address)).Respond())
+        finally:
+            if self._stays.get(stay.name) is stay:
+                del self._stays[stay.name]
+                self._parking.take(stay.name)
+            self.counters["replayed_ms"] += stay.replayed_ms
 
-def _ingress_beat(number: int) -> wire.ListenResponse:
-    return wire.ListenResponse(heartbeat=stream_pb2.Heartbeat(beat=number))
+    def _park_if_left(self, stay: Stay) -> None:
+        """Keep a session whose stream has gone without a word that it is over."""
+        if self._stays.get(stay.name) is stay and not stay.is_over and not stay.is_attended:
+            log.info("session %s: parked until an ingress goes on with it", stay.name)
+            self._parking.park(stay.name, stay)
+
+    @property
+    def parked(self) -> int:
+        """How many sessions wait for an ingress."""
+        return len(self._parking)
+
+    # The end.
+
+    async def drain(self) -> None:
+        """Take no more sessions, and leave those that are here to other vads."""
+        self._is_stopping = True
+        async with asyncio.TaskGroup() as group:
+            for stay in list(self._stays.values()):
+                group.create_task(stay.drain())
+        if self._running:
+            await asyncio.wait(self._running, timeout=_GOODBYE_S)
+        log.info("no session is left here: %s", dict(self.counters + self._parking.counters))
