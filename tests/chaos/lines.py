@@ -29,7 +29,7 @@ ERRAND: Final = 5
 FAREWELL: Final = 6
 
 LINES: Final = (
-    Line("I would like to ask you something.", 5),
+    Line("How are you today?", 5),
     Line("I have been wondering for quite a while which of the three roads over the mountains is open in winter.", 8),
     Line("How many people live in the town where the river meets the sea?", 8, think_s=4.0),
     Line("Please read me the poem from yesterday.", 44, speed=2.5),

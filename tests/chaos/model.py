@@ -35,6 +35,8 @@ class Asked:
     utterance: int
     first_word: int
     continues: bool
+    model: str = ""
+    """Which copy was asked."""
 
 
 class ScriptedModel(FakeRealtime):
@@ -64,7 +66,7 @@ class ScriptedModel(FakeRealtime):
         if isinstance(answer, Answer):
             line, conversation, utterance = answer.utterance
             asked = Asked(time.time(), line, conversation, utterance, answer.first_word, answer.continues)
-            self._note(vars(asked))
+            self._note({name: value for name, value in vars(asked).items() if value != ""})
         return answer
 
     def _write_down(self, pcm: bytes, _: Connection) -> str:
@@ -84,7 +86,7 @@ def read_journals(journals: Sequence[Path]) -> tuple[list[Asked], list[str]]:
             if "violation" in entry:
                 violations.append(f"{journal.stem}: {entry['violation']}")
             else:
-                asked.append(Asked(**entry))
+                asked.append(Asked(**entry, model=journal.stem))
     return sorted(asked, key=lambda one: one.at_s), violations
 
 

@@ -86,7 +86,7 @@ async def come_to(moment: Moment, person: Person, cue: Cue, tools: ToolServer) -
     return spoken
 
 
-def is_in(moment: Moment, person: Person, tools: ToolServer) -> bool:
+def is_in(moment: str, person: Person, tools: ToolServer) -> bool:
     """Say whether a person is in their moment just now."""
     if not person.spoken or person.failure:
         return False
@@ -101,3 +101,5 @@ def is_in(moment: Moment, person: Person, tools: ToolServer) -> bool:
             return person.activity == events.Activity.SPEAKING and now.utterance.line == lines.POEM
         case Moment.TOOL:
             return tools.is_at_work_for(person.session)
+        case _:
+            return True

@@ -16,7 +16,7 @@ from tests.chaos.mic_code import Utterance
 from tests.chaos.mind import answer_samples
 from tests.chaos.voice import said, samples_of
 
-PATIENCE_S: Final = 25.0
+PATIENCE_S: Final = 20.0
 """How long one waits for what one was to hear, before the conversation is given up."""
 
 
@@ -36,14 +36,15 @@ class Spoken:
 class Person:
     """One conversation: `async with Person(doors, 17) as person`. Its client may come in by any of the doors."""
 
-    def __init__(self, doors: Sequence[str], number: int) -> None:
+    def __init__(self, doors: Sequence[str], number: int, patience_s: float = PATIENCE_S) -> None:
         self.number = number
+        self.patience_s = patience_s
         self.device = Ear()
         self.spoken: list[Spoken] = []
         self.log: list[events.Event] = []
         self.failure = ""
         """Why the conversation ended before the person hung up; empty if it has not."""
-        self._conversation = Conversation(doors[0], self.device)
+        self._conversation = Conversation(",".join(doors), self.device)
         self._watcher: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._hangs_up = False
@@ -52,6 +53,8 @@ class Person:
         """Come in. Raises ClientError."""
         await self._conversation.__aenter__()
         self._watcher = asyncio.create_task(self._watch())
+        while not (self.session or self.failure):
+            await self._news.wait()
         return self
 
     async def __aexit__(
@@ -105,14 +108,14 @@ class Person:
     async def _hears(self, spoken: Spoken, samples: int, what: str) -> None:
         heard = asyncio.create_task(self.device.hears(spoken.utterance, samples).wait())
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience_s):
                 while not heard.done():
                     self.check()
                     news = asyncio.create_task(self._news.wait())
                     await asyncio.wait([heard, news], return_when=asyncio.FIRST_COMPLETED)
                     news.cancel()
         except TimeoutError:
-            raise GivenUp(f"{what} was not heard within {PATIENCE_S:g} s") from None
+            raise GivenUp(f"{what} was not heard within {self.patience_s:g} s") from None
         finally:
             heard.cancel()
 
@@ -120,14 +123,14 @@ class Person:
         """Wait until the conversation is in a state, from now on. Raises GivenUp."""
         seen = len(self.log)
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience_s):
                 while not any(
                     isinstance(event, events.State) and event.activity == activity for event in self.log[seen:]
                 ):
                     self.check()
                     await self._news.wait()
         except TimeoutError:
-            raise GivenUp(f"the conversation was not {activity.value} within {PATIENCE_S:g} s") from None
+            raise GivenUp(f"the conversation was not {activity.value} within {self.patience_s:g} s") from None
 
     def check(self) -> None:
         """Raise GivenUp if the conversation is over."""
@@ -138,8 +141,13 @@ class Person:
 
     @property
     def session(self) -> str:
-        """The session's id."""
-        return next(event.session for event in self.log if isinstance(event, events.Opened))
+        """The session's id; "" before it is known."""
+        return next((event.session for event in self.log if isinstance(event, events.Opened)), "")
+
+    @property
+    def dropped_frames(self) -> int:
+        """Frames of the microphone that the client has given up."""
+        return self._conversation.dropped_mic_frames
 
     @property
     def activity(self) -> events.Activity:

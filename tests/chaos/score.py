@@ -47,7 +47,8 @@ class Score:
     was_in_moment: bool
     continued: bool
     why_not: str
-    gap_s: float
+    gaps_s: tuple[float, ...]
+    """One for each answer from the fault on."""
     words_lost: tuple[str, ...]
     words_repeated: tuple[str, ...]
     repeated_samples: int
@@ -62,7 +63,14 @@ class Score:
     calls_asked_again: int
     """Requests beyond the first under the same key: as it should be."""
     stale_samples: int
+    dropped_frames: int
+    """Frames of the microphone that the client gave up: what was in them can't be anything but lost."""
     worst_lag_ms: float
+
+    @property
+    def gap_s(self) -> float:
+        """The longest gap."""
+        return max(self.gaps_s, default=0.0)
 
 
 def score(take: Take, undisturbed: Waits) -> Score:
@@ -80,7 +88,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         was_in_moment=take.was_in_moment,
         continued=not (take.why_not or unheard),
         why_not=take.why_not or (f"utterance {unheard[0].number} was not answered whole" if unheard else ""),
-        gap_s=max((gap_of(heard, undisturbed) for heard in answers if heard.ends_after(take.struck_at)), default=0.0),
+        gaps_s=tuple(gap_of(heard, undisturbed) for heard in answers if heard.ends_after(take.struck_at)),
         words_lost=tuple(word_text(word) for word in expected if not said[word]),
         words_repeated=tuple(word_text(word) for word, count in said.items() if count > 1),
         repeated_samples=sum(heard.repeated for heard in going_on[False]),
@@ -91,6 +99,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         calls_duplicated=sum(count - 1 for count in keys.values()) + sum(not _calls(take, number) for number in keys),
         calls_asked_again=take.requests - len(take.looked_up),
         stale_samples=stale_samples(take.runs, take.silenced),
+        dropped_frames=take.dropped_frames,
         worst_lag_ms=take.worst_lag_ms,
     )
 

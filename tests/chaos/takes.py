@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.chaos.mic_code import Utterance
-from tests.chaos.moments import Moment
 from tests.chaos.person import Spoken
 from tests.fakes.position_code import Run
 
@@ -16,7 +15,8 @@ class Cell:
 
     stage: str
     fault: str
-    moment: Moment
+    moment: str
+    """A `Moment`, or "any"."""
     repetition: int = 0
 
 
@@ -49,5 +49,7 @@ class Take:
     """How often the tool was asked in all."""
     continued_by_model: set[Utterance] = field(default_factory=set)
     """Utterances whose answer the model was asked to go on with."""
+    dropped_frames: int = 0
+    """Frames of the microphone that the client has given up."""
     worst_lag_ms: float = 0.0
     """How late the client's latest tick was: this machine's doing, and no part of the ring's."""

@@ -60,8 +60,8 @@ class ToolServer:
 
 
 @asynccontextmanager
-async def tool_server(host: str) -> AsyncIterator[ToolServer]:
-    """Run one at a free port of `host`."""
+async def tool_server(host: str, port: int = 0) -> AsyncIterator[ToolServer]:
+    """Run one."""
     here = ToolServer()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -73,7 +73,7 @@ async def tool_server(host: str) -> AsyncIterator[ToolServer]:
             await Endpoint("", deeds=[here.serve]).serve(reader, writer)
         tasks.discard(task)
 
-    server = await asyncio.start_server(take, host, 0)
+    server = await asyncio.start_server(take, host, port)
     here.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
     try:
         yield here

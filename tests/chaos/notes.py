@@ -1,0 +1,44 @@
+"""Notes on a conversation that is over: what its take does not know yet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from clients.desktop import events
+from services.common.errors import StoreLost
+from tests.chaos.person import Person
+from tests.chaos.setting import Setting
+from tests.chaos.takes import Take
+
+_TRIES: Final = 20
+_PAUSE_S: Final = 0.5
+
+
+async def note(setting: Setting, take: Take, person: Person) -> None:
+    """Hang up, and write down what was said, heard, looked up and remembered."""
+    await person.hang_up()
+    take.session = person.session
+    take.spoken = person.spoken
+    take.worst_lag_ms = person.device.worst_lag_ms
+    take.dropped_frames = person.dropped_frames
+    take.heard_up_to = len(person.device.recording().assistant())
+    take.silenced = [event.at.played_samples for event in person.log if isinstance(event, events.Silenced)]
+    errands = setting.tools.of(person.session)
+    take.looked_up, take.requests = [e.utterance for e in errands], sum(e.requests for e in errands)
+    going_on = [one for one in setting.asked() if one.conversation == person.number and one.continues]
+    mine = {spoken.utterance.number: spoken.utterance for spoken in person.spoken}
+    take.continued_by_model = {mine[one.utterance] for one in going_on if one.utterance in mine}
+    take.remembered = await _remembered(setting, person.session)
+    take.runs = await setting.decoder.decode(person)
+
+
+async def _remembered(setting: Setting, session: str) -> list[str]:
+    """Return the person's turns in history; [] if Redis does not come back."""
+    for _ in range(_TRIES):
+        try:
+            items = await setting.cluster.store.history(session)
+            return [item.text for item in items if item.role == item.ROLE_USER]
+        except StoreLost:
+            await asyncio.sleep(_PAUSE_S)
+    return []
