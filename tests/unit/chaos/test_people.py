@@ -1,0 +1,85 @@
+"""The people: when they strike, what they hear, and whom they ask."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.chaos.ear import Ear
+from tests.chaos.mic_code import Utterance
+from tests.chaos.mind import track_of
+from tests.chaos.moments import Cue, Moment
+from tests.chaos.tool_server import ToolServer
+from tests.fakes.endpoint import Got
+from tests.fakes.position_code import track_pcm
+
+UTTERANCE = Utterance(3, 17, 2)
+
+
+class Paper:
+    """What is written to it is kept."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        self.data += data
+
+    async def drain(self) -> None:
+        """There is room."""
+
+
+async def test_an_ear_hears_a_sample_when_it_is_played() -> None:
+    """Whatever the frames, and however quiet it is; not before, and not another's."""
+    ear = Ear()
+    second = ear.hears(UTTERANCE, 24_000)
+    other = ear.hears(Utterance(3, 17, 3), 24_000)
+    sound = track_pcm(track_of(UTTERANCE), 24_000)
+    quiet = bytes(memoryview(bytearray(sound)))
+    for at in range(0, len(quiet) - 960, 960):
+        ear.play(quiet[at : at + 960])
+    assert not second.is_set()
+    ear.play(quiet[-960:])
+    assert second.is_set()
+    assert not other.is_set()
+
+
+async def test_the_cue_waits_for_everybody_but_one() -> None:
+    """Who is ready is not awaited any more; who was given up is not either."""
+    cue = Cue({Moment.SPEAKING, Moment.TOOL, Moment.THINKING})
+    others = asyncio.create_task(cue.all_ready(but=Moment.SPEAKING))
+    everybody = asyncio.create_task(cue.all_ready())
+    for moment in (Moment.TOOL, Moment.THINKING):
+        await asyncio.sleep(0)
+        assert not others.done()
+        cue.ready(moment)
+    await others
+    assert not everybody.done()
+    cue.ready(Moment.SPEAKING)
+    await everybody
+
+
+async def test_a_tool_is_run_once_for_each_key() -> None:
+    """Whoever asks again with the key waits for the same errand, also after it is done."""
+    tools = ToolServer(takes_s=0)
+    body = json.dumps({"conversation": 17, "utterance": 4}).encode()
+
+    async def ask(key: str) -> bytes:
+        paper = Paper()
+        headers = {"idempotency-key": key, "parley-session": "s"}
+        await tools.serve(Got("POST", "/look_up", headers, body), paper)  # type: ignore[arg-type]
+        return paper.data
+
+    answers = [*await asyncio.gather(ask("a"), ask("a")), await ask("a"), await ask("b")]
+    assert all(b"200" in answer for answer in answers)
+    assert [(errand.utterance, errand.requests) for errand in tools.of("s")] == [(4, 3), (4, 1)]
+    assert not tools.is_at_work_for("s")
+
+
+async def test_a_request_without_a_key_is_none() -> None:
+    """It is refused, and told of."""
+    tools, paper = ToolServer(takes_s=0), Paper()
+    await tools.serve(Got("POST", "/look_up", {"parley-session": "s"}, b"{}"), paper)  # type: ignore[arg-type]
+    assert b"400" in paper.data
+    assert tools.strangers == ["POST /look_up"]
