@@ -1,1 +1,1 @@
-"""The chaos: what is held, and how it is scored."""
+"""Tests of the chaos: a score that is wrong, or a leak that is not seen, proves nothing."""

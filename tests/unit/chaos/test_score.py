@@ -159,7 +159,7 @@ def test_what_is_heard_of_a_dead_answer_is_stale() -> None:
 
 
 def test_tool_calls() -> None:
-    """One for each errand, however often it is asked for under its key; one more key is a duplicate, so is a stranger."""
+    """One for each errand, however often it is asked for under its key; another key is a duplicate, or a stranger."""
     conversation = Conversation()
     conversation.hears(conversation.says(lines.ERRAND))
     once = score(conversation.take(looked_up=[1], requests=3), USUAL)
