@@ -163,7 +163,7 @@ class Thinking:
             self.mouth.hold(held)
 
     def restore(self, record: session_pb2.SessionRecord, history: Iterable[session_pb2.HistoryItem]) -> None:
-        """Go on with what another broker has led, from what Redis and egress hold of it."""
+        """Go on with what another broker has led, from what Redis and egress hold of it, and let vad know."""
         items, held, now_s = list(history), self.mouth.held, self._clock()
         assert held is not None
         age_s = self.story.carry(record.opened_at_ms, items)
@@ -172,6 +172,7 @@ class Thinking:
         self._account.carry(self.story.items, age_s)
         self.known.set()
         self.mouth.open()
+        self.ready(is_told_past=True)
         self._carry_out(actions)
         for played in self.mouth.kept():
             self.from_egress(played)
@@ -249,5 +250,5 @@ class Thinking:
                     self.notes.add(action.total)
 
     def _note(self, item: session_pb2.HistoryItem) -> None:
-        item.at_ms = int(time.time() * 1000)
+        item.at_ms = self.story.now_ms()
         self.notes.add(item)

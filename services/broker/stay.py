@@ -132,7 +132,7 @@ class Stay:
         if not self._is_ready and self.thinking.is_known:
             self.close(PeerLost(STAGE, why))
             return
-        log.warning("session %s is parked: vad was lost: %s", self._name, why)
+        log.warning("session %s is parked: %s", self._name, why)
         self._count(PARKED)
         self._house.parking.park(self._name, self)
         if self._captioning is not None:
@@ -148,14 +148,17 @@ class Stay:
 
     async def live(self) -> None:
         """Think until the session is over, here at least."""
-        async with session_boundary(log, f"session {self._name}", self._break_off):
-            with self._account:
-                async with _running(self.thinking.notes.keep(self._house.store)) as keeping:
-                    links = [self._attended(), self._speaking.run()]
-                    await run_together(links, self._background(), self.close)
-                    await self.thinking.notes.kept(keeping)
-            if not goes_on_elsewhere(self.thinking.fault):
-                self._house.reporting.report(self._agent, self.thinking, self.thinking.fault)
+        try:
+            async with session_boundary(log, f"session {self._name}", self._break_off):
+                with self._account:
+                    async with _running(self.thinking.notes.keep(self._house.store)) as keeping:
+                        links = [self._attended(), self._speaking.run()]
+                        await run_together(links, self._background(), self.close)
+                        await self.thinking.notes.kept(keeping)
+                if not goes_on_elsewhere(self.thinking.fault):
+                    self._house.reporting.report(self._agent, self.thinking, self.thinking.fault)
+        finally:
+            self.thinking.closed.set()
 
     def _background(self) -> list[Coroutine[Any, Any, None]]:
         executor = Executor(self._agent.toolbox, self._house.callers)
@@ -185,13 +188,13 @@ class Stay:
 
     async def _begin(self) -> None:
         """Begin, or go on where another broker was, and tell vad; then wait for ever."""
-        if self.opened.resumes:
+        if not self.thinking.is_known:
             await self._restore()
         else:
             await self._egress_ready()
             await self.thinking.model_ready.wait()
-        self._is_ready = True
-        self.thinking.ready(is_told_past=self.opened.resumes)
+            self._is_ready = True
+            self.thinking.ready(is_told_past=self.opened.resumes)
         await asyncio.Event().wait()
 
     async def _think(self) -> None:
@@ -212,6 +215,7 @@ class Stay:
         if has_moved(known.record, self.opened):
             raise Superseded("the session was given to another broker meanwhile")
         await self.thinking.mouth.is_told.wait()
+        self._is_ready = True
         self.thinking.restore(known.record, known.history)
         self._count(RESTORED if known.is_whole else RESTORED_BLIND)
         log.info("session %s goes on here, after %d items of history", self._name, len(known.history))

@@ -15,6 +15,7 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import stream_pb2 as wire
+from services.common.trunk import StrandBroken
 
 MS = 24
 
@@ -82,8 +83,11 @@ class Egress(egress_rpc.EgressServiceServicer):
         """Told of every message as it comes."""
         self.replies: dict[int, Kept] = {}
         self.faults: list[str] = []
+        self.is_dumb = False
+        """Takes streams, and says nothing on them."""
         self._floor = self._seq = 0
         self._silent = egress.Played()
+        self._claim = (0, 0)
         self._contexts: list[Any] = []
         self._serving: list[asyncio.Task[Any] | None] = []
         self._one_writer = asyncio.Lock()
@@ -91,6 +95,11 @@ class Egress(egress_rpc.EgressServiceServicer):
     async def Speak(self, requests: AsyncIterator[egress.SpeakRequest], context: Any) -> None:  # type: ignore[override]
         """Take one stream until it ends; the newest counts."""
         first = await anext(requests)
+        claim = (first.open.lease, first.open.dial)
+        if claim <= self._claim:
+            await self._tell(context, error=wire.Error(code=wire.Error.CODE_SUPERSEDED, message="too late"))
+            return
+        self._claim = claim
         if self._contexts:
             end = wire.StreamEnd(reason=wire.StreamEnd.REASON_SUPERSEDED)
             with suppress(grpc.RpcError, asyncio.InvalidStateError):
@@ -98,8 +107,9 @@ class Egress(egress_rpc.EgressServiceServicer):
         self._contexts.append(context)
         self._serving.append(asyncio.current_task())
         self.log.add(first)
-        await self._tell(context, ready=wire.StreamReady())
-        await self._tell(context, held=self.held())
+        if not self.is_dumb:
+            await self._tell(context, ready=wire.StreamReady())
+            await self._tell(context, held=self.held())
         beating = asyncio.create_task(beat(lambda: self._tell(context, heartbeat=wire.Heartbeat())))
         try:
             async for request in requests:
@@ -110,6 +120,8 @@ class Egress(egress_rpc.EgressServiceServicer):
                 self.on_request(request)
                 if request.HasField("end"):
                     return
+        except StrandBroken:
+            return
         finally:
             beating.cancel()
 
