@@ -16,7 +16,7 @@ from services.common.trunk import Strand, StrandBroken, Trunk
 
 log = logging.getLogger("parley.trunk")
 
-_ENDING_S: Final = 3.0
+_ENDING_S: Final = 1.0
 """How long a broken trunk's streams are waited for: a server that stops has let go of them by then, or leaves them."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.CarryRequest, wire.CarryResponse]"

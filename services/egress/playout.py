@@ -7,8 +7,9 @@ client, and the network may be late by as much as the lead.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from typing import Final
 
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as conversation
@@ -21,6 +22,9 @@ from services.common.lead import agreed_lead_ms
 from services.egress.replies import Replies
 from services.egress.reply import ReplyBuffer
 from services.egress.schedule import Schedule
+
+_URGENT: Final = 500
+"""What waits for nobody's time, while there is no listener; the oldest goes first."""
 
 Event = audio.ReplyAudio | audio.ReplyEnded | conversation.Caption | conversation.TurnReport
 
@@ -42,7 +46,7 @@ class Playout:
         self._silent: wire.Played | None = None
         self._current: ReplyBuffer | None = None
         self._schedule = Schedule(0.0, 0, self.lead_ms)
-        self._urgent: list[Event] = []
+        self._urgent: deque[Event] = deque(maxlen=_URGENT)
 
     def set_lead(self, lead_ms: int) -> None:
         """Take the lead that the client asked for, within bounds; 0 asks for the default."""
@@ -158,8 +162,8 @@ class Playout:
 
     def poll(self, now_s: float) -> Iterator[Event]:
         """Yield what is due at `now_s` (monotonic seconds), in order."""
-        urgent, self._urgent = self._urgent, []
-        yield from urgent
+        while self._urgent:
+            yield self._urgent.popleft()
         while not self.gate.is_shut and self._begin_next(now_s):
             reply = self._current
             assert reply is not None
@@ -218,7 +222,7 @@ class Playout:
             self.counters["messages_of_ended_replies"] += 1
             return None
         reply = self._replies.make(number)
-        reply.is_orphan = False
+        reply.adopt()
         self._replies.close_orphans(before=number)
         return reply
 

@@ -72,13 +72,12 @@ class Replies:
         """Another broker gives from now on: what it has of the replies, and perhaps nothing of those half given."""
         for reply in self.known():
             reply.words.expect_again()
-            reply.is_orphan = not reply.is_complete
+            reply.is_orphan = reply.is_orphan or not reply.is_complete
 
     def close_orphans(self, before: int) -> None:
         """The new broker begins a reply without having gone on with these: nothing more comes of them."""
         for reply in self:
             if reply.is_orphan and reply.number < before:
-                reply.is_orphan = False
                 reply.is_complete = True
 
     def go_on_from(self, wanted: audio.Playhead, lead_samples: int) -> None:

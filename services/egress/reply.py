@@ -64,6 +64,11 @@ class ReplyBuffer:
             self.turn = started.turn
             self.stages = list(started.stages)
 
+    def adopt(self) -> None:
+        """Somebody goes on with it whose broker had gone; it may have been ended meanwhile, for want of anybody."""
+        if self.is_orphan:
+            self.is_orphan = self.is_complete = self.is_end_told = False
+
     def append(self, position: int, pcm: bytes) -> None:
         """Add samples; what overlaps with what is here (a replay) is skipped.
 
@@ -125,7 +130,7 @@ class ReplyBuffer:
             reply=self.number,
             turn=self.turn,
             samples=self.end,
-            complete=self.is_complete,
+            complete=self.is_complete and not self.is_orphan,
             played=min(self.played, self.end),
             ended=self.is_ended,
             captions=self.words.given,

@@ -42,6 +42,7 @@ class Speaking:
         """When the next tick has something to do."""
         self._clock = clock
         self._lift_s = math.inf
+        self._joined: set[str] = set()
         self._reported: audio.Playback | None = None
         """What the broker was last told of the client's playback."""
 
@@ -59,7 +60,7 @@ class Speaking:
 
     def join_broker(self, outbox: Outbox[wire.SpeakResponse], lease: int) -> None:
         """A broker speaks from now on: tell it that all is ready, and what is held."""
-        self._join(lease)
+        self._join("broker", lease)
         self.to_broker = outbox
         self._reported = None
         outbox.control(wire.SpeakResponse(ready=stream_pb2.StreamReady()))
@@ -67,7 +68,7 @@ class Speaking:
 
     def join_ingress(self, outbox: Outbox[wire.AttachResponse], opened: wire.AttachOpen) -> None:
         """An ingress listens from now on: tell it that all is ready, and the floor; then go on from where it wants."""
-        self._join(opened.open.lease)
+        self._join("ingress", opened.open.lease)
         self.to_ingress = outbox
         self.playout.set_lead(opened.lead_ms)
         self.playout.join_listener(opened.next)
@@ -79,7 +80,10 @@ class Speaking:
             outbox.control(wire.AttachResponse(interrupt=floor))
         self.tick()
 
-    def _join(self, lease: int) -> None:
+    def _join(self, stage: str, lease: int) -> None:
+        if stage in self._joined:
+            self.playout.counters[f"takeovers_{stage}"] += 1
+        self._joined.add(stage)
         self.lease = max(self.lease, lease)
         self.is_over = False
 

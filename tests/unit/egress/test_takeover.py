@@ -217,6 +217,21 @@ def test_half_a_reply_that_nobody_goes_on_with_holds_no_other_up() -> None:
     assert listener.received == {1: HZ // 2, 2: 4_800}
 
 
+def test_who_goes_on_with_half_a_reply_after_all_is_heard() -> None:
+    """The same broker by another stream began something else first; what it gives then is played behind it."""
+    playout = Playout()
+    listener = Listener(playout)
+    give(playout, 1, 4_800, ended=False)
+    listener.listen(0, 1)
+    playout.join_broker()
+    give(playout, 2, 4_800)
+    listener.listen(1, 1.1)
+    playout.feed(piece(1, 4_800, 4_800), 1.1)
+    listener.listen(1.1, 2)
+    assert listener.received == {1: 9_600, 2: 4_800}
+    assert not playout.join_broker().replies[0].complete
+
+
 # Another egress.
 
 
