@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -61,10 +62,10 @@ def free_port() -> int:
         return port
 
 
-def program(server: Path, port: int, folder: Path) -> Program:
-    """Describe a server that keeps nothing on disk and listens on the loopback only."""
+def program(server: Path, port: int, folder: Path, *, keeps: bool = False) -> Program:
+    """Describe a server that listens on the loopback only; unless it `keeps` what it is given, nothing is on disk."""
     argv = [str(server), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    argv += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+    argv += ["--save", "", "--daemonize", "no", "--appendonly", "yes" if keeps else "no", "--appendfsync", "always"]
     # Its own environment is empty but for PATH: nothing in ours concerns it.
     return Program("redis", argv, _READY, env={"PATH": os.environ.get("PATH", os.defpath)}, cwd=folder)
 
@@ -84,12 +85,19 @@ async def ping(port: int) -> bool:
         return False
 
 
-async def start(supervisor: Supervisor, server: Path, folder: Path, pick_port: Callable[[], int] = free_port) -> int:
+async def start(
+    supervisor: Supervisor,
+    server: Path,
+    folder: Path,
+    pick_port: Callable[[], int] = free_port,
+    *,
+    keeps: bool = False,
+) -> int:
     """Start a server under `supervisor` and return its port, with another port when one is taken. Raises StartFault."""
     for attempt in range(1, _ATTEMPTS + 1):
         port = pick_port()
         try:
-            await supervisor.start(program(server, port, folder), foundation=True)
+            await supervisor.start(program(server, port, folder, keeps=keeps), foundation=True)
             if await ping(port):
                 return port
         except StartFault as fault:
@@ -99,11 +107,15 @@ async def start(supervisor: Supervisor, server: Path, folder: Path, pick_port: C
 
 
 class RedisServer:
-    """A throw-away server: `async with RedisServer() as redis: … redis.url`. Raises NoRedisError or StartFault."""
+    """A throw-away server: `async with RedisServer() as redis: … redis.url`. Raises NoRedisError or StartFault.
 
-    def __init__(self) -> None:
+    One that `keeps` its data has it again after its death.
+    """
+
+    def __init__(self, *, keeps: bool = False) -> None:
         self.port = 0
         self.supervisor = Supervisor()
+        self._keeps = keeps
         self._stack = AsyncExitStack()
 
     @property
@@ -116,9 +128,26 @@ class RedisServer:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-redis-"))
             await stack.enter_async_context(self.supervisor)
-            self.port = await start(self.supervisor, server, Path(folder))
+            self.port = await start(self.supervisor, server, Path(folder), keeps=self._keeps)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def die(self) -> None:
+        """End it by SIGKILL, and let it be dead until `revive`."""
+        self.supervisor.kill("redis", signal.SIGKILL)
+        await self.supervisor.stop("redis")
+
+    async def revive(self) -> None:
+        """Start it again, at its port."""
+        await self.supervisor.revive("redis")
+
+    def freeze(self) -> None:
+        """Let it stand still: connections stay, and nothing is answered."""
+        self.supervisor.kill("redis", signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on: it answers what it was asked meanwhile."""
+        self.supervisor.kill("redis", signal.SIGCONT)

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import RedisError
 
 from parley.v1 import session_pb2 as wire
 from services.common import store_scripts as scripts
 from services.common.errors import StoreLost, Superseded, map_exceptions
+from services.common.redis_client import connect as connect
 
 LEASE_MS: Final = 5_000
 """A lease not renewed for this long may be taken by another ingress; the owner renews each second."""
@@ -33,17 +32,6 @@ _RECENT_ITEMS: Final = 8
 """An item that is written again, for want of an answer, stands among the newest ones if it stands there at all."""
 
 _USAGE_FIELDS: Final = tuple(field.name for field in wire.Usage.DESCRIPTOR.fields)
-
-
-def connect(url: str) -> Redis:
-    """Return a client that fails at once instead of waiting and retrying: audio never waits for Redis.
-
-    A connection that broke is made anew once, without waiting: after a restart of Redis each one in the pool is
-    broken, and history must not be lost by that. (redis-py's default retries block a command for 4.7 s while the
-    server is away.)
-    """
-    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
-    return Redis.from_url(url, retry=retry, socket_timeout=None, socket_connect_timeout=ANSWER_S)
 
 
 @asynccontextmanager

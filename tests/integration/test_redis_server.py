@@ -39,6 +39,30 @@ async def test_a_killed_server_comes_back_empty_at_the_same_port() -> None:
         await client.aclose()
 
 
+async def test_one_that_keeps_its_data_has_it_again() -> None:
+    """It is dead until it is revived, however it died; then all that was answered for is there."""
+    async with RedisServer(keeps=True) as server:
+        client = Redis.from_url(server.url)
+        await client.set("key", "value")
+        await client.aclose()
+        await server.die()
+        assert not await ping(server.port)
+        await server.revive()
+        client = Redis.from_url(server.url)
+        assert await client.get("key") == b"value"
+        await client.aclose()
+
+
+async def test_a_frozen_server_answers_when_it_is_thawed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile one can connect, and waits in vain."""
+    monkeypatch.setattr(redis_server, "_PING_S", 0.5)
+    async with RedisServer() as server:
+        server.freeze()
+        assert not await ping(server.port)
+        server.thaw()
+        assert await ping(server.port)
+
+
 async def test_a_taken_port_costs_a_second_try_only() -> None:
     """Somebody else may take a free port before our server does."""
     with socket.socket() as taken, tempfile.TemporaryDirectory() as folder:

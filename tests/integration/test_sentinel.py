@@ -1,0 +1,206 @@
+"""Sentinel: three of them, a master and its replica, all real; the store and the topic follow every failover."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from parley.v1 import session_pb2 as wire
+from services.common.errors import StoreLost
+from services.common.store import Store, connect
+from services.common.topic import Publisher, Subscriber
+from tests.fakes.eventually import eventually
+from tests.integration.watched_redis import SENTINELS, WatchedRedis, until
+
+pytestmark = pytest.mark.timeout(180)
+
+SECONDS = 30.0
+"""How long a failover may take on a busy machine; three or four are usual."""
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[WatchedRedis]:
+    """One of the test's own."""
+    async with WatchedRedis() as watched:
+        yield watched
+
+
+@pytest.fixture
+async def store(redis: WatchedRedis) -> AsyncIterator[Store]:
+    """A store that knows the sentinels only."""
+    store = Store(connect(redis.url))
+    yield store
+    await store.close()
+
+
+async def soon(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again and again until Redis answers."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                return await ask()
+            except StoreLost:
+                await asyncio.sleep(0.05)
+
+
+def item(text: str) -> wire.HistoryItem:
+    """Return something that was said."""
+    return wire.HistoryItem(role=wire.HistoryItem.ROLE_USER, text=text)
+
+
+async def replicated(redis: WatchedRedis, name: str, texts: list[str]) -> None:
+    """Wait until a server has this history: replication is not waited for by anybody else."""
+    store = Store(connect(redis.url_of(name)))
+
+    async def stands() -> bool:
+        return [found.text for found in await store.history("s")] == texts
+
+    try:
+        await until(stands)
+    finally:
+        await store.close()
+
+
+async def test_the_master_dies_and_its_replica_has_everything(redis: WatchedRedis, store: Store) -> None:
+    """Within seconds leases are taken and renewed there, history goes on, and no fence falls back."""
+    lease = await store.take_lease("s", "a")
+    await store.write_record(wire.SessionRecord(session="s", lease=lease, dial=2))
+    await store.append_history("s", item("one"), lease=lease, dial=2)
+    await replicated(redis, "redis-2", ["one"])
+    await redis.die("redis")
+    began_s = time.monotonic()
+    with pytest.raises(StoreLost):
+        await store.take_lease("t", "a")
+    assert time.monotonic() - began_s < 1.2
+    assert (await soon(lambda: store.renew_leases("a", {"s": lease}))).superseded == set()
+    assert await store.append_history("s", item("two"), lease=lease, dial=2) == 2
+    assert [found.text for found in await store.history("s")] == ["one", "two"]
+    assert not await store.write_record(wire.SessionRecord(session="s", lease=lease, dial=1))
+    assert await store.take_lease("s", "a") > lease
+    await redis.revive("redis")
+    await replicated(redis, "redis", ["one", "two"])
+    assert not await redis.is_master("redis")
+    assert await store.append_history("s", item("three")) == 3
+
+
+async def test_a_lease_grows_though_its_counter_was_lost(redis: WatchedRedis, store: Store) -> None:
+    """What a master had not replicated dies with it: the clock keeps later leases above the ones that were lost."""
+    lease = await store.take_lease("s", "a")
+    replica = connect(redis.url_of("redis-2"))
+    await redis.die("redis")
+    await redis.promoted("redis-2")
+    await replica.flushall()
+    await replica.aclose()
+    assert await soon(lambda: store.take_lease("s", "b", by_force=True)) > lease
+    assert (await store.renew_leases("a", {"s": lease})).superseded == {"s"}
+
+
+async def test_a_frozen_master_is_left_and_what_it_says_later_does_not_count(redis: WatchedRedis, store: Store) -> None:
+    """Its connections stay open. It wakes up and believes to be the master still; nobody goes back to it."""
+    await asyncio.gather(*(store.take_lease(f"s{n}", "a") for n in range(5)))
+    redis.freeze("redis")
+    await soon(lambda: store.take_lease("t", "a"))
+    assert await redis.is_master("redis-2")
+    redis.thaw("redis")
+    for text in "abcdefgh":
+        await store.append_history("s", item(text))
+    await replicated(redis, "redis-2", list("abcdefgh"))
+    await redis.demoted("redis")
+    assert len(await store.history("s")) == 8
+
+
+async def test_a_demoted_master_that_refuses_writes_is_a_lost_connection(redis: WatchedRedis, store: Store) -> None:
+    """Nobody has closed the connection, and the sentinels know nothing yet: it is asked who it is before it is used."""
+    await store.take_lease("s", "a")
+    await redis.follow("redis", "redis-2")
+    for _ in range(2):
+        with pytest.raises(StoreLost, match="is no master any more"):
+            await store.append_history("s", item("one"))
+    await redis.follow("redis", "redis")
+    assert await store.append_history("s", item("one")) == 1
+
+
+async def test_a_master_that_is_well_is_replaced(redis: WatchedRedis, store: Store) -> None:
+    """As operators do before maintenance: what is written once both know their place stands at the new one."""
+    await store.take_lease("s", "a")
+    await redis.fail_over()
+    await redis.promoted("redis-2")
+    await redis.demoted("redis")
+    began_s = time.monotonic()
+    await soon(lambda: store.append_history("s", item("one")))
+    assert time.monotonic() - began_s < 3
+    await replicated(redis, "redis-2", ["one"])
+
+
+async def test_sentinels_that_sleep_or_died_hold_nobody_up(redis: WatchedRedis) -> None:
+    """One of three will do, whichever it is, and a call is still answered in time."""
+    redis.freeze(SENTINELS[0])
+    await redis.die(SENTINELS[1])
+    store = Store(connect(redis.url))
+    for session in ("s", "t"):
+        assert await store.take_lease(session, "a") > 0
+    await store.close()
+    redis.thaw(SENTINELS[0])
+
+
+async def test_without_any_sentinel_one_is_refused_at_once_and_who_is_connected_goes_on(
+    redis: WatchedRedis, store: Store
+) -> None:
+    """They say where the master is; they are not in the way to it."""
+    await store.take_lease("s", "a")
+    for name in SENTINELS:
+        await redis.die(name)
+    for _ in range(3):
+        assert await store.take_lease("s", "a") > 0
+        await asyncio.sleep(0.6)
+    newcomer = Store(connect(redis.url))
+    with pytest.raises(StoreLost, match="no sentinel knows of a living master of 'parley'"):
+        await newcomer.ping()
+    await newcomer.close()
+
+
+async def test_a_service_that_nobody_watches(redis: WatchedRedis) -> None:
+    """The sentinels' own words are told."""
+    store = Store(connect(redis.url.replace("/parley/", "/parsley/")))
+    with pytest.raises(StoreLost, match=r"'parsley'.*No such master"):
+        await store.ping()
+    await store.close()
+
+
+@pytest.mark.parametrize("fault", ["die", "freeze"])
+async def test_the_topic_follows_a_failover(redis: WatchedRedis, store: Store, fault: str) -> None:
+    """Publisher and subscriber meet again at the new master; what was missed is read from the record."""
+    client = connect(redis.url)
+    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
+    got: list[tuple[int, int]] = []
+    subscriber.follow("s", lambda interrupt: got.append((interrupt.seq, interrupt.floor)))
+    lease = await store.take_lease("s", "a")
+    await store.write_record(wire.SessionRecord(session="s", lease=lease))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(publisher.run()), group.create_task(subscriber.run())]
+        await _published(publisher, got, 1)
+        await store.raise_floor("s", 2, 9)
+        if fault == "die":
+            await redis.die("redis")
+        else:
+            redis.freeze("redis")
+        await eventually(lambda: (2, 9) in got, SECONDS)
+        await _published(publisher, got, 3)
+        for task in tasks:
+            task.cancel()
+    assert await redis.is_master("redis-2")
+    await subscriber.close()
+    await client.aclose()
+
+
+async def _published(publisher: Publisher, got: list[tuple[int, int]], seq: int) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not any(number == seq for number, _ in got):
+            publisher.publish(wire.Interrupt(session="s", seq=seq, kind=wire.Interrupt.KIND_CANCEL))
+            await asyncio.sleep(0.05)
