@@ -22,7 +22,7 @@ TAKES_S: Final = 25.0
 """About how long a round takes."""
 _AGAIN: Final = 1
 """Rounds that are played once more in which somebody was not in their moment when the fault struck."""
-_AHEAD: Final = 3
+_AHEAD: Final = 5
 """Rounds of the short form that are under way at once."""
 Tell = Callable[[Plan, Sequence[Take]], None]
 
