@@ -52,8 +52,9 @@ def mark(pcm: bytes, utterance: Utterance) -> bytes:
     blocks = len(sound) // BLOCK_SAMPLES
     if blocks > 1 << 12 or any(value >> bits for value, (_, bits) in zip(utterance, _FIELDS, strict=False)):
         raise ValueError(f"{utterance} with {blocks} blocks can't be marked")
-    bits = np.concatenate([_bits(_code(utterance, block)) for block in range(blocks)] or [np.empty(0, np.int16)])
-    return bytes(((sound & ~1) | bits).astype("<i2").tobytes())
+    codes = np.array([_code(utterance, block) for block in range(blocks)], dtype=np.uint64)
+    bits = (codes[:, np.newaxis] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)
+    return bytes(((sound & ~1) | bits.reshape(-1).astype(np.int16)).astype("<i2").tobytes())
 
 
 def read(pcm: bytes) -> list[Stretch]:
@@ -98,10 +99,6 @@ def _decode(word: int) -> tuple[Utterance, int] | None:
 
 def _check(value: int) -> int:
     return ((value + 1) * _PRIME & _ALL) >> (64 - _CHECK_BITS)
-
-
-def _bits(word: int) -> NDArray[np.int16]:
-    return np.array([(word >> place) & 1 for place in range(64)], dtype=np.int16)
 
 
 def _windows(bits: Words) -> Words:

@@ -90,7 +90,8 @@ class Storm:
             await asyncio.sleep(after_s)
             while not self._is_over.is_set():
                 for act in _ACTS:
-                    await self._exchange(person, act)
+                    if not self._is_over.is_set():
+                        await self._exchange(person, act)
             await person.hears_out(person.say(lines.FAREWELL))
             await asyncio.sleep(_CALM_S)
         except GivenUp as why:
