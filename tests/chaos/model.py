@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.chaos.mind import Answer, answer_to, transcript
+from tests.chaos.voice import prepare
 from tests.fakes.realtime import OPENAI, Connection, FakeRealtime, Reply, ReplyRequest
 
 HZ: Final = 16_000
@@ -92,6 +93,7 @@ def read_journals(journals: Sequence[Path]) -> tuple[list[Asked], list[str]]:
 
 async def serve(host: str, port: int, journal: Path) -> None:
     """Serve until told to stop."""
+    prepare()
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

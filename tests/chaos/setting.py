@@ -17,6 +17,7 @@ from tests.chaos.cluster import Cluster, ClusterSettings
 from tests.chaos.decoding import Decoder
 from tests.chaos.model import Asked, read_journals
 from tests.chaos.tool_server import ToolServer, tool_server
+from tests.chaos.voice import prepare
 from tests.net.net import HERE, Net
 
 _FOLDER: Final = Path(__file__).parent
@@ -61,6 +62,7 @@ async def open_setting(
     """Start everything. Raises what `Cluster` raises."""
     has_net = net and not Net.obstacle()
     host, port = (Net().address(HERE), _PORT) if has_net else (LOOPBACK, free_port())
+    prepare()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-chaos-")))
         agents, journals = folder / "agents", folder / "journals"

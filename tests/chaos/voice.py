@@ -38,6 +38,12 @@ def said(utterance: Utterance) -> bytes:
     return mark(spoken(utterance.line), utterance)
 
 
+def prepare() -> None:
+    """Have everything synthesised now, which may take seconds, instead of when it is to be said."""
+    for line in range(len(LINES)):
+        bounds(line)
+
+
 @cache
 def bounds(line: int) -> tuple[int, ...]:
     """Return where each word of a line begins, and after them where the last one ends, in samples.
