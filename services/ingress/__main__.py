@@ -43,6 +43,10 @@ USAGE = Usage(
         Variable("PARLEY_SLOW_READER_S", "seconds after which one that does not read is closed", Limits.slow_reader_s),
         Variable("PARLEY_MAX_IDLE_S", "seconds without a word that end a session; 0: none", Limits.max_idle_s),
         Variable("PARLEY_MAX_SESSION_S", "seconds of the longest session; 0: no limit", Limits.max_session_s),
+        Variable(
+            "PARLEY_RESUME_S", "seconds a client that lost its connection has to come back; 0: none", Limits.resume_s
+        ),
+        Variable("PARLEY_DRAIN_S", "seconds clients have to resume elsewhere when this one stops", Limits.drain_s),
     ),
     example="PARLEY_LISTEN=127.0.0.1:7800 PARLEY_MAX_SESSIONS=20",
 )
@@ -69,7 +73,7 @@ async def main(stopping: asyncio.Event) -> None:
         process.announce("ingress", address)
         await stopping.wait()
         websocket_door.drain()
-        calls.drain()
+        await calls.drain()
         await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())
         for task in background:
             task.cancel()

@@ -12,12 +12,21 @@ _LATE_TICK_MS: Final = 500
 """More than this at once is our own sleep: the client must not be blamed for it."""
 
 
-class Attention:
-    """One client's. `check` is called several times a second; nothing here waits, and time is an argument."""
+class ClientSilent(LimitFault):
+    """The client has gone, or is frozen: when it wakes up, it may come back."""
 
-    def __init__(self, limits: Limits, now_s: float) -> None:
+    retryable = True
+
+
+class Attention:
+    """One client's. `check` is called several times a second; nothing here waits, and time is an argument.
+
+    `age_s`: how old the session is when this begins.
+    """
+
+    def __init__(self, limits: Limits, now_s: float, age_s: float = 0.0) -> None:
         self._limits = limits
-        self._opened_s = now_s
+        self._opened_s = now_s - age_s
         self._active_s = now_s
         self._keeping_up_s = now_s
         self._silent_ms = 0
@@ -29,12 +38,13 @@ class Attention:
         self._silent_ms = 0
 
     def hear_nothing(self, ms: int) -> None:
-        """Note that `ms` have passed. Raises LimitFault when the client has sent nothing for too long."""
+        """Note that `ms` have passed. Raises ClientSilent when the client has sent nothing for too long."""
         self._silent_ms += min(ms, _LATE_TICK_MS)
         if self._silent_ms > self._limits.client_silent_s * 1000:
-            raise LimitFault(
+            next_time = "resume this session" if self._limits.resume_s else "open a new session"
+            raise ClientSilent(
                 f"nothing came for {self._limits.client_silent_s:g} s; send a heartbeat each second while you send "
-                "nothing else, and open a new session.",
+                f"nothing else, and {next_time}.",
                 limit="client_silent",
             )
 
@@ -53,6 +63,11 @@ class Attention:
                 "for an output format of fewer bytes.",
                 limit="slow_reader",
             )
+        self.check_time(now_s)
+
+    def check_time(self, now_s: float) -> None:
+        """Look at the time alone, where there is no client. Raises LimitFault when the session has taken too much."""
+        limits = self._limits
         if limits.max_idle_s and now_s - self._active_s > limits.max_idle_s:
             raise LimitFault(
                 f"nobody has spoken or typed for {limits.max_idle_s:g} s; open a new session when somebody does.",

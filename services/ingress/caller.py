@@ -101,7 +101,7 @@ class Caller:
     def _end(self, session: Session, fault: ParleyError) -> None:
         """End by a fault of the client. Not by raising: the link's writer shall finish its sentence and say why."""
         self._fault = fault
-        session.close(fault)
+        session.parting.close(fault)
 
     async def _refuse(self, error: stream_pb2.Error) -> None:
         last = farewell(wire.Closed.CODE_FAULT, error.message)

@@ -17,10 +17,7 @@ log = logging.getLogger("parley.ingress")
 
 
 class Interventions:
-    """Each goes its way behind the microphone's audio, so that vad takes it in its place among what was said.
-
-    Raises LimitFault when vad does not read.
-    """
+    """Each goes its way behind the microphone's audio, so that vad takes it in its place among what was said."""
 
     def __init__(self) -> None:
         self._said: WeakKeyDictionary[Session, Recent] = WeakKeyDictionary()
@@ -32,19 +29,20 @@ class Interventions:
             if request.interrupt:
                 self.interrupt(session)
             announcement = session_pb2.Announcement(id=name, text=request.text.strip())
-            session.to_vad.audio(vad.ListenRequest(announcement=announcement))
+            session.uplink.keep(vad.ListenRequest(announcement=announcement))
             session.counters["operator_announcements"] += 1
             log.info("session %s: an operator has announcement %s said", request.session, name)
         return wire.SayResponse(id=name)
 
     def interrupt(self, session: Session) -> wire.InterruptResponse:
         """Stop what the assistant is saying, and what it was yet to announce."""
-        session.to_vad.audio(vad.ListenRequest(operator_interrupt=vad.OperatorInterrupt()))
+        session.uplink.retention.forget_announcements()
+        session.uplink.press(vad.ListenRequest(operator_interrupt=vad.OperatorInterrupt()), at_once=False)
         session.counters["operator_interrupts"] += 1
         return wire.InterruptResponse()
 
     def end(self, session: Session, reason: str) -> wire.EndResponse:
         """Hang up, and say why."""
-        session.say_farewell(client.Closed.CODE_OPERATOR, reason)
+        session.parting.say_farewell(client.Closed.CODE_OPERATOR, reason)
         session.counters["operator_ends"] += 1
         return wire.EndResponse()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley.v1 import conversation_service_pb2 as client
+from services.common.parking import PARKED_S
 from services.common.settings import Environment
+from services.ingress.resumption import SLACK_S
 
 BURST_S: Final = 10
 """The message rate is an average over this long: a client may catch up after a hiccup of its network."""
@@ -14,7 +16,7 @@ BURST_S: Final = 10
 
 @dataclass(frozen=True)
 class Limits:
-    """What one ingress allows; 0 switches `max_idle_s` and `max_session_s` off."""
+    """What one ingress allows; 0 switches `max_idle_s`, `max_session_s` and `resume_s` off."""
 
     max_sessions: int = 100
     """Conversations at a time; the next caller is told to go elsewhere."""
@@ -37,6 +39,11 @@ class Limits:
     silence, which comes after half a minute or so."""
     max_session_s: float = 0.0
     """The longest session."""
+    resume_s: float = 30.0
+    """A session whose client lost its connection waits for it for so long; less than the stages behind it wait. 0: it
+    ends."""
+    drain_s: float = 1.0
+    """How long clients have to resume elsewhere when this ingress is to stop."""
 
     @property
     def max_at_once(self) -> int:
@@ -57,6 +64,8 @@ class Limits:
             slow_reader_s=env.number("PARLEY_SLOW_READER_S", cls.slow_reader_s, 1, 600),
             max_idle_s=env.number("PARLEY_MAX_IDLE_S", cls.max_idle_s, 0, 86_400),
             max_session_s=env.number("PARLEY_MAX_SESSION_S", cls.max_session_s, 0, 86_400),
+            resume_s=env.number("PARLEY_RESUME_S", cls.resume_s, 0, PARKED_S - SLACK_S),
+            drain_s=env.number("PARLEY_DRAIN_S", cls.drain_s, 0, 600),
         )
 
     def to_wire(self) -> client.Limits:

@@ -142,7 +142,7 @@ class OperatorServer(rpc.OperatorServiceServicer):
                 grpc.StatusCode.INVALID_ARGUMENT, "`session` must be the name that the client was given in `opened`."
             )
         session = self._calls.find(request.session)
-        if session is not None and session.to_client.is_closed:
+        if session is not None and session.parting.is_over:
             raise _unknown(request)
         return session
 

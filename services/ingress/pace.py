@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.common.audio import FRAME_MS
 from services.common.errors import LimitFault
 from services.ingress.limits import BURST_S, Limits
 
@@ -12,16 +13,20 @@ _CLOCK_TOLERANCE: Final = 1.02
 
 
 class Pace:
-    """One client's."""
+    """One client's. `backlog_ms`: what one that resumes may have kept while it was away, and sends all at once."""
 
-    def __init__(self, limits: Limits, now_s: float) -> None:
+    def __init__(self, limits: Limits, now_s: float, backlog_ms: float = 0.0) -> None:
         self._limits = limits
+        self._backlog_ms = backlog_ms
+        self._backlog_messages = int(backlog_ms / FRAME_MS)
         self._messages = _Bucket(limits.max_messages_per_s, now_s)
         self._audio_ms = _Bucket(1000 * _CLOCK_TOLERANCE, now_s)
 
     def message(self, now_s: float) -> None:
         """Count a message of any kind. Raises LimitFault when they come too fast."""
-        if self._messages.pour(1, now_s) > self._limits.max_at_once:
+        if self._backlog_messages > 0:
+            self._backlog_messages -= 1
+        elif self._messages.pour(1, now_s) > self._limits.max_at_once:
             raise LimitFault(
                 f"more than {self._limits.max_messages_per_s} messages a second came over {BURST_S} s; "
                 "send 20 ms of audio in each, and a playback report every 200 ms.",
@@ -30,7 +35,9 @@ class Pace:
 
     def audio(self, ms: float, now_s: float) -> None:
         """Count audio. Raises LimitFault when more of it comes than time has passed, but for the allowance."""
-        if self._audio_ms.pour(ms, now_s) > self._limits.max_ahead_ms:
+        if self._backlog_ms > 0:
+            self._backlog_ms -= ms
+        elif self._audio_ms.pour(ms, now_s) > self._limits.max_ahead_ms:
             raise LimitFault(
                 f"audio came more than {self._limits.max_ahead_ms / 1000:g} s ahead of its time; "
                 "send it as fast as it is spoken, 20 ms every 20 ms.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 from parley.v1 import conversation_service_pb2 as client
@@ -9,6 +10,8 @@ from services.common.errors import ProtocolFault
 
 MAX_TEXT: Final = 4_000
 """Characters typed at once."""
+
+MAX_NAME: Final = 64
 
 _MAX_SAMPLES: Final = 1 << 53
 
@@ -21,7 +24,10 @@ def plausible_samples(samples: int) -> int:
 
 
 def plausible_words(say: client.Say) -> client.Say:
-    """Return what was typed, unless it is nothing or too much."""
+    """Return what was typed, with a name if it has none, unless it is nothing or too much."""
     if not 0 < len(say.text.strip()) <= MAX_TEXT:
         raise ProtocolFault(f"say takes 1 to {MAX_TEXT} characters of text; these are {len(say.text.strip())}.")
+    if len(say.id) > MAX_NAME or not say.id.isprintable():
+        raise ProtocolFault(f"the id of a say takes up to {MAX_NAME} printable characters; leave it out if need be.")
+    say.id = say.id or uuid.uuid4().hex
     return say

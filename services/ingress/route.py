@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import random
+from collections import deque
 from dataclasses import dataclass
 
 from parley.v1 import stream_pb2 as wire
 from services.common.settings import CommonSettings, Environment
+from services.ingress.suspects import Suspects
 from services.ingress.web_origin import Origins
 
 DEFAULT_PORT = 7700
@@ -42,15 +43,31 @@ class Routes:
     """Deals out routes in turn from a random start, so that several ingresses don't march in step."""
 
     def __init__(self, settings: IngressSettings) -> None:
-        self._vads = _in_turn(settings.vads)
-        self._brokers = _in_turn(settings.brokers)
-        self._egresses = _in_turn(settings.egresses)
+        self.suspects = Suspects()
+        self._addresses = {
+            stage: _shuffled(addresses)
+            for stage, addresses in (
+                ("vad", settings.vads),
+                ("broker", settings.brokers),
+                ("egress", settings.egresses),
+            )
+        }
 
-    def pick(self) -> wire.Route:
-        """Return the next route."""
-        return wire.Route(vad=next(self._vads), broker=next(self._brokers), egress=next(self._egresses))
+    def pick(self, now_s: float) -> wire.Route:
+        """Return the next route, around what has failed lately, where there is a way around it."""
+        return wire.Route(**{stage: self._best(stage, now_s) for stage in self._addresses})
+
+    def candidates(self, stage: str) -> tuple[str, ...]:
+        """Return the addresses of a stage, each time another one first."""
+        addresses = self._addresses[stage]
+        addresses.rotate(-1)
+        return tuple(addresses)
+
+    def _best(self, stage: str, now_s: float) -> str:
+        return min(self.candidates(stage), key=lambda address: self.suspects.penalty(address, now_s))
 
 
-def _in_turn(addresses: tuple[str, ...]) -> itertools.cycle[str]:
-    start = random.randrange(len(addresses))
-    return itertools.cycle(addresses[start:] + addresses[:start])
+def _shuffled(addresses: tuple[str, ...]) -> deque[str]:
+    turned = deque(addresses)
+    turned.rotate(random.randrange(len(addresses)))
+    return turned

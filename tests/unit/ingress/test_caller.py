@@ -41,7 +41,7 @@ class Ring:
             await client_link(self.session)
         except ParleyError as error:
             self.fault = error
-        self.session.close(self.fault)
+        self.session.parting.close(self.fault)
 
 
 class Client:
@@ -84,7 +84,7 @@ async def test_a_conversation_that_ends_well() -> None:
 async def test_a_server_that_hangs_up() -> None:
     """The client is told why, and it is no fault; what it says meanwhile disturbs nobody."""
     ring = Ring()
-    ring.session.say_farewell(wire.Closed.CODE_SILENCE, "Nobody was there.")
+    ring.session.parting.say_farewell(wire.Closed.CODE_SILENCE, "Nobody was there.")
     client = Client(ring, OPEN, SAY, SAY)
     await client.caller.converse()
     assert client.told == ["closed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 import grpc
@@ -11,7 +12,8 @@ import pytest
 
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import operator_service_pb2 as wire
-from parley.v1 import session_pb2
+from parley.v1 import session_pb2, stream_pb2
+from parley.v1 import vad_service_pb2 as vad
 from services.common.channels import Channels
 from services.common.errors import SettingsFault, StoreLost
 from services.common.settings import Environment
@@ -83,8 +85,8 @@ class Running:
     statistics = Calls.statistics
 
     @property
-    def _running(self) -> dict[str, Session]:
-        return self.sessions
+    def _lives(self) -> dict[str, Any]:
+        return {name: SimpleNamespace(session=each) for name, each in self.sessions.items()}
 
 
 class Door:
@@ -257,13 +259,17 @@ async def test_without_redis_only_the_sessions_here_can_be_reached() -> None:
     assert "Redis" in words
 
 
-async def test_a_vad_that_does_not_read_is_told_of() -> None:
-    """A full lane refuses the operator; the session itself is left to its own limits."""
+async def test_words_wait_for_a_vad_that_takes_over() -> None:
+    """While there is none they are kept; what an operator takes back is not said by the next one."""
     door = Door()
-    for _ in range(2_000):
-        await door.ask(say())
-    status, _ = await door.refusal(say())
-    assert status is Status.UNAVAILABLE
+    door.session.dial_vad(stream_pb2.StreamOpen(dial=2))
+    await door.ask(say("One.", id="1"))
+    await door.ask(wire.InterruptRequest(session=NAME))
+    await door.ask(say("Two.", id="2"))
+    door.session.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
+    announcement, interrupt = await drained(door.session.to_vad)
+    assert announcement.announcement.id == "2"
+    assert interrupt.HasField("operator_interrupt")
 
 
 async def test_statistics_hold_the_running_sessions_too() -> None:

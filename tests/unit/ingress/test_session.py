@@ -13,19 +13,22 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
-from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
+from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault, Superseded
 from services.common.outbox import Outbox
 from services.ingress.limits import Limits
-from services.ingress.session import WIRE_SILENCE_MS, Session
+from services.ingress.listener import WIRE_SILENCE_MS
+from services.ingress.losses import StageFailed
+from services.ingress.retention import MAX_RETAINED
+from services.ingress.session import Session
 from tests.unit.ingress.frames import counted, frame
 
 Interrupt = session_pb2.Interrupt
 
 
 async def drained(outbox: Outbox[Any]) -> list[Any]:
-    """Close an outbox and return what its writer would send."""
+    """Close an outbox and return what its writer would send after the stream's first message."""
     outbox.close()
-    return [message async for message in outbox]
+    return [message async for message in outbox if message.WhichOneof("message") != "open"]
 
 
 async def kinds(outbox: Outbox[Any]) -> list[str]:
@@ -34,9 +37,18 @@ async def kinds(outbox: Outbox[Any]) -> list[str]:
 
 
 def session(limits: Limits | None = None, clock: Callable[[], float] = lambda: 0.0, **formats: int) -> Session:
-    """Open a session; `input` and `output` in Hz."""
+    """Open a session whose ring stands; `input` and `output` in Hz."""
     chosen: dict[str, Any] = {name: audio.AudioFormat(rate_hz=rate) for name, rate in formats.items()}
-    return Session(client.Open(protocol=1, **chosen), limits, clock)
+    return stood(Session(client.Open(protocol=1, **chosen), limits, clock))
+
+
+def stood(opened: Session) -> Session:
+    """Let a session's ring stand."""
+    opened.dial_vad(stream_pb2.StreamOpen(dial=1))
+    opened.dial_egress(stream_pb2.StreamOpen(dial=1), 0)
+    opened.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
+    opened.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
+    return opened
 
 
 def verdict(seq: int, kind: Interrupt.Kind.ValueType = Interrupt.KIND_CANCEL, floor: int = 0) -> Interrupt:
@@ -169,7 +181,7 @@ async def test_what_the_client_reports_is_told_in_the_ring_s_samples() -> None:
     assert (played.playback.position, played.playback.mic_offset) == (24_000, 16_000)
     assert (flushed.flushed.position, flushed.flushed.mic_offset) == (12_000, 32_000)
     assert flushed.flushed.seq == 3
-    assert len(to.to_vad) == 0
+    assert len(to.to_vad) == 1
 
 
 async def test_captions_stand_at_the_client_s_positions() -> None:
@@ -186,7 +198,7 @@ async def test_the_microphone_goes_to_vad_and_is_kept() -> None:
     for index in range(3):
         to.from_client(client.ConverseRequest(audio=frame(index * 320, counted(index * 320, 320))))
     to.from_vad(vad.ListenResponse(heard=audio.Heard(mic_offset=640)))
-    assert len(to.retention) == 320
+    assert len(to.uplink.retention) == 320
     assert await kinds(to.to_vad) == ["audio"] * 3
 
 
@@ -236,16 +248,18 @@ def test_a_bad_message_is_told_in_words(request_: client.ConverseRequest, words:
 
 def test_the_ring_is_ready_when_both_hops_are() -> None:
     """One of them alone is not a ring."""
-    to = session()
+    to = Session(client.Open(protocol=1))
     to.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
-    assert not to.ring_ready.is_set()
+    assert not to.stands
     to.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
-    assert to.ring_ready.is_set()
+    assert to.stands
 
 
 def test_faults_of_the_ring_end_the_session() -> None:
     """What a stage tells is raised: its own error, a peer it lost, or its going away without the conversation's end."""
-    failed = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_SUPERSEDED, detail="taken over")
+    failed = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_FAILED, detail="no more")
+    superseded = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_SUPERSEDED)
+    draining = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_DRAINING)
     done = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_DONE)
     error = stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="no key")
     with pytest.raises(RemoteFault, match="no key"):
@@ -254,10 +268,14 @@ def test_faults_of_the_ring_end_the_session() -> None:
         session().from_egress(egress.AttachResponse(error=error))
     with pytest.raises(PeerLost, match="broker was lost"):
         session().from_vad(vad.ListenResponse(peer_lost=stream_pb2.PeerLost(stage="broker", detail="gone")))
-    with pytest.raises(PeerLost, match=r"vad was lost: it ended the session \(superseded\) taken over"):
+    with pytest.raises(StageFailed, match=r"vad was lost: it ended the session \(failed\) no more"):
         session().from_vad(vad.ListenResponse(end=failed))
-    with pytest.raises(PeerLost, match="egress was lost"):
+    with pytest.raises(StageFailed, match="egress was lost"):
         session().from_egress(egress.AttachResponse(end=failed))
+    with pytest.raises(Superseded, match="taken over by another connection"):
+        session().from_vad(vad.ListenResponse(end=superseded))
+    with pytest.raises(PeerLost, match="egress was lost: it is stopping"):
+        session().from_egress(egress.AttachResponse(end=draining))
     session().from_vad(vad.ListenResponse(end=done))
 
 
@@ -274,7 +292,7 @@ async def test_everybody_hears_of_the_end(fault: ParleyError | None) -> None:
     """The client hears the rest, or at once the error when there was one; every stream gets its last message."""
     to = session()
     play(to, 1)
-    to.close(fault)
+    to.parting.close(fault)
     expected = ["audio", "closed"] if fault is None else ["error", "closed"]
     assert await kinds(to.to_client) == expected
     for outbox in (to.to_vad, to.to_egress):
@@ -286,7 +304,7 @@ async def test_everybody_hears_of_the_end(fault: ParleyError | None) -> None:
 async def test_a_flush_after_the_end_does_not_take_the_goodbye_away() -> None:
     """A cancel may come while the last messages wait to be sent."""
     to = session()
-    to.close(None)
+    to.parting.close(None)
     on_topic(to, 1)
     assert await kinds(to.to_client) == ["closed"]
 
@@ -303,17 +321,20 @@ async def test_a_client_that_reads_slowly_loses_old_audio() -> None:
     for index in range(1000):
         to.from_client(client.ConverseRequest(audio=frame(index * 160, counted(index * 160, 160))))
     to.from_client(client.ConverseRequest(mute=client.Mute()))
-    assert len(to.to_vad) == 1001, "ten seconds that a client catches up with, 10 ms at a time, are no fault of vad's"
+    assert len(to.to_vad) == 1002, "ten seconds that a client catches up with, 10 ms at a time, are no fault of vad's"
 
 
-def test_a_vad_that_does_not_read_ends_the_session() -> None:
-    """Before memory does: what a client may send in ten seconds is what may wait."""
-    to = session(limits=Limits(max_ahead_ms=60_000, max_messages_per_s=60))
-    for index in range(600):
-        to.from_vad(vad.ListenResponse())
-        to.to_vad.audio(vad.ListenRequest(audio=frame(index * 320, counted(0, 320))))
-    with pytest.raises(LimitFault, match="does not read"):
-        to.to_vad.audio(vad.ListenRequest())
+def test_a_stage_that_does_not_read_is_no_fault_of_the_client() -> None:
+    """Before memory ends it is taken for lost: another one may read, and is given what is kept."""
+    to = session(limits=Limits(max_ahead_ms=1 << 30, max_messages_per_s=60))
+    for index in range(MAX_RETAINED + 600):
+        to.from_client(client.ConverseRequest(audio=frame(index * 32, counted(index * 32, 32))))
+    assert not to.uplink.is_stuck
+    to.from_client(client.ConverseRequest(mute=client.Mute(muted=True)))
+    assert to.uplink.is_stuck
+    for _ in range(601):
+        to.from_client(client.ConverseRequest(playback=audio.Playback(reply=1)))
+    assert to.downlink.is_stuck
 
 
 def test_a_client_that_says_nothing_is_let_go() -> None:
@@ -348,7 +369,7 @@ async def test_a_hangup_is_the_last_word_after_all_that_waits() -> None:
     opened.from_vad(vad.ListenResponse(hangup=hangup))
     opened.from_vad(vad.ListenResponse(hangup=stream_pb2.Hangup(words="twice")))
     play(opened, 1, 480)
-    opened.close(None)
+    opened.parting.close(None)
     sound, last = await drained(opened.to_client)
     assert sound.audio.position == 0
     assert last.closed == client.Closed(reason=hangup.words, code=client.Closed.CODE_GOODBYE)
@@ -360,7 +381,7 @@ async def test_a_fault_after_the_last_word_is_not_told() -> None:
     """The client was told that all is over: what breaks in the ring while it is put away is not its business."""
     opened = session()
     opened.from_vad(vad.ListenResponse(hangup=stream_pb2.Hangup(reason=stream_pb2.Hangup.REASON_TIME)))
-    opened.close(PeerLost("vad", "it crashed"))
+    opened.parting.close(PeerLost("vad", "it crashed"))
     (last,) = await drained(opened.to_client)
     assert last.closed.code == client.Closed.CODE_TIME
 
@@ -368,7 +389,7 @@ async def test_a_fault_after_the_last_word_is_not_told() -> None:
 async def test_a_fault_is_told_before_the_last_word() -> None:
     """And the last word says that it was one."""
     opened = session()
-    opened.close(PeerLost("vad", "it crashed"))
+    opened.parting.close(PeerLost("vad", "it crashed"))
     error, last = await drained(opened.to_client)
     assert error.HasField("error")
     assert last.closed.code == client.Closed.CODE_FAULT
@@ -453,7 +474,7 @@ async def test_a_stamp_is_turned_into_the_ring_s_positions() -> None:
 async def test_only_a_client_that_leaves_echo_to_the_server_has_it_cancelled() -> None:
     """Its frames come 8 ms later, in their places, and before a gap all of them have come; others' are untouched."""
     plain, echoing = (
-        Session(client.Open(protocol=1, echo=echo), clock=lambda: 0.0)
+        stood(Session(client.Open(protocol=1, echo=echo), clock=lambda: 0.0))
         for echo in (client.Open.ECHO_HEADPHONES, client.Open.ECHO_SERVER)
     )
     given: list[list[vad.ListenRequest]] = []

@@ -1,0 +1,79 @@
+"""Listener: a client's microphone on its way to vad: on the ring's clock, freed of echo, its silences bridged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from parley.v1 import audio_pb2 as audio
+from parley.v1 import vad_service_pb2 as vad
+from services.common.audio import MIC_HZ, ms_of, pcm_samples
+from services.ingress.echo.canceller import EchoCanceller
+from services.ingress.microphone import Microphone
+from services.ingress.uplink import Uplink
+
+WIRE_SILENCE_MS: Final = 400
+"""A microphone that sends nothing for this long is taken for silent."""
+
+
+class Listener:
+    """One session's. `pace` is told how many milliseconds of sound have come, and raises LimitFault for too many.
+
+    `shift` of another listener, which this one goes on for: it hears nothing before it has been told where to `begin`.
+    """
+
+    def __init__(
+        self,
+        microphone: Microphone,
+        uplink: Uplink,
+        echo: EchoCanceller | None,
+        pace: Callable[[float], None],
+        shift: int | None = None,
+    ) -> None:
+        self.frames_too_early = 0
+        self._microphone = microphone
+        self._uplink = uplink
+        self._echo = echo
+        self._pace = pace
+        self._shift = shift
+        self._quiet_ms = 0
+        self._bridged_ms = 0
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is known where the microphone begins."""
+        return self._shift is None
+
+    def begin(self, hear_from: int) -> None:
+        """Go on where another listener's vad, or its successor, wants to."""
+        if self._shift is not None:
+            self._microphone.resume(hear_from, self._shift)
+            self._uplink.retention.begin_at(hear_from)
+            self._shift = None
+
+    def hear(self, frame: audio.AudioFrame) -> None:
+        """Take a frame of the client, its playhead in the ring's samples. Raises what Microphone and `pace` do."""
+        if not self.hears:
+            self.frames_too_early += 1  # from where on it is wanted will be said in Opened
+            return
+        self._quiet_ms = self._bridged_ms = 0
+        if (gap := self._microphone.catch_up(frame)) is not None:
+            self._uplink.keep(vad.ListenRequest(gap=gap))
+        for given in self._microphone.feed(frame):
+            self._pace(ms_of(pcm_samples(given.pcm), MIC_HZ))
+            self._give(self._echo.feed(given) if self._echo else [given])
+
+    def tick(self, ms: int) -> None:
+        """Note that time has passed: a microphone silent on the wire becomes a gap."""
+        self._quiet_ms += ms
+        if not self.hears or self._quiet_ms < WIRE_SILENCE_MS:
+            return
+        if self._echo:
+            self._give(self._echo.flush())
+        gap = self._microphone.bridge(self._quiet_ms - self._bridged_ms)
+        self._bridged_ms = self._quiet_ms
+        self._uplink.keep(vad.ListenRequest(gap=gap))
+
+    def _give(self, frames: list[audio.AudioFrame]) -> None:
+        for frame in frames:
+            self._uplink.keep(vad.ListenRequest(audio=frame))
