@@ -18,6 +18,7 @@ from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker.agent import Agent, read_broker_agents
+from services.broker.journal import told
 from services.broker.manner import Closing
 from services.broker.meter import Meter
 from services.broker.model_settings import ModelSettings
@@ -159,9 +160,9 @@ class BrokerRing:
         return self.registry.get_sample_value(names.TAKEOVERS, {"agent": self.agent.name, "what": what}) or 0.0
 
     async def history(self, count: int) -> list[session.HistoryItem]:
-        """Wait until the history in Redis has so many items."""
+        """Wait until the history in Redis has so many items that people may be told of."""
         for _ in range(500):
-            if len(items := await self.store.history("s1")) >= count:
+            if len(items := told(await self.store.history("s1"))) >= count:
                 return items
             await asyncio.sleep(0.02)
         raise TimeoutError(f"history holds {len(items)} of {count} items: {items}")

@@ -46,7 +46,7 @@ async def test_a_session_that_nobody_comes_back_to_ends(impatient: None) -> None
             await vad.turn(1)
             await ring.egress.ended(1)
             await ring.egress.played(1, 1000, ended=True)
-            await ring.history(3)
+            await ring.history(2)
             await vad.leave()
             end = await ring.egress.last_word()
             assert (end.reason, "nobody came back" in end.detail) == (END.REASON_DONE, True)

@@ -78,11 +78,13 @@ class Process:
     process: asyncio.subprocess.Process
 
     @asynccontextmanager
-    async def session(self, name: str = "s1") -> AsyncIterator[Vad]:
-        """Hold a session with it."""
+    async def session(self, name: str = "s1", *, dial: int = 1) -> AsyncIterator[Vad]:
+        """Hold a session with it; a later dial goes on with one that there is."""
         route = wire.Route(egress=self.egress_address)
         parent = f"00-{TRACE}-00f067aa0ba902b7-01"
-        opened = wire.StreamOpen(protocol=1, session=name, lease=1, dial=1, route=route, traceparent=parent)
+        opened = wire.StreamOpen(
+            protocol=1, session=name, lease=1, dial=dial, route=route, traceparent=parent, resumes=dial > 1
+        )
         async with channel(self.address) as dialled:
             vad = Vad(broker_rpc.BrokerServiceStub(dialled).Respond())
             await vad.say(open=opened)
@@ -258,17 +260,35 @@ async def test_what_is_scraped_is_what_the_model_has_used(tmp_path: Path) -> Non
     assert "noon?" not in running.turn_log.read_text()
 
 
-async def test_a_connection_made_again_and_a_session_broken_off_are_counted(tmp_path: Path) -> None:
-    """The model drops the call in the middle of a reply; later vad is gone without a word."""
+async def test_a_connection_made_again_and_a_vad_replaced_are_counted(tmp_path: Path) -> None:
+    """The model drops the call in the middle of a reply; later vad is gone without a word, and another one comes."""
     drop = Drop(after="response.output_audio.delta", nth=3, code=1012)
     async with broker(FakeRealtime([Reply(seconds=1.0)], faults=[drop]), tmp_path) as running:
         async with running.session() as vad:
             await vad.ready()
             await vad.turn(1)
             await running.until("parley_model_reconnects_total", 1, **MODEL, outcome="reconnected")
-        await running.until("parley_sessions_active", 0, agent="default")
+        await running.until("parley_takeovers_total", 1, agent="default", what="parked")
+        assert await running.value("parley_sessions_active", agent="default") == 1
+        async with running.session(dial=2) as vad:
+            await vad.ready()
+            await running.until("parley_takeovers_total", 1, agent="default", what="adopted")
+            await vad.say(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE))
+            await running.until("parley_sessions_active", 0, agent="default")
         ended = (await running.scrape())["parley_sessions_ended_total"]
-        assert sum(ended.values()) == 1
+        assert ended == {(("agent", "default"), ("reason", "client")): 1}
+
+
+async def test_a_broker_that_is_asked_to_stop_leaves_its_sessions(tmp_path: Path) -> None:
+    """SIGTERM: vad and egress are told that another one goes on, and the process ends well."""
+    async with broker(FakeRealtime([Reply(seconds=1.0)]), tmp_path) as running, running.session() as vad:
+        await vad.ready()
+        running.process.send_signal(signal.SIGTERM)
+        assert (await vad.last_word()).reason == wire.StreamEnd.REASON_DRAINING
+        assert (await running.egress.last_word()).reason == wire.StreamEnd.REASON_DRAINING
+        assert await running.process.wait() == 0
+    (whole,) = running.lines("parley.session")
+    assert whole["parley.end_reason"] == "superseded"
 
 
 async def test_nothing_else_is_served_and_who_dawdles_costs_nobody_anything(tmp_path: Path) -> None:

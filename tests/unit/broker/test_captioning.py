@@ -56,6 +56,16 @@ def test_what_is_no_turn_is_not() -> None:
     assert steps(made.take(request(speech_dismissed=broker.SpeechDismissed(turn=1)))) == ["clear"]
 
 
+def test_what_vad_had_not_brought_to_an_end_is_forgotten() -> None:
+    """Another one hears it again: the turn is committed once, whole."""
+    made = Dictation(16_000)
+    made.take(heard())
+    assert steps(made.forget()) == ["clear"]
+    assert made.take(ENDED) == []
+    made.take(heard())
+    assert steps(made.take(ENDED))[-1] == "commit"
+
+
 def test_an_end_that_is_not_sure_commits_nothing() -> None:
     """Its confirmation does."""
     made = Dictation(16_000)

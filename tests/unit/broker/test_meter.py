@@ -218,6 +218,19 @@ def test_turns_and_connections_are_counted() -> None:
     assert desk.value("parley_model_reconnects_total", **MODEL, outcome="given_up") == 1
 
 
+def test_a_session_that_another_broker_has_led_is_told_of_as_one() -> None:
+    """Its turns and its length are the session's; counters count this process' share."""
+    desk = Desk()
+    with desk.account() as account:
+        items = [session.HistoryItem(role=session.HistoryItem.ROLE_USER, turn=turn) for turn in (1, 2, 2)]
+        account.carry(items, 60.0)
+        account.hear(broker.RespondRequest(typed=broker.Typed(turn=3)), 100.0)
+        desk.now_s = 101.0
+    whole = desk.lines[-1]
+    assert (whole[names.TURNS], whole[names.DURATION_MS], whole["time"]) == (3, 61_000, "2023-11-14T22:12:20.000Z")
+    assert desk.value("parley_turns_total", agent="clerk") == 1
+
+
 def test_the_lines_of_the_log() -> None:
     """One for the turn, when it is over, at the time of its end; one for the session, at the time of its beginning."""
     desk = Desk()
