@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from parley.v1 import conversation_service_pb2 as wire
@@ -16,6 +17,8 @@ OPEN_WITHIN_S = 10.0
 NEXT_WITHIN_S = 3.0
 """The same where there is another to be called."""
 SHORTEST_ANSWER_S = 0.1
+LATE_ANSWER_S = 60.0
+"""So long a call that nobody answered may still be found by a server that wakes up."""
 
 
 class NotTakenUp(Exception):
@@ -28,6 +31,12 @@ class Caller:
     def __init__(self, doors: Doors, dial: Dial) -> None:
         self.doors = doors
         self._dial = dial
+        self._unanswered_s = -math.inf
+
+    @property
+    def may_be_answered_late(self) -> bool:
+        """Whether a call was left unanswered of late: its server may wake up, and take the session over for nobody."""
+        return asyncio.get_running_loop().time() - self._unanswered_s < LATE_ANSWER_S
 
     async def first(self, open_: wire.Open) -> Connection:
         """Call each server once; return the connection to the first that takes it. Raises the last one's reason."""
@@ -60,6 +69,9 @@ class Caller:
                 connection = await Connection.made(call.address, open_(), self._dial, answer_s)
             except NotTaken as refusal:
                 last = refusal.error.message or str(refusal.problem)
+                if refusal.unanswered:
+                    self.doors.unanswered()
+                    self._unanswered_s = clock()
                 if not refusal.elsewhere:
                     raise NotTakenUp(last) from None
                 continue

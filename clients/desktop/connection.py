@@ -26,12 +26,21 @@ LONGEST_OPENING_S = 15.0
 class NotTaken(Exception):
     """A server did not take the call."""
 
-    def __init__(self, problem: ClientError, *, elsewhere: bool, error: stream_pb2.Error | None = None) -> None:
+    def __init__(
+        self,
+        problem: ClientError,
+        *,
+        elsewhere: bool = True,
+        unanswered: bool = False,
+        error: stream_pb2.Error | None = None,
+    ) -> None:
         super().__init__(str(problem))
         self.problem = problem
         """In words for the person."""
         self.elsewhere = elsewhere
         """Whether another server, or the same one later, may take it."""
+        self.unanswered = unanswered
+        """Whether it has said nothing, and may not have read the call yet."""
         self.error = error or stream_pb2.Error()
         """What the server said."""
 
@@ -56,9 +65,9 @@ class Connection:
                         await transport.send(wire.ConverseRequest(open=open_))
                 opened = await _answer(server, transport, answer_s)
             except TimeoutError:
-                raise NotTaken(unanswered(server, answer_s), elsewhere=True) from None
+                raise NotTaken(unanswered(server, answer_s), unanswered=True) from None
             except ConnectionFailed as failure:
-                raise NotTaken(lost(server, False, failure), elsewhere=True) from None
+                raise NotTaken(lost(server, False, failure)) from None
             return cls(server, transport, opened, context.pop_all())
         raise AssertionError("a context that swallows exceptions")
 
@@ -102,6 +111,6 @@ async def _answer(server: str, transport: Transport, answer_s: float) -> wire.Op
                 problem = ServerRefused(f"The server refused: {error_words_of(error)}")
                 raise NotTaken(problem, elsewhere=error.retryable, error=error)
             case None if response is None:
-                raise NotTaken(closed_early(server, False), elsewhere=True)
+                raise NotTaken(closed_early(server, False))
             case "closed":
-                raise NotTaken(closed_early(server, False), elsewhere=True)
+                raise NotTaken(closed_early(server, False))

@@ -91,6 +91,12 @@ def going_away(server: str) -> Loss:
     return Loss(f"{server} is going away", ConversationBroken(f"{server} is going away."), elsewhere=True)
 
 
+def superseded(server: str) -> Loss:
+    """Return the loss of a session that was taken over by a call of this client's own."""
+    why = f"{server} was overtaken by another call"
+    return Loss(why, ConversationBroken(f"{server} says that another connection has taken over."), elsewhere=False)
+
+
 def not_taken_up(loss: Loss, why: str) -> ClientError:
     """Return the failure for a conversation that no server goes on with."""
     happened = loss.why[0].upper() + loss.why[1:]

@@ -8,7 +8,7 @@ PAUSE_S = 0.1
 """After each of them has refused once; twice as long after each further round."""
 LONGEST_PAUSE_S = 1.0
 ANSWER_S = 2.0
-"""So long a server may say nothing at all before the next is called; twice as long in each further round."""
+"""So long a server may say nothing at all before the next is called; twice as long once each has kept silent."""
 LONGEST_ANSWER_S = 10.0
 SETTLED_S = 1.0
 """A connection that has lasted so long was a good one: after it the pauses begin anew."""
@@ -33,6 +33,7 @@ class Doors:
         self.addresses = tuple(address.strip() for address in addresses.split(",") if address.strip())
         self._present = 0
         self._calls = 0
+        self._unanswered = 0
 
     def __len__(self) -> int:
         return len(self.addresses)
@@ -49,7 +50,7 @@ class Doors:
         long its connection stood; one that breaks off at once again and again must not be called without pauses.
         """
         if lasted_s >= SETTLED_S:
-            self._calls = 0
+            self._calls = self._unanswered = 0
         if not elsewhere:
             self._present = (self._present - 1) % len(self)
 
@@ -58,7 +59,14 @@ class Doors:
         self._present = (self._present + 1) % len(self)
         finished_rounds, place = divmod(self._calls, len(self))
         self._calls += 1
-        doublings = min(finished_rounds, _DOUBLINGS)
-        pause_s = PAUSE_S * 2.0 ** (doublings - 1) if doublings and not place else 0.0
-        answer_s = ANSWER_S * 2.0**doublings
+        pause_s = PAUSE_S * _doubled(finished_rounds - 1) if finished_rounds and not place else 0.0
+        answer_s = ANSWER_S * _doubled(self._unanswered // len(self))
         return Try(self.present, min(pause_s, LONGEST_PAUSE_S), min(answer_s, LONGEST_ANSWER_S))
+
+    def unanswered(self) -> None:
+        """Note that the present one has kept silent: perhaps all of them need longer."""
+        self._unanswered += 1
+
+
+def _doubled(times: int) -> float:
+    return 2.0 ** min(times, _DOUBLINGS)

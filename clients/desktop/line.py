@@ -22,6 +22,7 @@ from .connection_failures import (
     lost,
     not_taken_up,
     silent,
+    superseded,
 )
 from .outbox import Outbox
 from .pulse import TICK_S, Pulse
@@ -140,8 +141,10 @@ class Line:
         """Return the loss that a last word means which is not the conversation's last."""
         draining = response.HasField("closed") and response.closed.code == wire.Closed.CODE_DRAINING
         taken_over = response.HasField("error") and response.error.code == stream_pb2.Error.CODE_SUPERSEDED
-        if (draining and self.resumption.is_offered and not self._hanging_up) or (taken_over and self._is_seeking):
+        if draining and self.resumption.is_offered and not self._hanging_up:
             return going_away(server)
+        if taken_over and (self._is_seeking or self._caller.may_be_answered_late):
+            return superseded(server)  # by a call of our own
         return None
 
     def _hear(self, response: wire.ConverseResponse) -> None:
@@ -198,7 +201,8 @@ class Line:
 
     @property
     def _is_seeking(self) -> bool:
-        return self._search is not None and not self._search.done()
+        settled = self._change is not None and self._change.done()
+        return settled or (self._search is not None and not self._search.done())
 
     async def _find(self) -> None:
         try:

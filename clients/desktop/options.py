@@ -28,6 +28,8 @@ examples:
       say the second file once the answer to the first has been heard
   python -m clients.desktop --server parley.example:7700 --agent tutor
   python -m clients.desktop --server wss://parley.example
+  python -m clients.desktop --server one.example:7700,two.example:7700
+      call the second where the first is full or away; go on there when the first is lost
 
 exit codes:
   0  the conversation ended well: you hung up, or Parley did, and has said why
@@ -72,11 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--server",
-        type=_address,
-        metavar="ADDRESS",
+        type=_addresses,
+        metavar="ADDRESS[,ADDRESS…]",
         default=os.environ.get("PARLEY_SERVER") or DEFAULT_SERVER,
-        help=f"where Parley answers: HOST:PORT (gRPC), ws://HOST:PORT or wss://HOST (WebSocket); "
-        f"default {DEFAULT_SERVER}, or the environment's PARLEY_SERVER",
+        help=f"where Parley answers: HOST:PORT (gRPC), ws://HOST:PORT or wss://HOST (WebSocket); of several the first "
+        f"that takes the call, and another when that one is lost; default {DEFAULT_SERVER}, or the environment's "
+        "PARLEY_SERVER",
     )
     parser.add_argument("--agent", metavar="NAME", default="", help="whom to talk to (default: the server's choice)")
     parser.add_argument(
@@ -94,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--transcript", type=Path, metavar="OUT.txt", help="write what was said, line by line")
     return parser
+
+
+def _addresses(text: str) -> str:
+    return ",".join(_address(address.strip()) for address in text.split(","))
 
 
 def _address(text: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from parley.v1 import conversation_service_pb2 as wire
 
 TICK_S = 0.1
 SILENT_S = 1.5
 """A server that says each second how far it has heard is taken for dead after this long."""
 SILENT_BUT_FOR_BEATS_S = 2.5
-"""One that only beats when it has said nothing else for a whole second."""
+"""One that has said nothing of the kind yet: its beats may be two seconds apart."""
 SILENT_FOR_GOOD_S = 10.0
 """One that takes no dropped session up again: better a late answer than none."""
 
@@ -33,8 +35,13 @@ class Pulse:
         self._hears |= response.HasField("heard")
 
     def tick(self, *, resumable: bool) -> bool:
-        """Let a tick pass; return whether the server is to be taken for dead. One that never beats is never."""
+        """Let a tick pass; return whether the server is to be taken for dead.
+
+        One that takes no dropped session up again and never beats is none of those that say something each second.
+        """
         self._quiet_ticks += 1
-        longest_s = SILENT_S if self._hears else SILENT_BUT_FOR_BEATS_S
-        longest_s = longest_s if resumable else SILENT_FOR_GOOD_S
-        return (self._beats or self._hears) and self._quiet_ticks > round(longest_s / TICK_S)
+        if resumable:
+            longest_s = SILENT_S if self._hears else SILENT_BUT_FOR_BEATS_S
+        else:
+            longest_s = SILENT_FOR_GOOD_S if self._beats else math.inf
+        return self.silent_s > longest_s + TICK_S / 2

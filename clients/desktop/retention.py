@@ -13,7 +13,8 @@ from .sound import FRAME_MS, SAMPLE_BYTES, speaker_from_mic
 LARGEST_FRAMES = 10_000 // FRAME_MS
 """10 s of microphone, 320 kB. A server says every second how far it has received; beyond this the oldest go."""
 FRAMES_UNHEARD_OF = 3_000 // FRAME_MS
-"""3 s, for a server that never says how far it has received: more than lies between its ears and its death."""
+"""3 s, once a server has not said for the longest time how far it has received: it never will, and more than that
+does not lie between its ears and its death."""
 LARGEST_MARKS = 200
 """Keys and typed words, likewise."""
 MARKS = ("mute", "push_to_talk", "say")
@@ -47,7 +48,8 @@ class Retention:
         self._keys: dict[str, ConverseRequest] = {}
         """How the keys stood before everything that is kept."""
         self._end = 0
-        self._largest_frames = FRAMES_UNHEARD_OF
+        self._is_heard_of = False
+        self._captured_frames = 0
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -58,7 +60,9 @@ class Retention:
         if kind == "audio":
             self._frames.append(request)
             self._end = _end(request.audio)
-            if len(self._frames) > self._largest_frames:
+            self._captured_frames += 1
+            unheard_of = not self._is_heard_of and self._captured_frames > LARGEST_FRAMES
+            while len(self._frames) > (FRAMES_UNHEARD_OF if unheard_of else LARGEST_FRAMES):
                 self._frames.popleft()
         elif kind in MARKS:
             self._marks.append(_Mark(self._end, request))
@@ -67,7 +71,7 @@ class Retention:
 
     def heard(self, received_offset: int) -> None:
         """Let go of what came before `received_offset`: it would survive the server."""
-        self._largest_frames = LARGEST_FRAMES
+        self._is_heard_of = True
         while self._frames and _end(self._frames[0].audio) <= received_offset:
             self._frames.popleft()
         # What stands just there is not known to have come: only the sample behind it tells.
@@ -76,6 +80,7 @@ class Retention:
 
     def replay(self, mic_offset: int) -> list[ConverseRequest]:
         """Return what the next server is to be sent, in order: how the keys stood at `mic_offset`, and all after it."""
+        self._is_heard_of = True
         keys = self._keys | {mark.kind: mark.request for mark in self._marks if mark.at < mic_offset}
         frames = [frame for frame in self._frames if _end(frame.audio) > mic_offset]
         oldest = frames[0].audio.mic_offset if frames else self._end

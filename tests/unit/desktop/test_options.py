@@ -30,9 +30,23 @@ def test_files_are_said_in_order() -> None:
     assert (options.record, options.wait_s) == (Path("out.wav"), 5.0)
 
 
+def test_several_servers_are_taken_with_commas() -> None:
+    """Of both kinds, with blanks or without."""
+    servers = "one:7700, ws://two:7780,[::1]:7700"
+    assert parse(["--server", servers]).server == "one:7700,ws://two:7780,[::1]:7700"
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [["--server", "here"], ["--server", "here:70000"], ["--server", ":7700"], ["--wait-s", "soon"], ["--sya", "a.wav"]],
+    [
+        ["--server", "here"],
+        ["--server", "a:1,"],
+        ["--server", "a:1,here"],
+        ["--server", "here:70000"],
+        ["--server", ":7700"],
+        ["--wait-s", "soon"],
+        ["--sya", "a.wav"],
+    ],
 )
 def test_wrong_option_is_one_line_and_code_1(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Argparse's own code 2 would say that the server was unreachable."""

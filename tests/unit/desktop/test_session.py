@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from clients.desktop import events
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.playout import Playout
@@ -10,7 +12,7 @@ from clients.desktop.wire_events import activity_of, closed_code_of, error_code_
 from parley.v1 import audio_pb2, session_pb2, stream_pb2
 from parley.v1 import conversation_service_pb2 as wire
 
-from .signals import reply_pcm
+from .signals import pull, reply_pcm, reply_samples
 
 WORD = b"\1\2" * 320
 
@@ -214,6 +216,66 @@ def test_what_the_server_says_becomes_events() -> None:
         events.Closed(at, "done", "silence"),
     ]
     assert session.closed
+
+
+def test_a_conversation_that_goes_on_over_another_connection() -> None:
+    """Who watches is told; a duck is undone; what overlaps is skipped, and what was said before is not repeated."""
+    session = Session(Playout())
+    session.receive(opened(), 0.0)
+    session.receive(audio(1, 0, 9_600), 0.0)
+    session.receive(wire.ConverseResponse(duck=wire.Duck(seq=1, gain_db=-20)), 0.0)
+    ticks(session, 4)
+    line = wire.Caption(who=wire.Caption.WHO_ASSISTANT, text="One", reply=1)
+    more = wire.Caption(who=wire.Caption.WHO_USER, text="no", turn=1)
+    for said in (line, more, more):
+        session.receive(wire.ConverseResponse(caption=said), 0.0)
+    session.events()
+    session.reconnecting("one:7700 was lost", 1.0)
+    ticks(session, 2)
+    session.resumed(wire.Opened(session="s1", protocol=1, resumed=True), gap_ms=340, lost_ms=20, now_s=2.0)
+    assert not session.playout.ducked
+    session.receive(audio(1, 4_800, 9_600), 2.0)
+    for said in (line, more, more):
+        session.receive(wire.ConverseResponse(caption=said), 2.0)
+    told = session.events()
+    assert [event for event in told if not isinstance(event, events.Caption)] == [
+        events.Reconnecting(events.Moment(1.0, 1_280, 1_440), "one:7700 was lost"),
+        events.Resumed(events.Moment(2.0, 1_920, 2_400), 340, 20),
+    ]
+    assert [event.text for event in told if isinstance(event, events.Caption)] == ["no", "no"]
+    assert session.playout.buffered_samples == 14_400 - 6 * 480
+    ticks(session, 1)
+    played = pull(session.playout, 4 * 480)
+    assert np.array_equal(played, reply_samples(1, 7 * 480, 4 * 480))
+
+
+def test_a_reply_that_was_over_is_not_heard_again() -> None:
+    """The next server may send its end again, or all of it."""
+    session = Session(Playout())
+    session.receive(audio(1, 0, 960), 0.0)
+    session.receive(ended(1, 960), 0.0)
+    ticks(session, 4)
+    session.resumed(wire.Opened(protocol=1), 0, 0, 0.0)
+    session.receive(audio(1, 480, 480), 0.0)
+    session.receive(ended(1, 960), 0.0)
+    assert not session.playout.underway
+    reports = only(ticks(session, 4), "playback")
+    assert not reports
+
+
+def test_a_flush_that_comes_again_is_answered_as_before() -> None:
+    """The next server tells the floor it has; nothing more is cut, and the answer names the same sample."""
+    session = Session(Playout())
+    session.receive(audio(1, 0, 24_000), 0.0)
+    ticks(session, 10)
+    session.receive(wire.ConverseResponse(flush=wire.Flush(seq=3, floor=1)), 0.0)
+    first = only(ticks(session, 2), "flushed")[0].flushed
+    session.receive(audio(2, 0, 2_400), 0.0)
+    session.resumed(wire.Opened(protocol=1), 0, 0, 0.0)
+    session.receive(wire.ConverseResponse(flush=wire.Flush(seq=3, floor=1)), 0.0)
+    again = only(session.requests(), "flushed")[0].flushed
+    assert (again.seq, again.reply, again.position) == (first.seq, first.reply, first.position)
+    assert session.playout.buffered_samples > 0
 
 
 def test_codes_of_a_later_protocol_have_a_word_too() -> None:
