@@ -29,20 +29,30 @@ class Beginning:
     seq: int = 0
     """The highest verdict."""
     given: int = 0
-    """What came before this the broker has been given, or has no use for, where it is given everything."""
+    """What came before this need not be given to the broker again."""
+    is_given_all: bool = False
+    """The broker is given everything, not turns alone."""
 
     @classmethod
-    def after(cls, past: wire.Past, seq: int) -> Beginning:
+    def after(cls, ready: wire.StreamReady, seq: int) -> Beginning:
         """Return where to begin by the broker's word; `seq` is the highest verdict that ingress knows of."""
+        past = ready.past
+        is_given_all = ready.hearing == wire.StreamReady.HEARING_CONTINUOUS
         return cls(
             decided=past.decided_offset,
             turn=past.turn,
             awaited=past.awaited_turn,
             seq=max(seq, past.seq),
-            given=max(past.audio_offset, past.decided_offset),
+            given=max(past.audio_offset, past.decided_offset) if is_given_all else past.decided_offset,
+            is_given_all=is_given_all,
         )
 
     @property
     def hear_from(self) -> int:
         """The first sample that is wanted."""
         return max(self.decided - WARM_UP_SAMPLES, 0)
+
+    @property
+    def needless_silence(self) -> int | None:
+        """Silence that comes first need not be heard up to here; None: however long it lasts."""
+        return self.given if self.is_given_all else None

@@ -29,6 +29,7 @@ class Intake:
         self._mic = MicClock()
         self._backlog = Backlog(take, fail, clock, soon)
         self._is_awaited = False
+        self._wanted = 0
 
     @property
     def received(self) -> int:
@@ -50,9 +51,10 @@ class Intake:
         self._is_awaited = True
         self._backlog.hold()
 
-    def start(self, offset: int) -> None:
-        """Sound is wanted from this sample on."""
-        self._mic.start(offset)
+    def start(self, offset: int, needless_silence: int | None) -> None:
+        """Sound is wanted from this sample on (see `MicClock.start`)."""
+        self._wanted = offset
+        self._mic.start(offset, needless_silence)
 
     def release(self) -> None:
         """All is ready: take what waits."""
@@ -71,9 +73,9 @@ class Intake:
             return
         if self._is_awaited:
             return
-        begins, wanted = not self._mic.has_begun, self._mic.received
+        begins = not self._mic.has_begun
         placed = self._mic.place(request)
-        if begins and placed and (first := _offset(placed[0])) > wanted:
+        if begins and (first := _offset(placed[0]) if placed else self._mic.received) > self._wanted:
             self._begin_at(first)  # what was before it is nobody's any more
         for piece in placed:
             self._backlog.put(piece)

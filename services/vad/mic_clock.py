@@ -24,10 +24,14 @@ class MicClock:
         self.received = 0
         """What came before this has been received, or is not wanted."""
         self._has_begun = False
+        self._needless: int | None = 0
 
-    def start(self, offset: int) -> None:
-        """The first sample that is wanted is this one."""
-        self.received = offset
+    def start(self, offset: int, needless_silence: int | None = None) -> None:
+        """The first sample that is wanted is this one.
+
+        Of silence that comes first, hours perhaps, what lies before `needless_silence` is not; None: all of it.
+        """
+        self.received, self._needless = offset, needless_silence
 
     @property
     def has_begun(self) -> bool:
@@ -37,7 +41,7 @@ class MicClock:
     def place(self, request: wire.ListenRequest) -> list[wire.ListenRequest]:
         """Take audio or a gap; return what of it is new, after the silence that is missing before it.
 
-        The first that comes may begin later than was wanted: what was before it is nobody's any more.
+        What comes first may begin later than was wanted: what was before it is nobody's any more.
 
         Raises:
             ProtocolFault: half a sample, or a jump by more than two minutes.
@@ -46,10 +50,9 @@ class MicClock:
             since, samples = request.gap.mic_offset, request.gap.ms * SAMPLES_PER_MS
         else:
             since, samples = request.audio.mic_offset, _samples(request.audio)
-        if not self._has_begun:
-            self._has_begun = True
-            self.received = max(self.received, since)
         until = since + samples
+        if not self._has_begun:
+            self._begin(request, since, until)
         if until <= self.received:
             return []
         if since > self.received + MOST_HOLE_S * SAMPLE_RATE_HZ:
@@ -60,6 +63,13 @@ class MicClock:
         placed = request if since == self.received else wire.ListenRequest(audio=_rest_of(request.audio, self.received))
         self.received = until
         return [*silence, placed]
+
+    def _begin(self, request: wire.ListenRequest, since: int, until: int) -> None:
+        is_scrap = until - since < SAMPLES_PER_MS  # ingress tells of a long silence by a scrap and a gap of whole ms
+        self._has_begun = not is_scrap
+        if is_scrap or request.WhichOneof("message") == "gap":
+            since = max(since, until if self._needless is None else min(until, self._needless))
+        self.received = max(self.received, since)
 
     def _silence(self, until: int) -> Iterator[wire.ListenRequest]:
         while (missing := until - self.received) > 0:

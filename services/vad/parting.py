@@ -22,6 +22,13 @@ class NobodyCameBack(ParleyError):
         super().__init__("nobody came back")
 
 
+class BrokerFailed(ParleyError):
+    """The broker says that the session has failed, and no more: it would fail elsewhere, too."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"the broker ended it: {detail or 'it does not say why'}")
+
+
 class Draining(Superseded):
     """Stopping, this vad leaves the session to another."""
 
@@ -58,8 +65,12 @@ def parting(fault: ParleyError | None) -> Parting:
         case PeerLost(stage="broker"):
             lost = wire.ListenResponse(peer_lost=stream_pb2.PeerLost(stage="broker", detail=reason_of(fault)))
             return Parting(Reason.REASON_DRAINING, Reason.REASON_SUPERSEDED, lost)
+        case BrokerFailed():
+            return Parting(Reason.REASON_FAILED, Reason.REASON_FAILED)
         case _:
             error = wire.ListenResponse(error=fault.to_wire())
+            if fault.to_wire().code == stream_pb2.Error.CODE_INTERNAL:  # another vad may do better
+                return Parting(Reason.REASON_DRAINING, Reason.REASON_SUPERSEDED, error)
             return Parting(Reason.REASON_FAILED, Reason.REASON_FAILED, error)
 
 
@@ -85,7 +96,6 @@ def fault_of_end(end: stream_pb2.StreamEnd) -> ParleyError | None:
         case Reason.REASON_SUPERSEDED:
             return Superseded(f"the broker goes on with another vad ({end.detail})")
         case Reason.REASON_FAILED:
-            words = f"The broker has ended the session: {end.detail or 'it does not say why'}."
-            return RemoteFault(stream_pb2.Error(code=PeerLost.code, message=words, retryable=True))
+            return BrokerFailed(end.detail)
         case _:
             return PeerLost("broker", end.detail or "it ended its stream and says that another one goes on")

@@ -163,9 +163,9 @@ class Listening:
     def _ready(self, ready: stream_pb2.StreamReady) -> None:
         """The ring stands. What the model wants to hear concerns nobody before us."""
         if self._resumes:
-            past = Beginning.after(ready.past, self._seq)
+            past = Beginning.after(ready, self._seq)
             self._core.go_on(past)
-            self.intake.start(past.hear_from)
+            self.intake.start(past.hear_from, past.needless_silence)
         if ready.hearing == stream_pb2.StreamReady.HEARING_CONTINUOUS:
             self._dispatch.carry(self._core.hear_all())
         self.is_ready = True
