@@ -1,7 +1,7 @@
 """The store: what stands in Redis about a session: its lease, its record, its history.
 
-Keys carry the session as a hash tag, so that one session is one slot of a cluster:
-session:{id}:owner, session:{id}:lease, session:{id}:record, session:{id}:history. All of them expire.
+Keys carry the session as a hash tag, so that one session is one slot of a cluster: session:{id}:over, :owner, :lease,
+:record, :history. All of them expire (docs/redis.md).
 """
 
 from __future__ import annotations
@@ -17,19 +17,28 @@ from redis.exceptions import RedisError
 
 from parley.v1 import session_pb2 as wire
 from services.common import store_scripts as scripts
-from services.common.errors import StoreLost, Superseded, map_exceptions
+from services.common.errors import ParleyError, StoreLost, Superseded, map_exceptions
 from services.common.redis_client import connect as connect
 
 LEASE_MS: Final = 5_000
 """A lease not renewed for this long may be taken by another ingress; the owner renews each second."""
 
-RECORD_TTL_S: Final = 24 * 3600
+LEASE_LIFE_S: Final = 60
+"""How long what is known of a lease outlives its last renewal: longer than any client has to resume."""
+
+LIVING_S: Final = 600
+"""How long record and history live at least after a lease's last renewal, and how long a deleted session stays so."""
+
+KEPT_S: Final = 24 * 3600
+"""How long they are kept when the session is over, where nobody says otherwise."""
 
 ANSWER_S: Final = 1.0
 """How long Redis may take to answer; it takes a millisecond."""
 
 _RECENT_ITEMS: Final = 8
 """An item that is written again, for want of an answer, stands among the newest ones if it stands there at all."""
+
+_KEYS: Final = ("over", "owner", "lease", "record", "history")
 
 _USAGE_FIELDS: Final = tuple(field.name for field in wire.Usage.DESCRIPTOR.fields)
 
@@ -62,16 +71,27 @@ class Renewed:
     """Sessions without a record: Redis has come back without its data."""
 
 
+class SessionGoesOn(ParleyError):
+    """A session can't be deleted while somebody has it: what is said next would be all that is remembered."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"session {session} goes on; end it first, and try again a moment later.")
+
+
 class Store:
     """The session state in Redis. Every method raises StoreLost when Redis can't be reached.
 
     Writers give their (lease, dial); one that was replaced meanwhile writes nothing. Lease 0 is never refused.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, kept_s: int = KEPT_S) -> None:
+        """`kept_s`: how long record and history outlive the session; 0: they go with it."""
         self._redis = redis
+        self._kept_s = kept_s
+        self._life_s = max(LIVING_S, kept_s)
 
-    async def _call(self, what: str, script: str, keys: list[str], args: list[str | int | bytes]) -> int:
+    async def _call(self, what: str, script: str, session: str, args: list[str | int | bytes]) -> int:
+        keys = [_key(session, name) for name in _KEYS]
         async with asking(f"could not {what}"):
             return int(await self._redis.eval(script, len(keys), *keys, *args))
 
@@ -82,22 +102,25 @@ class Store:
 
     async def take_lease(self, session: str, owner: str, *, by_force: bool = False) -> int:
         """Take the session for `owner` and return its lease; 0 when another holds it and `by_force` is not set."""
-        keys = [_key(session, "owner"), _key(session, "lease")]
-        lease = await self._call("take a lease", scripts.TAKE, keys, [owner, LEASE_MS, int(by_force), RECORD_TTL_S])
-        return max(lease, 0)
+        args: list[str | int | bytes] = [owner, LEASE_MS, int(by_force), LEASE_LIFE_S]
+        return max(await self._call("take a lease", scripts.TAKE, session, args), 0)
 
     async def unrenewed_s(self, session: str) -> float | None:
-        """Return how long ago the session's lease was last taken or renewed; None when nobody has it: it is over."""
+        """Return how long ago the session's lease was last taken or renewed.
+
+        None: nobody has it, because the session is over, or was left alone for `LEASE_LIFE_S`.
+        """
         async with asking("could not look at a lease"):
             left_ms = int(await self._redis.pttl(_key(session, "lease")))
-        return RECORD_TTL_S - left_ms / 1000 if left_ms > 0 else None
+        return LEASE_LIFE_S - left_ms / 1000 if left_ms > 0 else None
 
     async def renew_leases(self, owner: str, leases: Mapping[str, int]) -> Renewed:
         """Keep the leases of these sessions, in one exchange; say which were taken, and which lack a record."""
         pipeline = self._redis.pipeline(transaction=False)
         for session, lease in leases.items():
-            keys = [_key(session, name) for name in ("owner", "lease", "record")]
-            pipeline.eval(scripts.RENEW, len(keys), *keys, *map(str, [owner, LEASE_MS, lease, RECORD_TTL_S]))
+            keys = [_key(session, name) for name in _KEYS]
+            args = [owner, LEASE_MS, lease, LEASE_LIFE_S, self._life_s]
+            pipeline.eval(scripts.RENEW, len(keys), *keys, *map(str, args))
         async with asking("could not renew leases"):
             found = await pipeline.execute()
         states = [(session, int(state)) for session, state in zip(leases, found, strict=True)]
@@ -109,23 +132,22 @@ class Store:
         fields += ["vad", record.route.vad, "broker", record.route.broker, "egress", record.route.egress]
         fields += ["agent", record.agent, "opened_at_ms", record.opened_at_ms, "ingress", record.ingress]
         fields += ["resume_hash", record.resume_hash, "mic_shift", record.mic_shift]
-        args = [record.lease, record.dial, RECORD_TTL_S, record.floor, record.seq, *fields]
-        return await self._call("write a record", scripts.WRITE, [_key(record.session, "record")], args) > 0
+        args = [record.lease, record.dial, self._life_s, record.floor, record.seq, *fields]
+        return await self._call("write a record", scripts.WRITE, record.session, args) > 0
 
     async def raise_floor(self, session: str, seq: int, floor: int, *, lease: int = 0, dial: int = 0) -> bool:
         """Note that no reply at or below `floor` may be heard; False when a later (lease, dial) has the session."""
-        args: list[str | int | bytes] = [lease, dial, RECORD_TTL_S, "floor", floor, "seq", seq]
-        return await self._call("raise the floor", scripts.RAISE, [_key(session, "record")], args) > 0
+        args: list[str | int | bytes] = [lease, dial, self._life_s, "floor", floor, "seq", seq]
+        return await self._call("raise the floor", scripts.RAISE, session, args) > 0
 
     async def add_usage(self, session: str, usage: wire.Usage, *, lease: int = 0, dial: int = 0) -> bool:
         """Note what the session has used and cost in all: a total that is late never lowers a figure.
 
         False: there is no record, or a later (lease, dial) has the session.
         """
-        args: list[str | int | bytes] = [lease, dial, RECORD_TTL_S]
+        args: list[str | int | bytes] = [lease, dial, self._life_s]
         args += [part for name in _USAGE_FIELDS for part in (f"usage_{name}", int(getattr(usage, name)))]
-        key = _key(session, "record")
-        return await self._call("note a session's usage", scripts.RAISE_IF_THERE, [key], args) > 0
+        return await self._call("note a session's usage", scripts.RAISE_IF_THERE, session, args) > 0
 
     async def read_record(self, session: str) -> wire.SessionRecord | None:
         """Return the record, or None."""
@@ -153,29 +175,41 @@ class Store:
         mean that Redis has lost some.
 
         Raises:
-            Superseded: a later (lease, dial) has the session; nothing was written.
+            Superseded: a later (lease, dial) has the session, or it was deleted; nothing was written.
         """
-        keys = [_key(session, "record"), _key(session, "history")]
-        args: list[str | int | bytes] = [lease, dial, RECORD_TTL_S, item.SerializeToString(), _RECENT_ITEMS]
-        length = await self._call("write history", scripts.APPEND, keys, args)
+        args: list[str | int | bytes] = [lease, dial, self._life_s, item.SerializeToString(), _RECENT_ITEMS]
+        length = await self._call("write history", scripts.APPEND, session, args)
         if length < 0:
-            raise Superseded(f"session {session} belongs to a later connection; its history is not ours to write")
+            raise Superseded(
+                f"session {session} was deleted, or belongs to a later connection; its history is not ours"
+            )
         return length
 
     async def history(self, session: str) -> list[wire.HistoryItem]:
-        """Return the session's history, oldest first."""
+        """Return the session's history, oldest first. What was written again, for Redis had lost some, stands once."""
         async with asking("could not read history"):
             entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrange(_key(session, "history")))
-        return [wire.HistoryItem.FromString(fields[b"item"]) for _, fields in entries]
+        once = dict.fromkeys(fields[b"item"] for _, fields in entries)
+        return sorted(map(wire.HistoryItem.FromString, once), key=lambda item: item.at_ms)
 
-    async def forget(self, session: str, *, keep_history: bool, lease: int = 0) -> bool:
-        """End a session: its owner and lease go, and with them all of it unless history is kept until it expires.
+    async def forget(self, session: str, *, keep_history: bool = True, lease: int = 0) -> bool:
+        """End a session: its owner and lease go, and record and history with them, unless they are kept for a while.
 
         With a `lease`, only while no later one exists: False says that somebody else goes on with the session.
         """
-        names = ["owner", "lease"] if keep_history else ["owner", "lease", "record", "history"]
-        keys = [_key(session, name) for name in names]
-        return await self._call("forget a session", scripts.FORGET, keys, [lease]) > 0
+        args: list[str | int | bytes] = [lease, self._kept_s if keep_history else 0, LEASE_LIFE_S, LIVING_S]
+        return await self._call("forget a session", scripts.FORGET, session, args) > 0
+
+    async def delete(self, session: str) -> bool:
+        """Delete record and history of a session that is over; False: nothing is known of it.
+
+        Raises:
+            SessionGoesOn: somebody has it.
+        """
+        found = await self._call("delete a session", scripts.DELETE, session, [LIVING_S])
+        if found < 0:
+            raise SessionGoesOn(session)
+        return found > 0
 
     async def close(self) -> None:
         """Let go of the connections."""
