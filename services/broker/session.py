@@ -238,17 +238,13 @@ class Thinking:
                 case broker.RespondResponse():
                     self.to_vad.control(action)
                 case session_pb2.HistoryItem():
-                    self._note(action)
+                    self.notes.add(action)
                     self.story.add(action)
                 case Mark(item):
-                    self._note(item)
+                    self.notes.add(item)
                 case RaiseFloor():
                     self.notes.add(action)
                 case CallTool():
                     self.notes.after(lambda call=action: self.errands.begin(call))  # type: ignore[misc]
                 case Spent():
                     self.notes.add(action.total)
-
-    def _note(self, item: session_pb2.HistoryItem) -> None:
-        item.at_ms = self.story.now_ms()
-        self.notes.add(item)

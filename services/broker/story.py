@@ -21,12 +21,6 @@ class Story:
     def __init__(self) -> None:
         self.began_at_ms = int(time.time() * 1000)
         self.items: deque[session_pb2.HistoryItem] = deque(maxlen=MOST_ITEMS)
-        self._last_ms = 0
-
-    def now_ms(self) -> int:
-        """Return the time to write down: never before what was written last, whatever this machine's clock says."""
-        self._last_ms = max(self._last_ms, int(time.time() * 1000))
-        return self._last_ms
 
     def add(self, item: session_pb2.HistoryItem) -> None:
         """Take an item of history."""
@@ -34,9 +28,7 @@ class Story:
 
     def carry(self, opened_at_ms: int, history: Iterable[session_pb2.HistoryItem]) -> float:
         """Take what went before this broker; return for how many seconds the session has gone."""
-        items = list(history)
-        self.items.extend(_short(item) for item in told(items))
-        self._last_ms = max((item.at_ms for item in items), default=0)
+        self.items.extend(_short(item) for item in told(history))
         now_ms = int(time.time() * 1000)
         self.began_at_ms = min(opened_at_ms or now_ms, now_ms)
         return (now_ms - self.began_at_ms) / 1000

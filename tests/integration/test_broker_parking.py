@@ -20,7 +20,7 @@ from tests.fakes.endpoint import answer, endpoint
 from tests.fakes.eventually import eventually
 from tests.fakes.realtime import FakeRealtime, Reply
 from tests.integration.broker_ring import BrokerRing, agent
-from tests.integration.takeover import Scene, fake_of, scene_with
+from tests.integration.takeover import ANSWER, Scene, fake_of, scene_with
 
 USER, ASSISTANT = session.HistoryItem.ROLE_USER, session.HistoryItem.ROLE_ASSISTANT
 END = wire.StreamEnd
@@ -85,7 +85,7 @@ async def test_a_broker_that_was_cut_off_keeps_silent() -> None:
         await eventually(lambda: bool(crm.got))
     (got,) = crm.got
     data = got.json["data"]
-    assert [line["text"].split()[0] for line in data["transcript"]] == ["question", "word0"]
+    assert " ".join(line["text"] for line in data["transcript"]) == " ".join(["question 1", *ANSWER])
     assert data["turns"] == 1
 
 

@@ -1,4 +1,4 @@
-"""The story that a report tells: times that never go back, and what went before this broker."""
+"""The story that a report tells: since when, and what went before this broker."""
 
 from __future__ import annotations
 
@@ -12,17 +12,6 @@ from services.broker.report import MOST_CHARS
 from services.broker.story import Story
 
 USER, TOOL = session.HistoryItem.ROLE_USER, session.HistoryItem.ROLE_TOOL
-
-
-def test_times_never_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither with this machine's clock, nor behind that of the broker before: history is read in their order."""
-    clock = iter([100.0, 99.0, 98.0])
-    made = Story()
-    monkeypatch.setattr(time, "time", lambda: next(clock))
-    assert [made.now_ms(), made.now_ms()] == [100_000, 100_000]
-    monkeypatch.setattr(time, "time", lambda: 98.0)
-    made.carry(90_000, [session.HistoryItem(role=USER, text="hello", turn=1, at_ms=101_000)])
-    assert made.now_ms() == 101_000
 
 
 def test_what_went_before_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
