@@ -157,6 +157,11 @@ class Vad:
         self._to_broker += [(self._world.frame, said) for said in sent(self.listening.to_broker)]
         self.arrive(self._world.frame - ON_THE_WAY)
 
+    def park(self) -> None:
+        """Its ingress is lost, with all that was on its way there."""
+        self.listening.leave()
+        self._to_ingress.clear()
+
     def arrive(self, until: int) -> None:
         """Let everything arrive that was said until then."""
         while self._to_broker and self._to_broker[0][0] <= until:
@@ -360,9 +365,9 @@ class Broker:
 
 
 class World:
-    """One conversation. `run` it; `lose_vad` at a frame, for some frames."""
+    """One conversation. `run` it; in some frames its vad is lost, or its ingress, for some frames."""
 
-    def __init__(self, scene: Scene, losses: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(self, scene: Scene, losses: Sequence[tuple[int, int]] = (), *, of_ingress: bool = False) -> None:
         self.scene = scene
         self.frame = 0
         self.lease = 1
@@ -373,6 +378,7 @@ class World:
         """Where the person spoke."""
         self._script = self._scripted()
         self._losses = dict(losses)
+        self._of_ingress = of_ingress
         self._returns: int | None = None
         self.vad = Vad(self, resumes=False, seq=0)
         self._make_ready()
@@ -389,17 +395,27 @@ class World:
             self._act()
             if self.frame in self._losses and self._returns is None:
                 self._returns = self.frame + self._losses[self.frame]
-                self.ingress.hear_from = None
+                self._lose()
             if self._returns == self.frame:
                 self._returns = None
                 self._take_over()
-            if self._returns is None:
+            if self._returns is None or self._of_ingress:
                 self.vad.work()
             self.broker.tick(self.frame)
         return self
 
+    def _lose(self) -> None:
+        self.ingress.hear_from = None
+        if self._of_ingress:
+            self.vad.park()
+
     def _take_over(self) -> None:
         self.takeovers += 1
+        if self._of_ingress:
+            self.lease += 1
+            self.vad.listening.adopt(stream_pb2.StreamOpen(session="s", lease=self.lease, seq=self.ingress.seq))
+            self._hear_vad()
+            return
         self.broker.adopt()
         self.vad = Vad(self, resumes=True, seq=self.ingress.seq)
         self._make_ready()
@@ -409,6 +425,9 @@ class World:
         hearing = kind.HEARING_CONTINUOUS if self.scene.continuous else kind.HEARING_SPEECH
         ready = stream_pb2.StreamReady(hearing=hearing, past=self.broker.past())
         self.vad.listening.from_broker(broker.RespondResponse(ready=ready))
+        self._hear_vad()
+
+    def _hear_vad(self) -> None:
         for response in sent(self.vad.listening.to_ingress):
             self.ingress.take(response)
 

@@ -24,10 +24,10 @@ TYPED = Scene([("quiet", 600), ("type", 0), ("quiet", 2_400), ("speech", 700), (
 SCENES = {"question": QUESTION, "barge-in": BARGE_IN, "second thought": SECOND_THOUGHT, "pauses": PAUSES}
 
 
-def lost_everywhere(scene: Scene) -> Iterator[World]:
-    """Play a scene once for each 100 ms of it, its vad lost there, for a moment or for longer."""
+def lost_everywhere(scene: Scene, *, of_ingress: bool = False) -> Iterator[World]:
+    """Play a scene once for each 100 ms of it, its vad, or its ingress, lost there, for a moment or for longer."""
     for number, frame in enumerate(range(2, scene.frames - TAIL, EVERY)):
-        world = World(scene, [(frame, 30 if number % 2 else 1)]).run()
+        world = World(scene, [(frame, 30 if number % 2 else 1)], of_ingress=of_ingress).run()
         assert world.takeovers == 1
         yield world
 
@@ -52,6 +52,16 @@ def test_a_takeover_at_any_moment_changes_nothing_that_is_said(name: str) -> Non
     for world in lost_everywhere(SCENES[name]):
         assert_heard_once(world)
         assert_numbers_grow(world)
+
+
+@pytest.mark.parametrize("name", ["barge-in", "second thought"])
+def test_another_ingress_changes_nothing_either(name: str) -> None:
+    """The vad waits, hears from there on what the client still has, and goes on under the new lease."""
+    for world in lost_everywhere(SCENES[name], of_ingress=True):
+        assert_heard_once(world)
+        assert_numbers_grow(world)
+        leases = [cancel.lease for cancel in world.broker.cancels]
+        assert leases == sorted(leases)
 
 
 def test_an_interruption_still_cancels() -> None:
