@@ -15,7 +15,7 @@ from services.common.channels import Channels
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
-from services.common.usage import AGENTS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HISTORY, REDIS, Usage, Variable, listens
 
 USAGE = Usage(
     service="broker",
@@ -24,6 +24,7 @@ USAGE = Usage(
     variables=(
         listens(DEFAULT_PORT),
         REDIS,
+        HISTORY,
         AGENTS,
         Variable("OPENAI_API_KEY", "the model's key; with it OpenAI is the model"),
         Variable(
@@ -64,7 +65,7 @@ async def main(stopping: asyncio.Event) -> None:
 
 async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, stopping: asyncio.Event) -> None:
     """Serve sessions until asked to stop."""
-    store = Store(connect(settings.common.redis_url))
+    store = Store(connect(settings.common.redis_url), settings.common.history_s)
     channels = Channels()
     grpc_server = server()
     broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write)

@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError
 
+from services.common.errors import SettingsFault
 from services.common.redis_address import read_address
 from services.common.redis_sentinel import MasterPool, Watchmen
 
@@ -38,7 +39,15 @@ def _client(url: str, retry: Retry) -> Redis:
     options: dict[str, Any] = {"retry": retry, "socket_timeout": None, "socket_connect_timeout": CONNECT_S}
     sentinels = read_address(url)
     if sentinels is None:
-        return Redis.from_url(url, **options)
-    watchmen = Watchmen(sentinels)
-    options |= sentinels.options
-    return Redis.from_pool(MasterPool(watchmen, is_encrypted=sentinels.is_encrypted, **options))
+        client = Redis.from_url(url, **options)
+    else:
+        options |= sentinels.options
+        client = Redis.from_pool(MasterPool(Watchmen(sentinels), is_encrypted=sentinels.is_encrypted, **options))
+    try:
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except TypeError as error:  # …unexpected keyword argument 'the option'
+        option = str(error).rpartition(" ")[2]
+        raise SettingsFault(
+            f"PARLEY_REDIS_URL has an option that there is not: {option}; see docs/redis.md."
+        ) from error
+    return client

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from services.common.errors import SettingsFault
+
+KEPT_S: Final = 24 * 3600
+"""How long what Redis holds of a session outlives it, where nobody says otherwise."""
+
+LONGEST_S: Final = 10 * 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,14 @@ class CommonSettings:
 
     listen: str
     redis_url: str
+    history_s: int = KEPT_S
+    """How long a session's history outlives it; 0: not at all."""
 
     @classmethod
     def read(cls, env: Environment, default_port: int) -> CommonSettings:
-        """Read PARLEY_LISTEN (host:port; port 0 picks a free one) and PARLEY_REDIS_URL."""
+        """Read PARLEY_LISTEN (host:port; port 0 picks a free one), PARLEY_REDIS_URL and PARLEY_HISTORY_TTL_S."""
         return cls(
             listen=env.address("PARLEY_LISTEN", f"127.0.0.1:{default_port}"),
             redis_url=env.text("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0"),
+            history_s=math.ceil(env.number("PARLEY_HISTORY_TTL_S", KEPT_S, 0, LONGEST_S)),
         )

@@ -19,6 +19,7 @@ from parley.v1 import session_pb2 as wire
 from services.common import store_scripts as scripts
 from services.common.errors import ParleyError, StoreLost, Superseded, map_exceptions
 from services.common.redis_client import connect as connect
+from services.common.settings import KEPT_S
 
 LEASE_MS: Final = 5_000
 """A lease not renewed for this long may be taken by another ingress; the owner renews each second."""
@@ -28,9 +29,6 @@ LEASE_LIFE_S: Final = 60
 
 LIVING_S: Final = 600
 """How long record and history live at least after a lease's last renewal, and how long a deleted session stays so."""
-
-KEPT_S: Final = 24 * 3600
-"""How long they are kept when the session is over, where nobody says otherwise."""
 
 ANSWER_S: Final = 1.0
 """How long Redis may take to answer; it takes a millisecond."""

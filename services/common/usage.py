@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from services.common.settings import KEPT_S
+
 _WIDTH: Final = 100
 _COLUMN: Final = 28
 _ENDING: Final = (
@@ -25,7 +27,15 @@ class Variable(NamedTuple):
     default: object = ""
 
 
-REDIS: Final = Variable("PARLEY_REDIS_URL", "where the sessions' state is kept", "redis://127.0.0.1:6379/0")
+REDIS: Final = Variable(
+    "PARLEY_REDIS_URL",
+    "where the sessions' state is kept: a server, or redis+sentinel://host:port,host:port,host:port/service, see "
+    "docs/redis.md",
+    "redis://127.0.0.1:6379/0",
+)
+HISTORY: Final = Variable(
+    "PARLEY_HISTORY_TTL_S", "seconds that a session's history is kept in Redis after its end; 0: not at all", KEPT_S
+)
 AGENTS: Final = Variable("PARLEY_AGENTS", "folder of the agents' profiles, see docs/agents.md")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from services.common.errors import SettingsFault
 from services.common.redis_address import read_address
+from services.common.redis_client import connect
 
 
 def test_a_url_with_sentinels_says_all_that_is_needed() -> None:
@@ -70,6 +71,13 @@ def test_a_wrong_url_is_told_in_plain_words(url: str, why: str) -> None:
     assert why in told.value.message
     assert f"PARLEY_REDIS_URL={url!r} must look like redis://host:6379/0" in told.value.message
     assert "redis+sentinel://host:26379,host:26379,host:26379/service/0" in told.value.message
+
+
+@pytest.mark.parametrize("url", ["redis://h/0?colour=red", "redis+sentinel://a,b/main?colour=red"])
+def test_an_option_that_there_is_not_is_told_at_the_start(url: str) -> None:
+    """Not at the first call, and not by a traceback."""
+    with pytest.raises(SettingsFault, match="PARLEY_REDIS_URL has an option that there is not: 'colour'"):
+        connect(url)
 
 
 @pytest.mark.parametrize(

@@ -48,3 +48,12 @@ def test_what_every_stage_reads() -> None:
         listen="127.0.0.1:7777", redis_url="redis://127.0.0.1:6379/0"
     )
     assert CommonSettings.read(Environment({"PARLEY_LISTEN": "0.0.0.0:0"}), 7777).listen == "0.0.0.0:0"
+
+
+def test_how_long_history_is_kept() -> None:
+    """A day, unless it is said otherwise; nothing at all can be said, too."""
+    assert CommonSettings.read(Environment({}), 7777).history_s == 86_400
+    assert CommonSettings.read(Environment({"PARLEY_HISTORY_TTL_S": "0"}), 7777).history_s == 0
+    assert CommonSettings.read(Environment({"PARLEY_HISTORY_TTL_S": "0.5"}), 7777).history_s == 1
+    with pytest.raises(SettingsFault, match="PARLEY_HISTORY_TTL_S='never' must be a number from 0"):
+        CommonSettings.read(Environment({"PARLEY_HISTORY_TTL_S": "never"}), 7777)
