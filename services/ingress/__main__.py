@@ -11,7 +11,7 @@ from services.common.rpc import bind, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
-from services.common.usage import REDIS, Usage, Variable, listens
+from services.common.usage import HISTORY, REDIS, Usage, Variable, listens
 from services.ingress.call import Calls
 from services.ingress.limits import Limits
 from services.ingress.operator_settings import OperatorSettings
@@ -28,6 +28,7 @@ USAGE = Usage(
         Variable("PARLEY_WS_LISTEN", "host:port of the WebSocket door", DEFAULT_WEBSOCKET),
         Variable("PARLEY_WS_ORIGINS", "whose web pages may call: https://a.example or *", "this machine's"),
         REDIS,
+        HISTORY,
         Variable("PARLEY_VADS", "where the vads are: host:port,host:port", "127.0.0.1:7701"),
         Variable("PARLEY_BROKERS", "where the brokers are", "127.0.0.1:7702"),
         Variable("PARLEY_EGRESSES", "where the egresses are", "127.0.0.1:7703"),
@@ -57,7 +58,7 @@ async def main(stopping: asyncio.Event) -> None:
     settings = IngressSettings.read(Environment.here())
     limits = Limits.read(Environment.here())
     operators = OperatorSettings.read(Environment.here())
-    store = Store(connect(settings.common.redis_url))
+    store = Store(connect(settings.common.redis_url), settings.common.history_s)
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels()
     grpc_server = server()

@@ -20,6 +20,7 @@ from services.common.store import Store
 from services.common.topic import Subscriber
 from services.ingress.admission import Admission
 from services.ingress.chronicle import TAKEN
+from services.ingress.forgetting import Forgetting
 from services.ingress.house import House
 from services.ingress.leases import Leases
 from services.ingress.life import Life
@@ -54,6 +55,7 @@ class Calls:
         self._house = House(store, topic, routes, channels, Leases(store, self._owner), self.limits)
         self._lives: dict[str, Life] = {}
         self._admission = Admission(self.limits, self._make_room)
+        self._forgetting = Forgetting(store, self._house.counters)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -74,8 +76,10 @@ class Calls:
         return sum((life.session.statistics() for life in self._lives.values()), Counter(self.counters))
 
     async def run(self) -> None:
-        """Keep the sessions' leases, until cancelled."""
-        await self._house.leases.run()
+        """Keep the sessions' leases, and note their ends, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._house.leases.run())
+            group.create_task(self._forgetting.run())
 
     async def answer(self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink) -> None:
         """Take a caller at any door: wait for Open, then hold the conversation, for as long as the caller is there.
@@ -130,9 +134,8 @@ class Calls:
 
     async def _resume(self, opened: client.Open) -> Life:
         """Take over a session whose client comes back, wherever it was."""
-        token = Token.read(opened.resume)
         with ExitStack() as undo, _told_of_redis("be resumed"):
-            known = await resumable(self._store, token, self.limits.resume_s)
+            token, known = await resumable(self._store, opened.resume, self.limits.resume_s)
             session = Session(opened, self.limits, elsewhere=elsewhere(known, self.limits))
             place = self._admission.place(replaces=token.session in self._lives)
             undo.callback(place.free)
@@ -174,7 +177,7 @@ class Calls:
             statistics = session.statistics()
             self._house.counters.update(statistics)
             if not life.is_left:
-                await self._forget(name, session.lease)
+                await self._forgetting.forget(name, session.lease)
             life.over.set()
         if life.fault is not None and not life.is_parked:
             self._house.count(life.fault)
@@ -200,13 +203,7 @@ class Calls:
             await life.over.wait()
 
     def _forget_soon(self, name: str, lease: int) -> None:
-        self._soon(self._forget(name, lease))
-
-    async def _forget(self, name: str, lease: int) -> None:
-        try:
-            await self._store.forget(name, keep_history=True, lease=lease)
-        except StoreLost as error:
-            log.warning("session %s: its lease stays behind until it expires: %s", name, error.message)
+        self._soon(self._forgetting.forget(name, lease))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it whole, whatever becomes of the connection that it came of."""

@@ -1,4 +1,4 @@
-"""The operators' door of ingress: their own code makes the assistant speak, stop, or hang up.
+"""The operators' door of ingress: their own code makes the assistant speak, stop, or hang up, and forgets sessions.
 
 Any ingress takes a call and passes it on, once, to the one that holds the session. What can go wrong is told as a
 gRPC status with plain words: UNAUTHENTICATED, FAILED_PRECONDITION (no token is set here), INVALID_ARGUMENT, NOT_FOUND,
@@ -18,7 +18,7 @@ from parley.v1 import operator_service_pb2 as wire
 from parley.v1 import operator_service_pb2_grpc as rpc
 from services.common.channels import Channels
 from services.common.errors import ParleyError
-from services.common.store import Store
+from services.common.store import SessionGoesOn, Store
 from services.ingress.call import Calls
 from services.ingress.intervention import Interventions
 from services.ingress.session import Session
@@ -107,6 +107,24 @@ class OperatorServer(rpc.OperatorServiceServicer):
         except (Refusal, ParleyError) as error:
             return await _refuse(context, error)
 
+    async def Forget(  # noqa: N802 - gRPC's name
+        self, request: wire.ForgetRequest, context: Context[wire.ForgetRequest, wire.ForgetResponse]
+    ) -> wire.ForgetResponse:
+        """Delete what is remembered of a session that is over; any ingress can."""
+        try:
+            self._admit(context)
+            _check_session(request)
+            if self._calls.find(request.session) is not None:
+                raise SessionGoesOn(request.session)
+            if not await self._store.delete(request.session):
+                raise _unknown(request)
+        except SessionGoesOn as error:
+            return await _refuse(context, Refusal(grpc.StatusCode.FAILED_PRECONDITION, error.message))
+        except (Refusal, ParleyError) as error:
+            return await _refuse(context, error)
+        self._calls.counters["operator_forgets"] += 1
+        return wire.ForgetResponse()
+
     async def Statistics(  # noqa: N802 - gRPC's name
         self, request: wire.StatisticsRequest, context: Context[wire.StatisticsRequest, wire.StatisticsResponse]
     ) -> wire.StatisticsResponse:
@@ -137,10 +155,7 @@ class OperatorServer(rpc.OperatorServiceServicer):
 
     def _find(self, request: Addressed) -> Session | None:
         """Return a session of this ingress that goes on. Raises Refusal for what can be no session's name."""
-        if not _SESSION.fullmatch(request.session):
-            raise Refusal(
-                grpc.StatusCode.INVALID_ARGUMENT, "`session` must be the name that the client was given in `opened`."
-            )
+        _check_session(request)
         session = self._calls.find(request.session)
         if session is not None and session.parting.is_over:
             raise _unknown(request)
@@ -173,6 +188,12 @@ def _metadata(context: Context[Ask, Answer]) -> dict[str, str]:
 
 def _shown(context: Context[Ask, Answer]) -> str:
     return _metadata(context).get("authorization", "")
+
+
+def _check_session(request: Addressed) -> None:
+    if not _SESSION.fullmatch(request.session):
+        words = "`session` must be the name that the client was given in `opened`."
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, words)
 
 
 def _check_length(what: str, text: str, least: int, most: int) -> None:

@@ -17,7 +17,7 @@ from parley.v1 import vad_service_pb2 as vad
 from services.common.channels import Channels
 from services.common.errors import SettingsFault, StoreLost
 from services.common.settings import Environment
-from services.common.store import Store
+from services.common.store import SessionGoesOn, Store
 from services.ingress.call import Calls
 from services.ingress.farewell import WORDS
 from services.ingress.operator_settings import OperatorSettings
@@ -61,6 +61,8 @@ class Records:
     record: session_pb2.SessionRecord | None = None
     away: bool = False
     asked: int = 0
+    kept: set[str] = field(default_factory=lambda: {"over"})
+    """Sessions that are over and remembered."""
 
     async def read_record(self, session: str) -> session_pb2.SessionRecord | None:
         """Return the record."""
@@ -68,6 +70,17 @@ class Records:
         if self.away:
             raise StoreLost("Redis could not read a record: connection refused.")
         return self.record
+
+    async def delete(self, session: str) -> bool:
+        """Delete what is remembered; of "far" it is known that it goes on."""
+        self.asked += 1
+        if self.away:
+            raise StoreLost("Redis could not delete a session: connection refused.")
+        if session == "far":
+            raise SessionGoesOn(session)
+        known = session in self.kept
+        self.kept.discard(session)
+        return known
 
 
 @dataclass
@@ -124,6 +137,7 @@ REQUESTS = [
     wire.InterruptRequest(session=NAME),
     wire.EndRequest(session=NAME),
     wire.StatisticsRequest(),
+    wire.ForgetRequest(session="over"),
     say(""),
     wire.InterruptRequest(session="unknown"),
 ]
@@ -257,6 +271,30 @@ async def test_without_redis_only_the_sessions_here_can_be_reached() -> None:
     status, words = await door.refusal(wire.InterruptRequest(session="far"))
     assert status is Status.UNAVAILABLE
     assert "Redis" in words
+
+
+async def test_a_session_that_is_over_is_forgotten_once() -> None:
+    """Whichever ingress is asked; then there is nothing of it any more."""
+    door = Door()
+    await door.ask(wire.ForgetRequest(session="over"))
+    assert door.store.kept == set()
+    assert door.calls.counters["operator_forgets"] == 1
+    assert (await door.refusal(wire.ForgetRequest(session="over")))[0] is Status.NOT_FOUND
+    assert door.calls.counters["operator_forgets"] == 1
+
+
+async def test_a_session_that_goes_on_is_not_forgotten() -> None:
+    """Here, in its last moments too, or elsewhere: it is to be ended first."""
+    door = Door()
+    for name in (NAME, "far"):
+        status, words = await door.refusal(wire.ForgetRequest(session=name))
+        assert status is Status.FAILED_PRECONDITION
+        assert "end it first" in words
+    await door.ask(wire.EndRequest(session=NAME))
+    assert (await door.refusal(wire.ForgetRequest(session=NAME)))[0] is Status.FAILED_PRECONDITION
+    door.store.away = True
+    assert (await door.refusal(wire.ForgetRequest(session="over")))[0] is Status.UNAVAILABLE
+    assert (await door.refusal(wire.ForgetRequest(session="o v e r")))[0] is Status.INVALID_ARGUMENT
 
 
 async def test_words_wait_for_a_vad_that_takes_over() -> None:

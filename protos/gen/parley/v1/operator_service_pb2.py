@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n parley/v1/operator_service.proto\x12\tparley.v1\"J\n\nSayRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x11\n\tinterrupt\x18\x04 \x01(\x08\"\x19\n\x0bSayResponse\x12\n\n\x02id\x18\x01 \x01(\t\"#\n\x10InterruptRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x13\n\x11InterruptResponse\"-\n\nEndRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\r\n\x0b\x45ndResponse\"\x13\n\x11StatisticsRequest\"\x96\x01\n\x12StatisticsResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\x12=\n\x08\x63ounters\x18\x02 \x03(\x0b\x32+.parley.v1.StatisticsResponse.CountersEntry\x1a/\n\rCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\x90\x02\n\x0fOperatorService\x12\x34\n\x03Say\x12\x15.parley.v1.SayRequest\x1a\x16.parley.v1.SayResponse\x12\x46\n\tInterrupt\x12\x1b.parley.v1.InterruptRequest\x1a\x1c.parley.v1.InterruptResponse\x12\x34\n\x03\x45nd\x12\x15.parley.v1.EndRequest\x1a\x16.parley.v1.EndResponse\x12I\n\nStatistics\x12\x1c.parley.v1.StatisticsRequest\x1a\x1d.parley.v1.StatisticsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n parley/v1/operator_service.proto\x12\tparley.v1\"J\n\nSayRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x11\n\tinterrupt\x18\x04 \x01(\x08\"\x19\n\x0bSayResponse\x12\n\n\x02id\x18\x01 \x01(\t\"#\n\x10InterruptRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x13\n\x11InterruptResponse\"-\n\nEndRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\r\n\x0b\x45ndResponse\" \n\rForgetRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x10\n\x0e\x46orgetResponse\"\x13\n\x11StatisticsRequest\"\x96\x01\n\x12StatisticsResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\x12=\n\x08\x63ounters\x18\x02 \x03(\x0b\x32+.parley.v1.StatisticsResponse.CountersEntry\x1a/\n\rCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\xcf\x02\n\x0fOperatorService\x12\x34\n\x03Say\x12\x15.parley.v1.SayRequest\x1a\x16.parley.v1.SayResponse\x12\x46\n\tInterrupt\x12\x1b.parley.v1.InterruptRequest\x1a\x1c.parley.v1.InterruptResponse\x12\x34\n\x03\x45nd\x12\x15.parley.v1.EndRequest\x1a\x16.parley.v1.EndResponse\x12=\n\x06\x46orget\x12\x18.parley.v1.ForgetRequest\x1a\x19.parley.v1.ForgetResponse\x12I\n\nStatistics\x12\x1c.parley.v1.StatisticsRequest\x1a\x1d.parley.v1.StatisticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,12 +45,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDREQUEST']._serialized_end=253
   _globals['_ENDRESPONSE']._serialized_start=255
   _globals['_ENDRESPONSE']._serialized_end=268
-  _globals['_STATISTICSREQUEST']._serialized_start=270
-  _globals['_STATISTICSREQUEST']._serialized_end=289
-  _globals['_STATISTICSRESPONSE']._serialized_start=292
-  _globals['_STATISTICSRESPONSE']._serialized_end=442
-  _globals['_STATISTICSRESPONSE_COUNTERSENTRY']._serialized_start=395
-  _globals['_STATISTICSRESPONSE_COUNTERSENTRY']._serialized_end=442
-  _globals['_OPERATORSERVICE']._serialized_start=445
-  _globals['_OPERATORSERVICE']._serialized_end=717
+  _globals['_FORGETREQUEST']._serialized_start=270
+  _globals['_FORGETREQUEST']._serialized_end=302
+  _globals['_FORGETRESPONSE']._serialized_start=304
+  _globals['_FORGETRESPONSE']._serialized_end=320
+  _globals['_STATISTICSREQUEST']._serialized_start=322
+  _globals['_STATISTICSREQUEST']._serialized_end=341
+  _globals['_STATISTICSRESPONSE']._serialized_start=344
+  _globals['_STATISTICSRESPONSE']._serialized_end=494
+  _globals['_STATISTICSRESPONSE_COUNTERSENTRY']._serialized_start=447
+  _globals['_STATISTICSRESPONSE_COUNTERSENTRY']._serialized_end=494
+  _globals['_OPERATORSERVICE']._serialized_start=497
+  _globals['_OPERATORSERVICE']._serialized_end=832
 # @@protoc_insertion_point(module_scope)

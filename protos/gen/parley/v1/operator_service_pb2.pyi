@@ -133,6 +133,36 @@ class EndResponse(google.protobuf.message.Message):
 Global___EndResponse: typing_extensions.TypeAlias = EndResponse
 
 @typing.final
+class ForgetRequest(google.protobuf.message.Message):
+    """What to forget."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: builtins.int
+    session: builtins.str
+    """The session."""
+    def __init__(
+        self,
+        *,
+        session: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["session", b"session"]) -> None: ...
+
+Global___ForgetRequest: typing_extensions.TypeAlias = ForgetRequest
+
+@typing.final
+class ForgetResponse(google.protobuf.message.Message):
+    """It is forgotten, and nobody writes it down again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ForgetResponse: typing_extensions.TypeAlias = ForgetResponse
+
+@typing.final
 class StatisticsRequest(google.protobuf.message.Message):
     """Nothing to ask."""
 

@@ -50,6 +50,11 @@ class OperatorServiceStub(object):
                 request_serializer=parley_dot_v1_dot_operator__service__pb2.EndRequest.SerializeToString,
                 response_deserializer=parley_dot_v1_dot_operator__service__pb2.EndResponse.FromString,
                 _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/parley.v1.OperatorService/Forget',
+                request_serializer=parley_dot_v1_dot_operator__service__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=parley_dot_v1_dot_operator__service__pb2.ForgetResponse.FromString,
+                _registered_method=True)
         self.Statistics = channel.unary_unary(
                 '/parley.v1.OperatorService/Statistics',
                 request_serializer=parley_dot_v1_dot_operator__service__pb2.StatisticsRequest.SerializeToString,
@@ -82,6 +87,13 @@ class OperatorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Forget(self, request, context):
+        """Delete what is remembered of a conversation that is over: its record and its history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Statistics(self, request, context):
         """What this ingress holds and has counted since it started.
         """
@@ -106,6 +118,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.End,
                     request_deserializer=parley_dot_v1_dot_operator__service__pb2.EndRequest.FromString,
                     response_serializer=parley_dot_v1_dot_operator__service__pb2.EndResponse.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=parley_dot_v1_dot_operator__service__pb2.ForgetRequest.FromString,
+                    response_serializer=parley_dot_v1_dot_operator__service__pb2.ForgetResponse.SerializeToString,
             ),
             'Statistics': grpc.unary_unary_rpc_method_handler(
                     servicer.Statistics,
@@ -195,6 +212,33 @@ class OperatorService(object):
             '/parley.v1.OperatorService/End',
             parley_dot_v1_dot_operator__service__pb2.EndRequest.SerializeToString,
             parley_dot_v1_dot_operator__service__pb2.EndResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.v1.OperatorService/Forget',
+            parley_dot_v1_dot_operator__service__pb2.ForgetRequest.SerializeToString,
+            parley_dot_v1_dot_operator__service__pb2.ForgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

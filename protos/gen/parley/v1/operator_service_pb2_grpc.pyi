@@ -75,6 +75,22 @@ _OperatorServiceEndType = typing_extensions.TypeVar(
     ],
 )
 
+_OperatorServiceForgetType = typing_extensions.TypeVar(
+    '_OperatorServiceForgetType',
+    grpc.UnaryUnaryMultiCallable[
+        parley.v1.operator_service_pb2.ForgetRequest,
+        parley.v1.operator_service_pb2.ForgetResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        parley.v1.operator_service_pb2.ForgetRequest,
+        parley.v1.operator_service_pb2.ForgetResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        parley.v1.operator_service_pb2.ForgetRequest,
+        parley.v1.operator_service_pb2.ForgetResponse,
+    ],
+)
+
 _OperatorServiceStatisticsType = typing_extensions.TypeVar(
     '_OperatorServiceStatisticsType',
     grpc.UnaryUnaryMultiCallable[
@@ -91,7 +107,7 @@ _OperatorServiceStatisticsType = typing_extensions.TypeVar(
     ],
 )
 
-class OperatorServiceStub(typing.Generic[_OperatorServiceSayType, _OperatorServiceInterruptType, _OperatorServiceEndType, _OperatorServiceStatisticsType]):
+class OperatorServiceStub(typing.Generic[_OperatorServiceSayType, _OperatorServiceInterruptType, _OperatorServiceEndType, _OperatorServiceForgetType, _OperatorServiceStatisticsType]):
     """ingress, for operators."""
 
     @typing.overload
@@ -107,6 +123,10 @@ class OperatorServiceStub(typing.Generic[_OperatorServiceSayType, _OperatorServi
         grpc.UnaryUnaryMultiCallable[
             parley.v1.operator_service_pb2.EndRequest,
             parley.v1.operator_service_pb2.EndResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            parley.v1.operator_service_pb2.ForgetRequest,
+            parley.v1.operator_service_pb2.ForgetResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             parley.v1.operator_service_pb2.StatisticsRequest,
@@ -129,6 +149,10 @@ class OperatorServiceStub(typing.Generic[_OperatorServiceSayType, _OperatorServi
             parley.v1.operator_service_pb2.EndResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            parley.v1.operator_service_pb2.ForgetRequest,
+            parley.v1.operator_service_pb2.ForgetResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             parley.v1.operator_service_pb2.StatisticsRequest,
             parley.v1.operator_service_pb2.StatisticsResponse,
         ],
@@ -142,6 +166,9 @@ class OperatorServiceStub(typing.Generic[_OperatorServiceSayType, _OperatorServi
 
     End: _OperatorServiceEndType
     """End the conversation."""
+
+    Forget: _OperatorServiceForgetType
+    """Delete what is remembered of a conversation that is over: its record and its history."""
 
     Statistics: _OperatorServiceStatisticsType
     """What this ingress holds and has counted since it started."""
@@ -158,6 +185,10 @@ OperatorServiceAsyncStub: typing_extensions.TypeAlias = OperatorServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         parley.v1.operator_service_pb2.EndRequest,
         parley.v1.operator_service_pb2.EndResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        parley.v1.operator_service_pb2.ForgetRequest,
+        parley.v1.operator_service_pb2.ForgetResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         parley.v1.operator_service_pb2.StatisticsRequest,
@@ -191,6 +222,14 @@ class OperatorServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[parley.v1.operator_service_pb2.EndResponse, collections.abc.Awaitable[parley.v1.operator_service_pb2.EndResponse]]:
         """End the conversation."""
+
+    @abc.abstractmethod
+    def Forget(
+        self,
+        request: parley.v1.operator_service_pb2.ForgetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[parley.v1.operator_service_pb2.ForgetResponse, collections.abc.Awaitable[parley.v1.operator_service_pb2.ForgetResponse]]:
+        """Delete what is remembered of a conversation that is over: its record and its history."""
 
     @abc.abstractmethod
     def Statistics(
