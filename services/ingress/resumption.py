@@ -63,8 +63,8 @@ class Elsewhere:
     """How much its client may have kept of its microphone, and sends at once."""
 
 
-async def resumable(store: Store, token: Token, resume_s: float) -> session_pb2.SessionRecord:
-    """Return the record of the session that a token opens.
+async def resumable(store: Store, shown: str, resume_s: float) -> tuple[Token, session_pb2.SessionRecord]:
+    """Return the token that a client shows, and the record of the session that it opens.
 
     Raises:
         ResumeFault: there is none, the secret is another, it is over, or has been left alone for too long. Which of
@@ -73,10 +73,11 @@ async def resumable(store: Store, token: Token, resume_s: float) -> session_pb2.
     """
     if resume_s <= 0:
         raise ResumeFault("this server keeps no session whose connection broke; open a new one without `resume`.")
+    token = Token.read(shown)
     record = await store.read_record(token.session)
     known_hash = record.resume_hash if record is not None else ""
     is_right = hmac.compare_digest(token.hash.encode(), known_hash.encode())
     left_alone_s = await store.unrenewed_s(token.session)
     if record is None or not is_right or left_alone_s is None or left_alone_s > resume_s + SLACK_S:
         raise ResumeFault(_UNKNOWN)
-    return record
+    return token, record
