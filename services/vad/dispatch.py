@@ -68,6 +68,8 @@ class Dispatch:
 
     def carry(self, events: list[Event]) -> None:
         """Send events their ways."""
+        if not events and not self._hindsight.keeps:
+            return
         for event in self._hindsight.sift(events, is_past=self._intake.is_past):
             match event:
                 case session_pb2.Interrupt():

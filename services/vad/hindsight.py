@@ -26,9 +26,14 @@ class Hindsight:
         self._is_lowered = True
         """The client knows of the duck that a release would undo."""
 
+    @property
+    def keeps(self) -> bool:
+        """Something is to be told when it is the present."""
+        return self._question is not None or self._state is not None
+
     def sift(self, events: Iterable[Event], *, is_past: bool) -> Iterator[Event]:
         """Return what is to be told of what was decided; once it is the present, what was kept goes first."""
-        if not is_past and (self._question is not None or self._state is not None):
+        if not is_past and self.keeps:
             yield from self._kept()
         for event in events:
             if not is_past and not isinstance(event, session.Interrupt):

@@ -73,9 +73,9 @@ class Intake:
             return
         if self._is_awaited:
             return
-        begins = not self._mic.has_begun
+        has_begun = self._mic.has_begun
         placed = self._mic.place(request)
-        if begins and (first := _offset(placed[0]) if placed else self._mic.received) > self._wanted:
+        if not has_begun and (first := _offset(placed[0]) if placed else self._mic.received) > self._wanted:
             self._begin_at(first)  # what was before it is nobody's any more
         for piece in placed:
             self._backlog.put(piece)

@@ -11,7 +11,7 @@ from services.common.audio import MIC_HZ, REPLY_HZ, pcm_samples
 from services.common.errors import ProtocolFault
 from services.vad.voice import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, SAMPLES_PER_MS
 
-PIECE_MS: Final = 1_000
+PIECE_MS: Final = 240
 """Silence is given on in pieces of at most this, so that nobody has to hear an hour of it at once."""
 MOST_HOLE_S: Final = 120
 """A jump by more than this is no loss to be made good. A session that nobody goes on with is not kept so long."""
@@ -46,28 +46,32 @@ class MicClock:
         Raises:
             ProtocolFault: half a sample, or a jump by more than two minutes.
         """
-        if request.WhichOneof("message") == "gap":
+        is_gap = request.WhichOneof("message") == "gap"
+        if is_gap:
             since, samples = request.gap.mic_offset, request.gap.ms * SAMPLES_PER_MS
         else:
             since, samples = request.audio.mic_offset, _samples(request.audio)
         until = since + samples
         if not self._has_begun:
-            self._begin(request, since, until)
+            self._begin(since, until, is_gap=is_gap)
+        if since == self.received and not is_gap:
+            self.received = until
+            return [request]
         if until <= self.received:
             return []
         if since > self.received + MOST_HOLE_S * SAMPLE_RATE_HZ:
             raise ProtocolFault(f"mic_offset jumped from {self.received} to {since}; it must count samples.")
-        if request.WhichOneof("message") == "gap":
+        if is_gap:
             return list(self._silence(until))
         silence = list(self._silence(since))
         placed = request if since == self.received else wire.ListenRequest(audio=_rest_of(request.audio, self.received))
         self.received = until
         return [*silence, placed]
 
-    def _begin(self, request: wire.ListenRequest, since: int, until: int) -> None:
+    def _begin(self, since: int, until: int, *, is_gap: bool) -> None:
         is_scrap = until - since < SAMPLES_PER_MS  # ingress tells of a long silence by a scrap and a gap of whole ms
         self._has_begun = not is_scrap
-        if is_scrap or request.WhichOneof("message") == "gap":
+        if is_scrap or is_gap:
             since = max(since, until if self._needless is None else min(until, self._needless))
         self.received = max(self.received, since)
 
