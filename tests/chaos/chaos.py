@@ -45,9 +45,11 @@ class Chaos:
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         self._options = options
         self._tell = tell
+        self._calm: list[Take] = []
+        self._takes: list[Take] = []
         self._usual: dict[int, float] = {}
         self._scores: list[Score] = []
-        self._done = 0
+        self._done = self._left = 0
         self._began_s = 0.0
 
     async def run(self) -> bool:
@@ -57,12 +59,9 @@ class Chaos:
             self._tell(f"No network of our own here, so partition and slow are left out: {obstacle}.")
         async with open_setting(net=options.net, logs=options.logs) as setting:
             self._tell(f"The cluster is up: {', '.join(setting.cluster.names())}.")
-            calm = await self._undisturbed(setting)
-            if options.storm is not None:
-                storm = Storm(setting, options.storm, self._tell)
-                self._scores = [score(take, self._usual) for take in await storm.hold()]
-            else:
-                await self._matrix(setting)
+            await self._hold_all(setting)
+            calm = [score(take, self._usual) for take in self._calm]
+            self._scores = [score(take, self._usual) for take in self._takes]
             troubles = await self._troubles(setting, calm)
         found = self._report(calm, time.monotonic() - began_s, troubles)
         save(found, options.out)
@@ -72,30 +71,43 @@ class Chaos:
         self._tell(f"\nWritten to {options.out}, after {found['about']['seconds']:.0f} s.")
         return not troubles and all(goal["met"] for goal in found["goals"])
 
-    async def _undisturbed(self, setting: Setting) -> list[Score]:
-        """Hold conversations in which nothing happens: how long people wait then, and that nothing is lost anyhow."""
-        rounds = 1 if self._options.short else _UNDISTURBED_ROUNDS
-        takes = await play(setting, [UNDISTURBED] * rounds, lambda plan, takes: None)
-        self._usual = waits(takes)
-        calm = [score(take, self._usual) for take in takes]
-        self._tell(f"undisturbed: {report.summary(calm)}")
-        return calm
+    async def _hold_all(self, setting: Setting) -> None:
+        """Hold some conversations in which nothing happens: how long people wait then, and that nothing is lost anyhow.
 
-    async def _matrix(self, setting: Setting) -> None:
+        Then the others; in the short form both at once.
+        """
+        options = self._options
         plans = self._plans(setting.cluster.faults)
+        self._left = len(plans)
+        if options.short:
+            self._began(plans, _SHORT_TAKES_S)
+            await play_overlapping(setting, [UNDISTURBED, *plans], self._note)
+            return
+        await play(setting, [UNDISTURBED] * _UNDISTURBED_ROUNDS, self._note)
+        if options.storm is not None:
+            self._takes = await Storm(setting, options.storm, self._tell).hold()
+        else:
+            self._began(plans, TAKES_S)
+            await play(setting, plans, self._note)
+
+    def _began(self, plans: Sequence[Plan], each_s: float) -> None:
         self._began_s = time.monotonic()
-        each_s = _SHORT_TAKES_S if self._options.short else TAKES_S
         self._tell(f"{len(plans)} faults, about {len(plans) * each_s / 60:.0f} minutes.")
 
-        def tell(plan: Plan, takes: Sequence[Take]) -> None:
-            scores = [score(take, self._usual) for take in takes]
-            self._scores += scores
-            self._done += 1
-            left_s = (time.monotonic() - self._began_s) / self._done * (len(plans) - self._done)
-            place = f"[{self._done:>2}/{len(plans)}] {plan.title:<18}"
-            self._tell(f"{place} {report.summary(scores)}   ({left_s / 60:.0f} min to go)")
-
-        await (play_overlapping if self._options.short else play)(setting, plans, tell)
+    def _note(self, plan: Plan, takes: Sequence[Take]) -> None:
+        """Keep what came of a round, and tell of it."""
+        if not plan.stage:
+            self._calm += takes
+            self._usual = waits(self._calm)
+            self._tell(f"{plan.title:<26} {report.summary([score(take, self._usual) for take in takes])}")
+            return
+        self._takes += takes
+        self._left -= 1
+        self._done += 1
+        left_s = (time.monotonic() - self._began_s) / self._done * self._left
+        place = f"[{self._done:>2}/{self._done + self._left}] {plan.title:<18}"
+        summary = report.summary([score(take, self._usual) for take in takes])
+        self._tell(f"{place} {summary}   ({left_s / 60:.0f} min to go)")
 
     def _plans(self, faults: Sequence[str]) -> list[Plan]:
         if self._options.short:

@@ -31,7 +31,7 @@ FAREWELL: Final = 6
 LINES: Final = (
     Line("How are you today?", 5),
     Line("I have been wondering for quite a while which of the three roads over the mountains is open in winter.", 8),
-    Line("How many people live in the town where the river meets the sea?", 8, think_s=4.0),
+    Line("How many people live in the town where the river meets the sea?", 8, think_s=1.8),
     Line("Please read me the poem from yesterday.", 32, speed=1.6),
     Line("No, wait a moment, I would rather hear about the weather tomorrow.", 8),
     Line("Can you look up when the next train leaves?", 8, calls=True),

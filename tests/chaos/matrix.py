@@ -43,7 +43,7 @@ def pairwise(faults: Sequence[str]) -> list[Plan]:
     """Return every stage with every fault, in two moments each: every two of stage, fault and moment meet."""
     moments = list(Moment)
     return [
-        Plan(stage, fault, 0, tuple(moments[(row + column + step) % len(moments)] for step in (0, 2)))
+        Plan(stage, fault, 0, tuple(moments[(row + column + step) % len(moments)] for step in (0, 2)), True)
         for column, fault in enumerate(faults)
         for row, stage in enumerate(STAGES)
     ]

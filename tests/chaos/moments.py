@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from clients.desktop import events
+from clients.desktop.sound import MIC_HZ
 from tests.chaos import lines
-from tests.chaos.person import Person, Spoken
+from tests.chaos.person import GivenUp, Person, Spoken
 from tests.chaos.tool_server import ToolServer
 
 
@@ -25,6 +26,12 @@ class Moment(StrEnum):
 
 INTO_S: Final = 1.0
 """How far into the utterance, or the answer, one is at least."""
+_RIDDLE_S, _ERRAND_S, _QUESTION_S = 0.6, 0.5, 2.2
+"""When each of these is said, counted from the poem, so that all are in their moments at about the same time."""
+_THOUGHT_S: Final = 0.35
+"""From the riddle's end until it is about to be thought about: then somebody begins to interrupt elsewhere."""
+_THINKS_S: Final = 0.2
+"""How long the model thinks at least when the fault strikes; much longer would be thought in vain."""
 _TOOL_TICK_S: Final = 0.05
 
 
@@ -32,11 +39,13 @@ _TOOL_TICK_S: Final = 0.05
 class Cue:
     """What the people of one round wait for together.
 
-    Each is `ready` once it is in its moment, and stays there for some seconds. The one who interrupts is ready when
-    they may speak, which is on `go`: that moment is short. Then the fault strikes, and some time later it is over.
+    Each is `ready` once it is in its moment, and stays there for a while. The one who interrupts is ready when they may
+    speak, which is on `go`: when the others are ready, and the model is `about_to_think`, for those moments are short.
+    Then the fault strikes, and some time later it is over.
     """
 
     awaited: set[Moment]
+    about_to_think: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,12 +70,16 @@ async def come_to(moment: Moment, person: Person, cue: Cue, tools: ToolServer) -
     """
     match moment:
         case Moment.SPEAKING:
-            await cue.all_ready(but=moment)
+            await asyncio.sleep(_QUESTION_S)
             spoken = person.say(lines.QUESTION)
             await asyncio.sleep(INTO_S)
         case Moment.THINKING:
-            spoken = person.say(lines.RIDDLE)
-            await person.sees(events.Activity.THINKING)
+            await asyncio.sleep(_RIDDLE_S)
+            before, spoken = len(person.log), person.say(lines.RIDDLE)
+            await asyncio.sleep((spoken.end - spoken.begin) / MIC_HZ + _THOUGHT_S)
+            cue.about_to_think.set()
+            await person.sees(events.Activity.THINKING, after=before)
+            await asyncio.sleep(_THINKS_S)
         case Moment.ANSWERING:
             spoken = person.say(lines.POEM)
             await person.hears(spoken, INTO_S)
@@ -76,14 +89,23 @@ async def come_to(moment: Moment, person: Person, cue: Cue, tools: ToolServer) -
             await cue.go.wait()
             spoken = person.say(lines.OBJECTION)
         case Moment.TOOL:
-            await asyncio.sleep(INTO_S)
+            await asyncio.sleep(_ERRAND_S)
             spoken = person.say(lines.ERRAND)
-            while not tools.is_at_work_for(person.session):
-                person.check()
-                await asyncio.sleep(_TOOL_TICK_S)
+            await _is_looked_up(person, tools)
     cue.ready(moment)
     await cue.struck.wait()
     return spoken
+
+
+async def _is_looked_up(person: Person, tools: ToolServer) -> None:
+    """Wait until the operator's server is at work for a person. Raises GivenUp."""
+    try:
+        async with asyncio.timeout(person.patience_s):
+            while not tools.is_at_work_for(person.session):
+                person.check()
+                await asyncio.sleep(_TOOL_TICK_S)
+    except TimeoutError:
+        raise GivenUp(f"nothing was looked up within {person.patience_s:g} s") from None
 
 
 def is_in(moment: str, person: Person, tools: ToolServer) -> bool:

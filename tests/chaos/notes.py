@@ -21,7 +21,7 @@ async def note(setting: Setting, take: Take, person: Person) -> None:
     take.session = person.session
     take.spoken = person.spoken
     take.worst_lag_ms = person.device.worst_lag_ms
-    take.resumed = sum(isinstance(event, events.Resumed) for event in person.log)
+    take.reconnected = [event.why for event in person.log if isinstance(event, events.Reconnecting)]
     take.dropped_frames = person.dropped_frames
     take.heard_up_to = len(person.device.recording().assistant())
     take.silenced = [event.at.played_samples for event in person.log if isinstance(event, events.Silenced)]

@@ -119,13 +119,12 @@ class Person:
         finally:
             heard.cancel()
 
-    async def sees(self, activity: events.Activity) -> None:
-        """Wait until the conversation is in a state, from now on. Raises GivenUp."""
-        seen = len(self.log)
+    async def sees(self, activity: events.Activity, after: int) -> None:
+        """Wait until the conversation is in a state, later than the first `after` events. Raises GivenUp."""
         try:
             async with asyncio.timeout(self.patience_s):
                 while not any(
-                    isinstance(event, events.State) and event.activity == activity for event in self.log[seen:]
+                    isinstance(event, events.State) and event.activity == activity for event in self.log[after:]
                 ):
                     self.check()
                     await self._news.wait()

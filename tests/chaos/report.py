@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tests.chaos.cluster import KILL
 from tests.chaos.figures import Row
 from tests.chaos.moments import Moment
 from tests.chaos.score import Score
@@ -46,6 +47,8 @@ def problems(scores: Sequence[Score]) -> list[str]:
         what += [f"repeated: {', '.join(score.words_repeated)}"] * bool(score.words_repeated)
         what += [f"{score.calls_duplicated} tool calls duplicated"] * bool(score.calls_duplicated)
         what += [f"{score.stale_samples} stale samples"] * bool(score.stale_samples)
+        calm = score.cell.stage != "ingress" and score.cell.fault in ("", KILL)
+        what += [f"its client came back: {why}" for why in score.reconnected if calm]
         if what:
             place = f"{score.victim or score.cell.stage} {score.cell.fault}, {score.cell.moment}"
             lines.append(f"{place} (session {score.session or '-'}): {'; '.join(what)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,12 @@ from tests.chaos.takes import Cell, Take
 
 LASTS_S: Final = {KILL: 1.0, STOP: 5.0, PARTITION: 5.0, SLOW: 8.0}
 """How long each fault lasts. A process that was killed is down for so long; then it starts."""
+BRIEF_S: Final = {KILL: 0.5, STOP: 3.5, PARTITION: 3.5, SLOW: 4.0}
+"""The same in the short form: longer than it takes to be noticed."""
+_STARTS_S: Final = 3.0
+"""About how long a process takes to start."""
+_COMES_S: Final = 4.2
+"""How long it takes to come to the moments."""
 INTO_OBJECTION_S: Final = (0.3, 0.15, 0.45, 0.6, 0.75)
 """How long the objection lasts when the fault strikes, by repetition: before, about and after the verdict."""
 _SETTLES_S: Final = 0.6
@@ -34,6 +40,12 @@ class Plan:
     fault: str = ""
     repetition: int = 0
     moments: tuple[Moment, ...] = tuple(Moment)
+    is_brief: bool = False
+
+    @property
+    def lasts_s(self) -> float:
+        """How long the fault lasts."""
+        return (BRIEF_S if self.is_brief else LASTS_S)[self.fault] if self.stage else 0.0
 
     @property
     def title(self) -> str:
@@ -44,8 +56,8 @@ class Plan:
 class Round:
     """Plays one plan: `takes = await Round(setting, plan).play()`.
 
-    Rounds may overlap: people of one that is to follow `after` another come to their moments once that one's fault has
-    struck, and its own fault strikes when that one's is over.
+    Rounds may overlap: people of one that is to follow `after` another are in their moments when that one's fault is
+    over, as far as that can be foreseen, and its own fault does not strike before.
     """
 
     def __init__(self, setting: Setting, plan: Plan, after: Round | None = None) -> None:
@@ -70,7 +82,7 @@ class Round:
             takes = [Take(Cell(plan.stage, plan.fault, moment, plan.repetition)) for moment in plan.moments]
             cast = list(zip(takes, people, strict=True))
             if self._after is not None:
-                await self._after._cue.struck.wait()
+                await self._after._is_nearly_over()
             async with asyncio.TaskGroup() as group:
                 for take, person in cast:
                     group.create_task(self._hold(take, person))
@@ -96,24 +108,37 @@ class Round:
         except GivenUp as why:
             take.why_not = str(why)
         finally:
+            self._cue.about_to_think.set()
             self._cue.ready(moment)
+
+    async def _is_nearly_over(self) -> None:
+        """Wait until so much of the fault is left as it takes to come to the moments."""
+        await self._cue.struck.wait()
+        plan = self._plan
+        left_s = plan.lasts_s + (_STARTS_S if plan.fault == KILL else 0.0) + _SETTLES_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s - _COMES_S):
+                await self._cue.over.wait()
 
     async def _strike(self, cast: list[tuple[Take, Person]]) -> None:
         """When everybody is in their moment, do it."""
         cue, plan = self._cue, self._plan
-        await cue.all_ready()
+        await cue.all_ready(but=Moment.THINKING)
         if self._after is not None:
             await self._after._cue.over.wait()
         if Moment.INTERRUPTED in plan.moments:
+            if Moment.THINKING in plan.moments:
+                await cue.about_to_think.wait()
             cue.awaited.add(Moment.INTERRUPTED)
             cue.go.set()
-            await cue.all_ready()
+            await cue.all_ready(but=Moment.THINKING)
             await asyncio.sleep(INTO_OBJECTION_S[plan.repetition % len(INTO_OBJECTION_S)])
+        await cue.all_ready()
         for take, person in cast:
             take.struck_at, take.victim = person.device.mic_offset, self._victim
             take.was_in_moment = is_in(take.cell.moment, person, self._setting.tools)
         cue.struck.set()
         if plan.stage:
-            await self._setting.cluster.inflict(plan.fault, self._victim, LASTS_S[plan.fault])
+            await self._setting.cluster.inflict(plan.fault, self._victim, plan.lasts_s)
             await asyncio.sleep(_SETTLES_S)
         cue.over.set()

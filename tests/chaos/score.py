@@ -63,8 +63,8 @@ class Score:
     calls_asked_again: int
     """Requests beyond the first under the same key: as it should be."""
     stale_samples: int
-    resumed: int
-    """How often the client has made its connection anew."""
+    reconnected: tuple[str, ...]
+    """Why the client has made its connection anew, each time."""
     dropped_frames: int
     """Frames of the microphone that the client gave up: what was in them can't be anything but lost."""
     worst_lag_ms: float
@@ -101,7 +101,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         calls_duplicated=sum(count - 1 for count in keys.values()) + sum(not _calls(take, number) for number in keys),
         calls_asked_again=take.requests - len(take.looked_up),
         stale_samples=stale_samples(take.runs, take.silenced),
-        resumed=take.resumed,
+        reconnected=tuple(take.reconnected),
         dropped_frames=take.dropped_frames,
         worst_lag_ms=take.worst_lag_ms,
     )

@@ -49,8 +49,8 @@ class Take:
     """How often the tool was asked in all."""
     continued_by_model: set[Utterance] = field(default_factory=set)
     """Utterances whose answer the model was asked to go on with."""
-    resumed: int = 0
-    """How often the client has made its connection anew."""
+    reconnected: list[str] = field(default_factory=list)
+    """Why the client has made its connection anew, each time."""
     dropped_frames: int = 0
     """Frames of the microphone that the client has given up."""
     worst_lag_ms: float = 0.0
