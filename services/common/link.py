@@ -20,7 +20,6 @@ FROZEN_S: Final = 3.0
 """A peer that has sent nothing for this long is taken for frozen; it sends something each second."""
 
 _TICK_S: Final = 0.5
-_TICKS_A_BEAT: Final = int(HEARTBEAT_S / _TICK_S)
 _CLOSING_S: Final = 1.0
 
 
@@ -43,6 +42,7 @@ class Link(Generic[In, Out]):
     The dialling side gives `finish` (the call's done_writing). `give_up` puts the last words into the outbox and closes
     it: with it, a peer whose message is refused by `handle` is told why before the link ends.
     `silence_s` None switches the watch for a frozen peer off (a client need not send heartbeats while it sends audio).
+    `beat_s`: whether a beat is due is looked at so often, so a peer hears nothing for up to twice as long.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Link(Generic[In, Out]):
         silence_s: float | None = FROZEN_S,
         finish: Callable[[], Awaitable[None]] | None = None,
         give_up: Callable[[ParleyError], None] | None = None,
+        beat_s: float = HEARTBEAT_S,
     ) -> None:
         self.stage = stage
         self.outbox = outbox
@@ -66,6 +67,7 @@ class Link(Generic[In, Out]):
         self._refused: ParleyError | None = None
         self._silence_ticks = None if silence_s is None else int(silence_s / _TICK_S)
         self._quiet_ticks = 0
+        self._ticks_a_beat = int(beat_s / _TICK_S)
         self._ended = False
 
     async def run(self, handle: Callable[[In], None]) -> None:
@@ -141,7 +143,7 @@ class Link(Generic[In, Out]):
             raise PeerLost(self.stage, "it takes no more messages") from error
 
     async def _pulse(self) -> None:
-        """Say that we live when nothing else has said so for a second; find a peer that says nothing."""
+        """Say that we live when nothing else has said so for a while; find a peer that says nothing."""
         # Ticks, not wall time: a process that was itself asleep must not blame its peers for the silence.
         ticks = beat = known_sent = 0
         while True:
@@ -150,7 +152,7 @@ class Link(Generic[In, Out]):
             self._quiet_ticks += 1
             if self._silence_ticks is not None and self._quiet_ticks > self._silence_ticks:
                 raise PeerLost(self.stage, f"it sent nothing for {self._silence_ticks * _TICK_S:g} s")
-            if self._beat is None or ticks % _TICKS_A_BEAT:
+            if self._beat is None or ticks % self._ticks_a_beat:
                 continue
             sent = self.outbox.statistics.sent
             if sent <= known_sent:

@@ -22,6 +22,8 @@ log = logging.getLogger("parley.ingress")
 
 Write = Callable[[wire.ConverseResponse], Awaitable[None]]
 
+BEAT_S: Final = 0.5
+"""So a client hears something each second, and may take a server for frozen that has said nothing for 1.5 s."""
 LAST_WORDS_S: Final = 1.0
 """How long a client has to take the last words, when its own link can't send them any more."""
 
@@ -61,7 +63,9 @@ class Caller:
 
     async def _link(self, session: Session) -> None:
         self._session = session
-        link = Link("client", self._messages(session), self._write, session.to_client, _beat, silence_s=None)
+        link = Link(
+            "client", self._messages(session), self._write, session.to_client, _beat, silence_s=None, beat_s=BEAT_S
+        )
         try:
             await link.run(lambda request: self._take(session, request))
         except ParleyError as error:
