@@ -36,6 +36,7 @@ LIMITS = {
     "PARLEY_SLOW_READER_S": "2",
     "PARLEY_MAX_IDLE_S": "4",
     "PARLEY_MAX_AHEAD_MS": "3000",
+    "PARLEY_RESUME_S": "2",
 }
 """What the ingress of these tests allows, so that nobody waits for long."""
 
@@ -158,7 +159,6 @@ CASES = [
         in_mid_reply(_BIG, _BIG),
         GONE,
         ending={"grpc": "RESOURCE_EXHAUSTED"},
-        counters=("fault_unavailable",),
         doors=("grpc",),
     ),
     Case(
@@ -166,7 +166,6 @@ CASES = [
         hangs_up_on_nobody,
         GONE,
         ending={"grpc": "UNAVAILABLE", "websocket": "1006"},
-        counters=("fault_unavailable",),
     ),
     Case("gone before open", vanishes_at_once, GONE, ending={"grpc": "UNAVAILABLE", "websocket": "1006"}),
     Case(

@@ -22,13 +22,15 @@ class Ends:
     away: bool = False
     told: list[tuple[str, int]] = field(default_factory=list)
     asked: int = 0
+    kept: list[bool] = field(default_factory=list)
 
-    async def forget(self, session: str, *, lease: int) -> bool:
+    async def forget(self, session: str, *, keep_history: bool, lease: int) -> bool:
         """Note an end."""
         self.asked += 1
         if self.away:
             raise StoreLost("Redis could not forget a session: connection refused.")
         self.told.append((session, lease))
+        self.kept.append(keep_history)
         return True
 
 
@@ -55,6 +57,19 @@ async def test_an_end_is_noted_at_once() -> None:
     await ending.forget("s", 7)
     assert store.told == [("s", 7)]
     assert len(ending) == 0
+
+
+async def test_of_a_session_that_never_began_nothing_is_kept() -> None:
+    """Neither now nor when Redis is back: what was asked of one that hung may be done late."""
+    store = Ends(away=True)
+    ending = of(store)
+    await ending.forget("s", keep_history=False)
+    store.away = False
+    running = asyncio.create_task(ending.run())
+    await turns()
+    await ending.forget("t", keep_history=False)
+    assert (store.told, store.kept) == ([("s", 0), ("t", 0)], [False, False])
+    running.cancel()
 
 
 async def test_ends_wait_for_redis_and_come_in_order() -> None:

@@ -112,7 +112,7 @@ def test_an_old_acknowledgement_changes_nothing() -> None:
 
 
 def test_a_replay_begins_at_the_very_sample() -> None:
-    """In the middle of a frame, whose playhead moves along, or of a gap; and where nothing is kept any more by a gap."""
+    """In the middle of a frame, whose playhead moves along, or of a gap; with a gap where nothing is kept any more."""
     retention = Retention()
     retention.keep(sound(0, 320, audio.Playhead(reply=1, position=2_400)))
     retention.keep(gap(320, 100))
