@@ -116,6 +116,7 @@ class RedisServer:
         self.port = 0
         self.supervisor = Supervisor()
         self._keeps = keeps
+        self._folder = Path()
         self._stack = AsyncExitStack()
 
     @property
@@ -126,19 +127,22 @@ class RedisServer:
     async def __aenter__(self) -> RedisServer:
         server = find_server()
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-redis-"))
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-redis-")))
             await stack.enter_async_context(self.supervisor)
-            self.port = await start(self.supervisor, server, Path(folder), keeps=self._keeps)
+            self.port = await start(self.supervisor, server, self._folder, keeps=self._keeps)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def die(self) -> None:
-        """End it by SIGKILL, and let it be dead until `revive`."""
+    async def die(self, *, loses_data: bool = False) -> None:
+        """End it by SIGKILL, and let it be dead until `revive`; its disk may be lost, too."""
         self.supervisor.kill("redis", signal.SIGKILL)
         await self.supervisor.stop("redis")
+        if loses_data:
+            for file in self._folder.iterdir():
+                file.unlink()
 
     async def revive(self) -> None:
         """Start it again, at its port."""

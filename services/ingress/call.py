@@ -120,8 +120,9 @@ class Calls:
             place = self._admission.place()
             undo.callback(place.free)
             with _told_of_redis("begin"):
+                # An answer that does not come may be late: what was asked for is done when Redis awakes.
+                undo.callback(self._forget_soon, token.session)
                 session.lease = await self._store.take_lease(token.session, self._owner)
-                undo.callback(self._forget_soon, token.session, session.lease)
                 route = self._house.routes.pick(self._house.clock())
                 record = new_record(token, session.lease, route, opened.agent, self.address)
                 await self._store.write_record(record)
@@ -202,8 +203,9 @@ class Calls:
         if not life.is_parked:
             await life.over.wait()
 
-    def _forget_soon(self, name: str, lease: int) -> None:
-        self._soon(self._forgetting.forget(name, lease))
+    def _forget_soon(self, name: str) -> None:
+        """It has not begun: nothing of it is kept."""
+        self._soon(self._forgetting.forget(name, keep_history=False))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it whole, whatever becomes of the connection that it came of."""
