@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from parley.v1 import conversation_service_pb2 as wire
+from parley.v1 import stream_pb2
 
 from .connection import Connection, Dial, NotTaken
 from .doors import Doors
@@ -72,7 +73,8 @@ class Caller:
                 if refusal.unanswered:
                     self.doors.unanswered()
                     self._unanswered_s = clock()
-                if not refusal.elsewhere:
+                # Superseded: an earlier call of ours was answered late, or this one by somebody else's.
+                if not refusal.elsewhere and refusal.error.code != stream_pb2.Error.CODE_SUPERSEDED:
                     raise NotTakenUp(last) from None
                 continue
             if connection.opened.resumed:

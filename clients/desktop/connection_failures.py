@@ -91,6 +91,11 @@ def going_away(server: str) -> Loss:
     return Loss(f"{server} is going away", ConversationBroken(f"{server} is going away."), elsewhere=True)
 
 
+def given_up(server: str, words: str) -> Loss:
+    """Return the loss of a server that has heard nothing from here for too long."""
+    return Loss(f"{server} gave this client up", ConversationBroken(f"{server} gave this client up: {words}"), False)
+
+
 def superseded(server: str) -> Loss:
     """Return the loss of a session that was taken over by a call of this client's own."""
     why = f"{server} was overtaken by another call"

@@ -18,6 +18,7 @@ from .connection_failures import (
     Loss,
     broken_off,
     ended_early,
+    given_up,
     going_away,
     lost,
     not_taken_up,
@@ -139,12 +140,15 @@ class Line:
 
     def _loss_by(self, response: wire.ConverseResponse, server: str) -> Loss | None:
         """Return the loss that a last word means which is not the conversation's last."""
-        draining = response.HasField("closed") and response.closed.code == wire.Closed.CODE_DRAINING
-        taken_over = response.HasField("error") and response.error.code == stream_pb2.Error.CODE_SUPERSEDED
-        if draining and self.resumption.is_offered and not self._hanging_up:
+        if not self.resumption.is_offered or self._hanging_up:
+            return None
+        if response.HasField("closed") and response.closed.code == wire.Closed.CODE_DRAINING:
             return going_away(server)
-        if taken_over and (self._is_seeking or self._caller.may_be_answered_late):
+        error = response.error
+        if error.code == stream_pb2.Error.CODE_SUPERSEDED and (self._is_seeking or self._caller.may_be_answered_late):
             return superseded(server)  # by a call of our own
+        if error.code == stream_pb2.Error.CODE_LIMIT and error.retryable:
+            return given_up(server, error.message)  # this program was asleep, and the session waits for it
         return None
 
     def _hear(self, response: wire.ConverseResponse) -> None:

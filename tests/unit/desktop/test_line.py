@@ -190,6 +190,21 @@ def test_a_server_that_closes_because_it_goes_away_is_not_the_end() -> None:
     held.assert_heard_whole(until_s=28)
 
 
+def test_a_client_that_was_asleep_comes_back() -> None:
+    """The server has given it up, and keeps the session: it says so by an error that is worth another try."""
+    ring = FakeRing()
+
+    async def give_up(_: Talk) -> None:
+        await asyncio.sleep(3)
+        assert ring.present is not None
+        limit = stream_pb2.Error(code=stream_pb2.Error.CODE_LIMIT, message="nothing came for 10 s", retryable=True)
+        ring.present._say(error=limit)
+
+    held = talk(ring, 6, meanwhile=give_up)
+    assert [event.why for event in held.told if isinstance(event, events.Reconnecting)] == ["one:1 gave this client up"]
+    held.assert_heard_whole(until_s=5.8)
+
+
 def test_pauses_between_tries_grow_and_end_with_the_servers_patience() -> None:
     """A session is not kept for ever: when its time is over, the person is told what happened last."""
     ring = FakeRing(deque([Fate(2.0), Fate(refusals=1_000)]), resume_s=10)
@@ -200,6 +215,35 @@ def test_pauses_between_tries_grow_and_end_with_the_servers_patience() -> None:
         "Cannot reach Parley at one:1 (connection refused). Start it, or name another with --server."
     )
     assert 10 < len(ring.called) < 20
+
+
+def test_a_call_that_is_overtaken_by_an_earlier_one_is_made_again() -> None:
+    """A server that woke up late took the session for a call nobody waits for any more; that is no end."""
+    overtaken = stream_pb2.Error(code=stream_pb2.Error.CODE_SUPERSEDED, message="Another one has it.")
+    ring = FakeRing(deque([Fate(2.0), Fate(silences=1, error=overtaken)]), reply_samples=96_000)
+
+    async def overtake(_: Talk) -> None:
+        await asyncio.sleep(8)
+        assert ring.present is not None
+        ring.present._say(error=overtaken)
+
+    held = talk(ring, 12, meanwhile=overtake)
+    assert len(held.of(events.Resumed)) == 2
+    held.assert_played_whole()
+    held.assert_heard_whole(until_s=11.8)
+
+
+def test_a_session_that_somebody_else_took_over_is_over() -> None:
+    """Another client showed the token: the two shall not fight for it."""
+    ring = FakeRing(deque([Fate()]))
+
+    async def overtake(_: Talk) -> None:
+        await asyncio.sleep(2)
+        assert ring.present is not None
+        ring.present.supersede()
+
+    with pytest.raises(ConversationBroken, match=r"^The server ended the conversation: another one$"):
+        talk(ring, 10, meanwhile=overtake)
 
 
 def test_a_server_that_takes_no_session_up_again_is_lost_at_once() -> None:
