@@ -50,10 +50,21 @@ class Words:
         """Return the words heard when `position` of `samples` samples were played; whole words only."""
         if complete and position >= samples:
             return self.text.strip()
-        return self._heard_aligned(position, samples) if self._aligned else self._estimate(position, samples, complete)
+        if self._aligned:
+            return self._heard_aligned(position, samples if complete else self._expected(samples))
+        return self._estimate(position, samples, complete)
 
-    def _heard_aligned(self, position: int, samples: int) -> str:
-        starts = [start for start, _ in self._pieces] + [samples]
+    def _expected(self, samples: int) -> int:
+        """Return where the last word will end, if it goes at the pace of those before it: it may have come in part."""
+        if not self._pieces:
+            return samples
+        (first, _), (start, piece) = self._pieces[0], self._pieces[-1]
+        before = self._chars - len(piece)
+        per_char = (start - first) / before if before and start > first else REPLY_HZ / CHARS_PER_S
+        return max(samples, start + int(len(piece) * per_char))
+
+    def _heard_aligned(self, position: int, end: int) -> str:
+        starts = [start for start, _ in self._pieces] + [end]
         count = 0
         for index in range(len(self._pieces)):
             middle = (starts[index] + starts[index + 1]) / 2

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from services.broker.account import Writer
+from services.broker.custody import Custody
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
 from services.broker.tools.executor import Callers
 from services.common.channels import Channels
 from services.common.parking import Parking
 from services.common.store import Store
-
-
-class Parked(Protocol):
-    """A session that nobody attends."""
-
-    def give_up(self) -> None:
-        """Nobody has come back in time."""
 
 
 @dataclass(frozen=True)
@@ -31,4 +24,4 @@ class House:
     write_turn: Writer
     callers: Callers
     reporting: Reporting
-    parking: Parking[Parked]
+    parking: Parking[Custody]

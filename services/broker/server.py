@@ -13,7 +13,8 @@ from parley.v1 import broker_service_pb2_grpc as rpc
 from parley.v1 import stream_pb2
 from services.broker.account import Writer
 from services.broker.agent import Agent
-from services.broker.house import House, Parked
+from services.broker.custody import Custody
+from services.broker.house import House
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
 from services.broker.sessions import Sessions
@@ -47,7 +48,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
             meter.know(agents.find(name))
         self._callers = Callers()
         self._reporting = Reporting()
-        parking: Parking[Parked] = Parking(lambda session: session.give_up())
+        parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
         house = House(store, channels, meter, write_turn, self._callers, self._reporting, parking)
         self._sessions = Sessions(agents, house)
 

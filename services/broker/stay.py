@@ -18,8 +18,9 @@ from services.broker.account import Account
 from services.broker.agent import Agent
 from services.broker.captioning import Captioning
 from services.broker.conversation import Conversation
+from services.broker.custody import Custody
 from services.broker.house import House
-from services.broker.known import has_moved, is_elsewhere, read_known
+from services.broker.known import has_moved, read_known
 from services.broker.meter import ADOPTED, PARKED, PARKED_LOST, REROUTED, RESTORED, RESTORED_BLIND
 from services.broker.model_line import ModelLine
 from services.broker.notes import KEEPING_S, Notes
@@ -31,7 +32,6 @@ from services.broker.vad_stream import STAGE, VadStream, Write
 from services.common.boundary import contained, session_boundary
 from services.common.bundle import run_together
 from services.common.errors import ParleyError, PeerLost, Superseded
-from services.common.parking import PARKED_S
 
 log = logging.getLogger("parley.broker")
 
@@ -43,7 +43,6 @@ _LAST_REPORT_S: Final = 0.05
 """When vad says that the session is over, what was played last may still be on its way from egress."""
 
 _LOOK_S: Final = 0.05
-_ASK_AGAIN_S: Final = 1.0
 _LEAVES_PARKED: Final = (stream_pb2.StreamEnd.REASON_SUPERSEDED, stream_pb2.StreamEnd.REASON_DRAINING)
 
 
@@ -57,9 +56,8 @@ class Stay:
         self._name = opened.session
         core = Conversation(agent.manner)
         self._account = Account(house.meter, house.write_turn, agent, opened, core)
-        self._doubt = asyncio.Event()
-        """Whether the session is still ours has to be looked up."""
-        notes = Notes(self._name, opened.lease, opened.dial, on_superseded=self._doubt.set, give_up=self.close)
+        self._custody = Custody(house.store, lambda: self.opened)
+        notes = Notes(self._name, opened.lease, opened.dial, on_superseded=self._custody.doubt, give_up=self.close)
         listens = agent.manner.listens_always
         hearing = stream_pb2.StreamReady.HEARING_CONTINUOUS if listens else stream_pb2.StreamReady.HEARING_SPEECH
         self.thinking = Thinking(
@@ -71,7 +69,6 @@ class Stay:
         self._stream: VadStream | None = None
         self._has_been_met = False
         self._is_ready = False
-        self._is_given_up = False
 
     @property
     def is_over(self) -> bool:
@@ -89,7 +86,7 @@ class Stay:
         log.info("session %s: another vad has come", self._name)
         self._count(ADOPTED)
         self._house.parking.take(self._name)
-        self._is_given_up = False
+        self._custody.attended()
         self._follow(opened)
         self._speaking.follow(opened)
         if self._captioning is not None:
@@ -116,6 +113,9 @@ class Stay:
                 self._stream = None
                 stream.answer(request.end)
                 asyncio.get_running_loop().call_later(_LAST_REPORT_S, self.close, None)
+            case "open":  # the same vad goes on for another ingress, under a later lease
+                self._follow(request.open)
+                self._speaking.follow(request.open)
             case "reroute":
                 self._count(REROUTED)
                 self._follow(self._speaking.reroute(request.reroute))
@@ -134,15 +134,10 @@ class Stay:
             return
         log.warning("session %s is parked: %s", self._name, why)
         self._count(PARKED)
-        self._house.parking.park(self._name, self)
+        self._house.parking.park(self._name, self._custody)
         if self._captioning is not None:
             self._captioning.lose_vad()
         self.thinking.lose_vad()
-
-    def give_up(self) -> None:
-        """Nobody has come back in time."""
-        self._is_given_up = True
-        self._doubt.set()
 
     # The session: a task of its own.
 
@@ -165,7 +160,7 @@ class Stay:
         work = [
             self._begin(),
             self._think(),
-            self._watch(),
+            self._custody.watch(),
             self.thinking.errands.run(executor, self._agent.name),
             self.thinking.tick(),
         ]
@@ -179,6 +174,8 @@ class Stay:
         else:
             self._house.parking.take(self._name)
         fault, tally = self.thinking.fault, self.thinking.core.tally
+        if isinstance(fault, NobodyCameBack):
+            self._count(PARKED_LOST)
         if goes_on_elsewhere(fault):
             log.info("session %s goes on elsewhere: %s", self._name, fault.detail if fault else "")
         else:
@@ -219,22 +216,6 @@ class Stay:
         self.thinking.restore(known.record, known.history)
         self._count(RESTORED if known.is_whole else RESTORED_BLIND)
         log.info("session %s goes on here, after %d items of history", self._name, len(known.history))
-
-    async def _watch(self) -> None:
-        """Raise what parts this broker from a session that it no longer has, or that nobody comes back to."""
-        while True:
-            await self._doubt.wait()
-            self._doubt.clear()
-            is_given_up = self._is_given_up
-            elsewhere = await is_elsewhere(self._house.store, self.opened, is_given_up=is_given_up)
-            if is_given_up and self._stream is not None:
-                continue  # somebody has come in the nick of time
-            if elsewhere:
-                raise Superseded("another broker goes on with the session")
-            if is_given_up:
-                self._count(PARKED_LOST)
-                raise NobodyCameBack(PARKED_S)
-            await asyncio.sleep(_ASK_AGAIN_S)
 
     async def leave(self) -> None:
         """The broker stops: go at a quiet moment, if one comes, and let another one go on."""

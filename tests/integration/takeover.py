@@ -156,8 +156,8 @@ class Scene(Talk):
         try:
             await self.until(lambda: len(self.told_words()) >= len(expected) and self.speaker.is_quiet, 20)
         finally:
-            assert self.speaker.faults == []
-            assert self.told_words() == expected
+            assert self.speaker.faults == [], self.speaker.faults
+            assert self.told_words() == expected, f"{self.told_words()} by {self.speaker.heard}"
 
 
 @asynccontextmanager

@@ -34,6 +34,16 @@ def test_a_word_whose_audio_has_not_come_was_not_heard() -> None:
     assert words.heard(S, S, complete=False) == "one"
 
 
+def test_a_word_that_broke_off_in_its_beginning_was_not_heard() -> None:
+    """How long it would have been is known by those before it, or by the usual speed."""
+    words = spoken("one", " two", " three", aligned=True)
+    assert words.heard(2 * S + 100, 2 * S + 100, complete=False) == "one two"
+    assert words.heard(int(2.9 * S), int(2.9 * S), complete=False) == "one two three"
+    alone = spoken("x" * int(CHARS_PER_S), aligned=True)
+    assert alone.heard(int(0.4 * S), int(0.4 * S), complete=False) == ""
+    assert alone.heard(int(0.6 * S), int(0.6 * S), complete=False) == alone.text
+
+
 def test_all_of_a_complete_item_is_all_its_words() -> None:
     """Whatever the timing, the end of the audio is the end of the words."""
     for aligned in (True, False):
