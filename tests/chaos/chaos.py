@@ -148,5 +148,6 @@ class Chaos:
             "goals": figures.storm_goals(scores) if storm else figures.goals(scores),
             "undisturbed": figures.total_row(calm),
             "runs": [figures.run_row(score) for score in scores],
+            "undisturbed_runs": [figures.run_row(score) for score in calm],
             "troubles": list(troubles),
         }
