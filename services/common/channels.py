@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -10,6 +11,7 @@ import grpc
 
 from parley.v1 import trunk_service_pb2 as wire
 from parley.v1 import trunk_service_pb2_grpc as rpc
+from services.common.reads import CountedReads
 from services.common.rpc import channel, explain
 from services.common.trunk import Strand, StrandBroken, Trunk
 
@@ -54,8 +56,9 @@ class TrunkChannel:
     of its own: one that hangs, or waits before it tries again, belongs to the trunk that broke.
     """
 
-    def __init__(self, dial: Callable[[], grpc.aio.Channel]) -> None:
+    def __init__(self, dial: Callable[[], grpc.aio.Channel], tally: Counter[str] | None = None) -> None:
         self._dial = dial
+        self._tally = tally if tally is not None else Counter()
         self._trunk: Trunk | None = None
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -88,14 +91,14 @@ class TrunkChannel:
                     group.create_task(trunk.send(lambda load: call.write(wire.CarryRequest(parcels=load)))),
                     group.create_task(trunk.watch()),
                 ]
-                async for response in call:
+                async for response in CountedReads(aiter(call), self._tally, ends=True):
                     trunk.feed(response.parcels)
                 for helper in helpers:
                     helper.cancel()
         except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, StrandBroken) as errors:
             why = next((said for error in errors.exceptions if (said := _reason(error))), why)
         finally:
-            trunk.break_off(why)
+            trunk.break_off(why, self._tally)
             call.cancel()
             await through.close()
 
@@ -117,9 +120,10 @@ def _reason(error: Exception) -> str:
 
 
 class Channels:
-    """Hands out channels and trunks, and closes them all at the end."""
+    """Hands out channels and trunks, and closes them all at the end. `tally` is the process's."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Counter[str] | None = None) -> None:
+        self._tally = tally
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._trunks: dict[str, TrunkChannel] = {}
 
@@ -132,7 +136,7 @@ class Channels:
     def trunk(self, address: str) -> grpc.aio.Channel:
         """Return the trunk to host:port, for the stubs of methods that stream both ways."""
         if address not in self._trunks:
-            self._trunks[address] = TrunkChannel(lambda: channel(address))
+            self._trunks[address] = TrunkChannel(lambda: channel(address), self._tally)
         return cast("grpc.aio.Channel", self._trunks[address])
 
     async def close(self) -> None:

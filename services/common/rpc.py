@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -53,13 +54,18 @@ def server(max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Server:
     return grpc.aio.server(options=[*_SERVER, (_MAX_RECEIVE, max_message_bytes)])
 
 
-def serve(server: grpc.aio.Server, register: Callable[[Any, Any], None], servicer: object) -> None:
+def serve(
+    server: grpc.aio.Server,
+    register: Callable[[Any, Any], None],
+    servicer: object,
+    tally: Counter[str] | None = None,
+) -> None:
     """Serve a stage of the ring: by streams of their own, and by trunk.
 
-    `register` is generated: `add_VadServiceServicer_to_server`.
+    `register` is generated: `add_VadServiceServicer_to_server`. `tally` is the process's.
     """
     register(servicer, server)
-    trunks = TrunkServer()
+    trunks = TrunkServer(tally)
     register(servicer, trunks)
     trunk_rpc.add_TrunkServiceServicer_to_server(trunks, server)
 

@@ -10,7 +10,7 @@ off, is found here, for all streams at once.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
 
@@ -29,6 +29,10 @@ MAX_UNREAD: Final = 4_000
 
 SILENT_S: Final = 1.75
 """A peer that owes us something and has sent nothing for this long is taken for frozen, or cut off."""
+
+TRUNKS_BROKEN: Final = "trunks_broken"
+STRANDS_BROKEN: Final = "strands_broken"
+"""Names of counters in a process's tally."""
 
 _TICK_S: Final = 0.125
 _BEAT_TICKS: Final = 4
@@ -223,8 +227,11 @@ class Trunk:
             size += len(load[-1].message)
         return load
 
-    def break_off(self, why: str) -> None:
-        """The connection has gone: every strand breaks, and no new one begins."""
+    def break_off(self, why: str, tally: Counter[str] | None = None) -> None:
+        """The connection has gone: every strand breaks, and no new one begins. What breaks is counted in `tally`."""
+        if tally is not None and self._strands and not self.is_broken:
+            tally[TRUNKS_BROKEN] += 1
+            tally[STRANDS_BROKEN] += len(self._strands)
         self.is_broken = True
         self._waiting.clear()
         for strand in list(self._strands.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -12,6 +13,7 @@ import grpc
 from parley.v1 import trunk_service_pb2 as wire
 from parley.v1 import trunk_service_pb2_grpc as rpc
 from services.common.boundary import contained_work
+from services.common.reads import CountedReads
 from services.common.trunk import Strand, StrandBroken, Trunk
 
 log = logging.getLogger("parley.trunk")
@@ -46,9 +48,13 @@ class StrandContext:
 
 
 class TrunkServer(rpc.TrunkServiceServicer):
-    """Stands where generated code expects a server: `add_VadServiceServicer_to_server(servicer, trunk_server)`."""
+    """Stands where generated code expects a server: `add_VadServiceServicer_to_server(servicer, trunk_server)`.
 
-    def __init__(self) -> None:
+    `tally` is the process's.
+    """
+
+    def __init__(self, tally: Counter[str] | None = None) -> None:
+        self._tally = tally if tally is not None else Counter()
         self._methods: dict[str, Handler] = {}
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -75,7 +81,7 @@ class TrunkServer(rpc.TrunkServiceServicer):
                     group.create_task(trunk.send(lambda load: context.write(wire.CarryResponse(parcels=load)))),
                     group.create_task(trunk.watch()),
                 ]
-                async for request in requests:
+                async for request in CountedReads(requests, self._tally, ends=False):
                     trunk.feed(request.parcels)
                 for helper in helpers:
                     helper.cancel()
@@ -84,7 +90,7 @@ class TrunkServer(rpc.TrunkServiceServicer):
         except* (asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
             pass  # the connection has gone while a load was being written
         finally:
-            trunk.break_off("the connection broke")
+            trunk.break_off("the connection broke", self._tally)
             if serving:
                 await asyncio.wait(serving, timeout=_ENDING_S)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import grpc
@@ -11,9 +14,14 @@ from google.protobuf.message import DecodeError
 
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
+from services.common.boundary import contained_work
 from services.common.errors import LimitFault, ProtocolFault
+from services.common.reads import CANCELLED_READS, Reader
 from services.ingress.call import Calls
 from services.ingress.caller import Caller
+from services.ingress.inbox import Inbox
+
+log = logging.getLogger("parley.ingress")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.ConverseRequest, wire.ConverseResponse]"
 
@@ -24,11 +32,13 @@ LINGER_S: Final = 0.5
 
 
 class ConversationServer:
-    """Takes calls over gRPC."""
+    """Takes calls over gRPC. `tally` is the process's."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, tally: Counter[str] | None = None) -> None:
         self._calls = calls
+        self._tally = tally if tally is not None else Counter()
         self._max_message_bytes = calls.limits.max_message_bytes
+        self._reading: set[asyncio.Task[None]] = set()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Open the door. It decodes by itself: what gRPC's own way of it cannot is told in our words."""
@@ -41,16 +51,35 @@ class ConversationServer:
 
     async def Converse(self, requests: AsyncIterator[wire.ConverseRequest], context: Context) -> None:
         """Hold one conversation."""
-        caller = Caller(self._calls, requests, context.write)
-        await caller.converse()
-        if caller.closed is not None and caller.closed.code != wire.Closed.CODE_CLIENT:
-            # A client that is sending when the stream closes may lose what it has not read: its own library's INTERNAL
-            # takes the place of our words. One that has read them goes, and this ends.
-            await asyncio.sleep(LINGER_S)
+        inbox: Inbox[wire.ConverseRequest] = Inbox(self._calls.limits.max_at_once, lambda may: reader.may_send(may))
+        reader = Reader(requests, inbox.put, inbox.close)
+        self._begin(reader)
+        caller = Caller(self._calls, inbox, context.write)
+        try:
+            await self._hold(caller, reader)
+        finally:
+            if reader.is_over.is_set() and not _has_ended(caller):
+                self._tally[CANCELLED_READS] += 1  # the client went without a word, or did not wait for our end
+            reader.leave()
+            inbox.close()
         if caller.untold is not None:  # the status at least overtakes what it has not read
             limit = caller.untold.code == stream_pb2.Error.CODE_LIMIT
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED if limit else grpc.StatusCode.UNAVAILABLE)
             context.set_details(caller.untold.message)
+
+    async def _hold(self, caller: Caller, reader: Reader[wire.ConverseRequest]) -> None:
+        await caller.converse()
+        if not _has_ended(caller) and caller.closed is not None:
+            # A client that is sending when the stream closes may lose what it has not read: its own library's INTERNAL
+            # takes the place of our words. One that has read them goes, and this ends.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await reader.is_over.wait()
+
+    def _begin(self, reader: Reader[wire.ConverseRequest]) -> None:
+        task = asyncio.create_task(contained_work(log, "what a client sends", reader.run()))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
 
     def _decode(self, message: bytes) -> wire.ConverseRequest:
         """Return a request. Raises LimitFault or ProtocolFault, where the request was to be read."""
@@ -67,3 +96,8 @@ class ConversationServer:
                 f"a message of {len(message)} bytes is no ConverseRequest in protobuf; see "
                 "protos/parley/v1/conversation_service.proto."
             ) from error
+
+
+def _has_ended(caller: Caller) -> bool:
+    """Tell whether the client has said that it ends."""
+    return caller.closed is not None and caller.closed.code == wire.Closed.CODE_CLIENT
