@@ -25,6 +25,8 @@ KEEPING_S: Final = 2.0
 """How long the last notes of a session may take: with Redis away it must still end."""
 
 _RETRY_S: Final = 0.5
+_LOOK_S: Final = 3.0
+"""How often it is looked, when nothing is said, whether Redis has come back without its data."""
 
 
 class Notes:
@@ -77,8 +79,7 @@ class Notes:
         """Write, in order, until `kept`."""
         while not (self._is_over and self._ahead.is_empty):
             if (note := self._ahead.next()) is None:
-                self._news.clear()
-                await self._news.wait()
+                await self._rest(store)
                 continue
             self._claimed.clear()
             try:
@@ -93,6 +94,17 @@ class Notes:
                 await self._claimed.wait()
             else:
                 self._take_back(note, length)
+
+    async def _rest(self, store: Store) -> None:
+        """Wait for news. Where there are none, look whether all of history stands there yet."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await self._news.wait()
+                return
+        if self._ahead.has_history:
+            with suppress(StoreLost):
+                self._ahead.seen(await store.history_length(self._session))
 
     async def _write(self, store: Store, note: Note) -> int:
         """Raises StoreLost, and Superseded."""

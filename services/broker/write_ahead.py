@@ -62,6 +62,11 @@ class WriteAhead:
         self._usage = _Figure[session.Usage]()
 
     @property
+    def has_history(self) -> bool:
+        """True when something stands in Redis that can be lost."""
+        return self._length > 0
+
+    @property
     def is_empty(self) -> bool:
         """True when everything has been written."""
         return self.next() is None
@@ -129,6 +134,12 @@ class WriteAhead:
             self._waiting.popleft()
             self._items -= 1
         return deeds + self._due()
+
+    def seen(self, length: int) -> None:
+        """Redis holds so many items; nobody but we has written any since, so fewer than before are too few."""
+        if length < self._length:
+            self._length = length
+            self._write_again()
 
     def _due(self) -> list[Deed]:
         """Take the deeds that wait for nothing any more."""

@@ -190,6 +190,11 @@ class Store:
         once = dict.fromkeys(fields[b"item"] for _, fields in entries)
         return sorted(map(wire.HistoryItem.FromString, once), key=lambda item: item.at_ms)
 
+    async def history_length(self, session: str) -> int:
+        """Return how many items the history has; what was written again counts again."""
+        async with asking("could not look at history"):
+            return int(await self._redis.xlen(_key(session, "history")))
+
     async def forget(self, session: str, *, keep_history: bool = True, lease: int = 0) -> bool:
         """End a session: its owner and lease go, and record and history with them, unless they are kept for a while.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Awaitable, Callable
 
 
 async def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> None:
@@ -13,3 +14,12 @@ async def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> None:
             return
         await asyncio.sleep(0.005)
     raise TimeoutError
+
+
+async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 30.0) -> None:
+    """Return when `await holds()`. Raises TimeoutError when it does not come true in time."""
+    async with asyncio.timeout(within_s):
+        for pause_s in itertools.repeat(0.02):
+            if await holds():
+                return
+            await asyncio.sleep(pause_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
 import grpc
@@ -19,11 +19,11 @@ from services.common.store import Store, connect
 from tests.e2e.scene import Actor, Scene
 from tests.e2e.scene import scene as open_scene
 from tests.fakes import speech
+from tests.fakes.eventually import until
 
 RING: Final = ("ingress", "vad", "broker", "egress")
 USER: Final = session_pb2.HistoryItem.ROLE_USER
 ASSISTANT: Final = session_pb2.HistoryItem.ROLE_ASSISTANT
-PATIENCE_S: Final = 30.0
 
 
 @asynccontextmanager
@@ -54,13 +54,15 @@ async def asks(actor: Actor) -> events.ReplyPlayed:
     return await actor.person.sees(events.ReplyPlayed, after=seen)
 
 
-async def interrupts(actor: Actor, phrase: str = "Please count to seventeen for me.") -> None:
-    """Wait for the next reply, and talk over it until it is silent."""
+async def interrupts(actor: Actor, phrase: str = "Please count to seventeen for me.") -> float:
+    """Wait for the next reply, and talk over it until it is silent; return after how many ms that was."""
     seen = len(actor.person.log)
     heard = await actor.person.sees(events.ReplyStarted, after=seen)
     await asyncio.sleep(1.0)
+    began_s = time.monotonic()
     await ask(actor, phrase)
     await actor.person.sees(events.Silenced, after=seen, reply=heard.reply)
+    return (time.monotonic() - began_s) * 1000
 
 
 async def refusal(scene: Scene) -> tuple[stream_pb2.Error, float]:
@@ -84,13 +86,13 @@ async def said(store: Store, session: str) -> list[tuple[session_pb2.HistoryItem
 
 async def leftovers(store: Store, *, gone: tuple[str, ...] = ("owner", "lease")) -> list[str]:
     """Say what sessions that are over have left behind that they must not; waits for it to go."""
-    async with asyncio.timeout(PATIENCE_S):
-        while found := await _left(store, gone):
-            try:
-                await asyncio.sleep(0.2)
-            except asyncio.CancelledError:
-                break
-    return found
+
+    async def is_clean() -> bool:
+        return not await _left(store, gone)
+
+    with suppress(TimeoutError):
+        await until(is_clean)
+    return await _left(store, gone)
 
 
 async def _left(store: Store, gone: tuple[str, ...]) -> list[str]:
@@ -106,9 +108,12 @@ async def _left(store: Store, gone: tuple[str, ...]) -> list[str]:
 
 async def back(store: Store) -> None:
     """Wait until Redis answers."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                return await store.ping()
-            except StoreLost:
-                await asyncio.sleep(0.05)
+
+    async def answers() -> bool:
+        try:
+            await store.ping()
+        except StoreLost:
+            return False
+        return True
+
+    await until(answers)

@@ -18,6 +18,7 @@ from local.redis_server import RedisServer
 from parley.v1 import stream_pb2
 from tests.e2e.scene import Actor, Scene
 from tests.fakes.delay import SlowWire, slow_wire
+from tests.fakes.eventually import until
 from tests.fakes.realtime import Reply
 from tests.integration.redis_ring import (
     ASSISTANT,
@@ -35,6 +36,9 @@ from tests.integration.redis_ring import (
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 AT_ONCE_S = 1.2
+MORE_MS = 150
+"""By how much this machine itself may be slower from one conversation to the next."""
+TOKEN = "a-token-for-this-test-only"
 LONG, SHORT = Reply(seconds=8, think_ms=5), Reply(seconds=1, think_ms=5)
 
 
@@ -52,14 +56,15 @@ async def scene(redis: RedisServer) -> AsyncIterator[Scene]:
         yield opened
 
 
-async def converse(actor: Actor) -> None:
-    """Be answered, interrupt an answer, and be answered again: by the in-band way, if need be."""
+async def converse(actor: Actor) -> float:
+    """Be answered, interrupt the answer, be answered again; return in how many ms it was silent."""
     actor.will_hear(LONG)
     interrupting = asyncio.create_task(interrupts(actor))
     await ask(actor)
-    await interrupting
+    silent_ms = await interrupting
     actor.will_hear(SHORT)
     await actor.person.sees(events.ReplyPlayed, after=len(actor.person.log))
+    return silent_ms
 
 
 async def away(redis: RedisServer, fault: str) -> None:
@@ -121,3 +126,66 @@ async def test_redis_is_away(redis: RedisServer, scene: Scene, fault: str, secon
     if fault != "dead and empty":
         assert await said(scene.store, ends.person.session) == known
     assert await leftovers(scene.store) == []
+
+
+async def test_what_was_lost_is_written_again_though_nobody_says_anything(redis: RedisServer, scene: Scene) -> None:
+    """Redis dies and comes back without its data, too quickly for anybody to miss it: all of it stands there again."""
+    async with scene.person([SHORT], ["one", "two"]) as actor:
+        await asks(actor)
+        await asks(actor)
+        await asyncio.sleep(0.5)
+        session = actor.person.session
+        known, record = await said(scene.store, session), await scene.store.read_record(session)
+        assert len(known) == 4
+        assert record is not None
+        await redis.die(loses_data=True)
+        await redis.revive()
+
+        async def stands_again() -> bool:
+            again = await scene.store.read_record(session)
+            return await said(scene.store, session) == known and again is not None and again.route == record.route
+
+        await until(stands_again)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def slow() -> AsyncIterator[tuple[Scene, SlowWire]]:
+    """A ring whose way to Redis can be made slow, and whose history is kept off; the test's own way is a fast one."""
+    async with RedisServer() as server, slow_wire() as wire:
+        wire.target = f"127.0.0.1:{server.port}"
+        env = {name: {"PARLEY_HISTORY_TTL_S": "0", "PARLEY_OPERATOR_TOKEN": TOKEN} for name in ("ingress", "broker")}
+        async with ring_before(f"redis://{wire.address}/0", server.url, env) as opened:
+            yield opened, wire
+
+
+async def test_a_slow_redis_is_not_heard(slow: tuple[Scene, SlowWire]) -> None:
+    """Half a second an answer: turns and interruptions are as quick as ever, for nothing in their way waits for it."""
+    scene, wire = slow
+    waits_ms: list[float] = []
+    silences_ms: list[float] = []
+    for delay_s in (0.0, 0.25):  # each way
+        wire.delay_s = delay_s
+        async with scene.person([SHORT]) as actor:
+            for _ in range(3):
+                await asks(actor)
+            silences_ms.append(await converse(actor))
+            await asyncio.sleep(2)
+            assert len(await said(scene.store, actor.person.session)) == 2 * (3 + 2)
+        turns = actor.person.of(events.TurnReport)[:3]
+        waits_ms.append(statistics.median(sum(ms for _, ms in turn.stages) for turn in turns))
+        actor.assert_memory_is_true()
+    wire.delay_s = 0.0
+    print(f"from the end of speech to the first sample {waits_ms} ms, to silence {silences_ms} ms")
+    assert waits_ms[1] < waits_ms[0] + MORE_MS
+    assert silences_ms[1] < silences_ms[0] + MORE_MS
+    assert await leftovers(scene.store, gone=("owner", "lease", "record", "history")) == []
+
+
+async def test_history_that_is_kept_off_is_there_while_the_session_lives(slow: tuple[Scene, SlowWire]) -> None:
+    """So that another broker could go on; with the session it goes, and whoever is late brings nothing back."""
+    scene, _ = slow
+    async with scene.person([SHORT]) as actor:
+        await asks(actor)
+        await asyncio.sleep(0.3)
+        assert len(await said(scene.store, actor.person.session)) == 2
+    assert await leftovers(scene.store, gone=("owner", "lease", "record", "history")) == []

@@ -13,8 +13,8 @@ from parley.v1 import session_pb2 as wire
 from services.common.errors import StoreLost
 from services.common.store import Store, connect
 from services.common.topic import Publisher, Subscriber
-from tests.fakes.eventually import eventually
-from tests.integration.watched_redis import SENTINELS, WatchedRedis, until
+from tests.fakes.eventually import eventually, until
+from tests.integration.watched_redis import SENTINELS, WatchedRedis
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import re
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Self
@@ -17,6 +14,7 @@ from redis.asyncio import Redis
 from local import redis_server
 from local.child import Program
 from local.supervisor import Supervisor
+from tests.fakes.eventually import until
 
 SERVICE: Final = "parley"
 SENTINELS: Final = ("sentinel", "sentinel-2", "sentinel-3")
@@ -144,12 +142,3 @@ class WatchedRedis:
             return not await self.is_master(name)
 
         await until(is_replica)
-
-
-async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 30.0) -> None:
-    """Return when `holds()`. Raises TimeoutError when it does not come true in time."""
-    async with asyncio.timeout(within_s):
-        for pause_s in itertools.repeat(0.02):
-            if await holds():
-                return
-            await asyncio.sleep(pause_s)

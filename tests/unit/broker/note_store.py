@@ -37,6 +37,12 @@ class Redis:
             raise Superseded("a later connection has it")
         return len(self.kept)
 
+    async def history_length(self, _session: str) -> int:
+        """Say how much there is."""
+        if self.is_away:
+            raise StoreLost("gone")
+        return len(self.kept)
+
     async def raise_floor(self, _session: str, seq: int, floor: int, *, lease: int, dial: int) -> bool:
         """Take a floor."""
         return await self._take(f"floor {floor} by {seq}", lease)

@@ -66,6 +66,24 @@ async def test_a_deed_waits_for_redis_and_not_for_one_that_is_away(caplog: pytes
     assert notes.counters["late"] == 2
 
 
+async def test_what_redis_has_lost_is_written_again_though_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came back without its data so quickly that no write has missed it: it is looked, now and then."""
+    monkeypatch.setattr(notes_module, "_LOOK_S", 0.0)
+    notes, redis = Notes("s"), Redis()
+    async with kept(notes, redis):
+        for words in ("one", "two"):
+            notes.add(said(words))
+        await settled()
+        redis.kept.clear()
+        redis.is_away = True
+        await settled()
+        redis.is_away = False
+        await asyncio.sleep(0.01)
+        assert redis.kept == ["one", "two"]
+    assert redis.kept == ["one", "two"]
+    assert notes.counters == {"again": 2}
+
+
 async def test_one_that_was_replaced_writes_nothing_until_it_is_asked_again() -> None:
     """A later lease has the session: nothing waits in vain, nothing is done. Under a later one yet it goes on."""
     told, done = list[str](), list[str]()

@@ -51,6 +51,25 @@ def words_of(items: list[session.HistoryItem]) -> list[str]:
     return [item.text for item in journal.told(items)]
 
 
+def test_fewer_items_than_there_were_are_too_few() -> None:
+    """As many, or more because some stand there twice, are well."""
+    ahead, redis = WriteAhead(), Redis()
+    assert not ahead.has_history
+    for words in ("one", "two"):
+        ahead.add(said(words))
+    redis.write_all(ahead)
+    assert ahead.has_history
+    for length in (2, 3):
+        ahead.seen(length)
+        assert ahead.is_empty
+    redis.items.pop()
+    ahead.seen(1)
+    redis.write_all(ahead)
+    assert words_of(redis.items) == ["one", "two"]
+    ahead.seen(len(redis.items))
+    assert ahead.is_empty
+
+
 def test_a_deed_waits_for_what_was_added_before_it() -> None:
     """A tool begins when its call stands in Redis; what is added later holds nothing up."""
     ahead, redis, done = WriteAhead(), Redis(), list[str]()
