@@ -50,6 +50,7 @@ class Listener:
             self._microphone.resume(hear_from, self._shift)
             self._uplink.retention.begin_at(hear_from)
             self._shift = None
+            self._quiet_ms = self._bridged_ms = 0
 
     def hear(self, frame: audio.AudioFrame) -> None:
         """Take a frame of the client, its playhead in the ring's samples. Raises what Microphone and `pace` do."""

@@ -55,6 +55,7 @@ async def test_a_microphone_from_elsewhere_hears_nothing_before_it_knows_where()
     ear.listener.tick(10 * WIRE_SILENCE_MS)
     assert ear.listener.frames_too_early == 1
     ear.begin(6_400)
+    ear.listener.tick(100)  # the client has only just been told: it is not silent yet
     assert ear.microphone.wanted == 6_400
     ear.listener.hear(frame(6_400, counted(6_400, 320)))
     (heard,) = await ear.given()
