@@ -65,18 +65,27 @@ async def interrupts(actor: Actor, phrase: str = "Please count to seventeen for 
     return (time.monotonic() - began_s) * 1000
 
 
-async def refusal(scene: Scene) -> tuple[stream_pb2.Error, float]:
-    """Call, and be refused: return the error, and after how many seconds it came."""
+async def answer(scene: Scene) -> client.ConverseResponse:
+    """Call, and hang up; return what came first: `opened` or `error`."""
     async with grpc.aio.insecure_channel(scene.ring.ingress) as channel:
         await channel.channel_ready()
         call = rpc.ConversationServiceStub(channel).Converse()
-        began_s = time.monotonic()
         await call.write(client.ConverseRequest(open=client.Open(protocol=1)))
         async for response in call:
-            if response.HasField("error"):
-                return response.error, time.monotonic() - began_s
-            assert not response.HasField("opened"), "it was let in"
+            if response.HasField("opened"):
+                await call.write(client.ConverseRequest(end=client.End()))
+            elif not response.HasField("error"):
+                continue
+            return response
     raise AssertionError("neither let in nor refused")
+
+
+async def refusal(scene: Scene) -> tuple[stream_pb2.Error, float]:
+    """Call, and be refused: return the error, and after how many seconds it came."""
+    began_s = time.monotonic()
+    answered = await answer(scene)
+    assert answered.HasField("error"), "it was let in"
+    return answered.error, time.monotonic() - began_s
 
 
 async def said(store: Store, session: str) -> list[tuple[session_pb2.HistoryItem.Role.ValueType, str]]:

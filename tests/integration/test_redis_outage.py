@@ -10,11 +10,14 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 import pytest_asyncio
 
 from clients.desktop import events
 from local.redis_server import RedisServer
+from parley.v1 import operator_service_pb2 as operator
+from parley.v1 import operator_service_pb2_grpc as rpc
 from parley.v1 import stream_pb2
 from tests.e2e.scene import Actor, Scene
 from tests.fakes.delay import SlowWire, slow_wire
@@ -52,7 +55,7 @@ async def redis() -> AsyncIterator[RedisServer]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(redis: RedisServer) -> AsyncIterator[Scene]:
     """The ring before it."""
-    async with ring_before(redis.url) as opened:
+    async with ring_before(redis.url, env={"ingress": {"PARLEY_OPERATOR_TOKEN": TOKEN}}) as opened:
         yield opened
 
 
@@ -148,12 +151,37 @@ async def test_what_was_lost_is_written_again_though_nobody_says_anything(redis:
         await until(stands_again)
 
 
+async def forget(scene: Scene, session: str) -> grpc.StatusCode:
+    """Have a session deleted, as an operator does; return the status."""
+    async with grpc.aio.insecure_channel(scene.ring.ingress) as channel:
+        stub: rpc.OperatorServiceAsyncStub = rpc.OperatorServiceStub(channel)
+        call = stub.Forget(operator.ForgetRequest(session=session), metadata=(("authorization", f"Bearer {TOKEN}"),))
+        return await call.code()
+
+
+async def test_what_is_remembered_of_a_session_is_deleted_on_request(scene: Scene) -> None:
+    """Once it is over; then nothing is left, and nobody brings it back."""
+    async with scene.person([SHORT]) as actor:
+        session = (await actor.person.sees(events.Opened)).session
+        await asks(actor)
+        assert await forget(scene, session) is grpc.StatusCode.FAILED_PRECONDITION
+
+    async def is_forgotten() -> bool:
+        return await forget(scene, session) is grpc.StatusCode.OK
+
+    await until(is_forgotten)
+    await asyncio.sleep(1)
+    assert await said(scene.store, session) == []
+    assert await scene.store.read_record(session) is None
+    assert await forget(scene, session) is grpc.StatusCode.NOT_FOUND
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def slow() -> AsyncIterator[tuple[Scene, SlowWire]]:
     """A ring whose way to Redis can be made slow, and whose history is kept off; the test's own way is a fast one."""
     async with RedisServer() as server, slow_wire() as wire:
         wire.target = f"127.0.0.1:{server.port}"
-        env = {name: {"PARLEY_HISTORY_TTL_S": "0", "PARLEY_OPERATOR_TOKEN": TOKEN} for name in ("ingress", "broker")}
+        env = {name: {"PARLEY_HISTORY_TTL_S": "0"} for name in ("ingress", "broker")}
         async with ring_before(f"redis://{wire.address}/0", server.url, env) as opened:
             yield opened, wire
 

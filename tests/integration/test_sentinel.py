@@ -9,11 +9,16 @@ from typing import TypeVar
 
 import pytest
 
+from clients.desktop import events
 from parley.v1 import session_pb2 as wire
+from parley.v1 import stream_pb2
 from services.common.errors import StoreLost
 from services.common.store import Store, connect
 from services.common.topic import Publisher, Subscriber
+from tests.e2e.scene import Scene
 from tests.fakes.eventually import eventually, until
+from tests.fakes.realtime import Reply
+from tests.integration.redis_ring import USER, answer, ask, asks, leftovers, ring_before, said
 from tests.integration.watched_redis import SENTINELS, WatchedRedis
 
 pytestmark = pytest.mark.timeout(180)
@@ -23,6 +28,8 @@ SECONDS = 30.0
 
 SOON_S = 6.0
 """How long the sentinels need to tell each other, and we to ask them."""
+
+LONG, SHORT = Reply(seconds=6, think_ms=5), Reply(seconds=1, think_ms=5)
 
 T = TypeVar("T")
 
@@ -211,3 +218,48 @@ async def _published(publisher: Publisher, got: list[tuple[int, int]], seq: int)
         while not any(number == seq for number, _ in got):
             publisher.publish(wire.Interrupt(session="s", seq=seq, kind=wire.Interrupt.KIND_CANCEL))
             await asyncio.sleep(0.05)
+
+
+async def test_a_conversation_goes_on_when_its_redis_is_replaced(redis: WatchedRedis) -> None:
+    """The master dies in the middle of a reply. New conversations begin within seconds, and nothing is forgotten."""
+    async with ring_before(redis.url) as scene:
+        async with scene.person([LONG, LONG, SHORT], ["before", "an interruption", "afterwards"]) as actor:
+            await ask(actor)
+            await actor.person.sees(events.ReplyStarted)
+            await asyncio.sleep(0.5)
+            session = actor.person.session
+            first = await scene.store.read_record(session)
+            await redis.die("redis")
+            died_s = time.monotonic()
+            seen = len(actor.person.log)
+            await ask(actor, "Please count to seventeen for me.")
+            await actor.person.sees(events.Silenced, after=seen)
+            begun_s = await _begins(scene)
+            newcomer_s = begun_s - died_s
+            await actor.person.sees(events.ReplyPlayed, after=seen)
+            await asks(actor)
+            await asyncio.sleep(2)
+            record = await scene.store.read_record(session)
+            lease = await scene.store.unrenewed_s(session)
+        print(f"a new conversation began {newcomer_s:.1f} s after the master's death")
+        assert await redis.is_master("redis-2")
+        assert newcomer_s < SOON_S
+        assert first is not None
+        assert record is not None
+        assert (record.lease, record.route) == (first.lease, first.route)
+        assert lease is not None
+        assert lease < 3, "it is renewed at the new master"
+        users = [text for role, text in await said(scene.store, session) if role == USER]
+        assert users == ["before", "an interruption", "afterwards"]
+        actor.assert_memory_is_true()
+        assert await leftovers(scene.store) == []
+
+
+async def _begins(scene: Scene) -> float:
+    """Call until somebody is let in, who then hangs up; return when that was."""
+    async with asyncio.timeout(SECONDS):
+        while (answered := await answer(scene)).HasField("error"):
+            assert answered.error.code == stream_pb2.Error.CODE_STORE
+            assert answered.error.retryable
+            await asyncio.sleep(0.1)
+    return time.monotonic()
