@@ -1,4 +1,4 @@
-"""Outbox: everything one writer task will send on one stream, control before audio."""
+"""Outbox: everything one writer task will send on one stream: control before audio, audio before captions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from services.common.errors import LimitFault
 
 T = TypeVar("T")
+
+OVERTAKEN: Final = 25
+"""So many pieces of audio may overtake a caption: one or two seconds. Then it goes, or it would be of no use."""
+
+_MAX_CAPTIONS: Final = 500
 
 
 @dataclass
@@ -19,20 +24,23 @@ class OutboxStatistics:
 
     sent: int = 0
     dropped: int = 0
+    captions_dropped: int = 0
     deepest: int = 0
 
 
 class Outbox(Generic[T]):
-    """Two lanes into one writer: control goes first, audio keeps its order.
+    """Three lanes into one writer: control goes first, audio keeps its order, captions fill its pauses.
 
-    What must not overtake audio (a reply's end, a turn's end) goes into the audio lane. Neither lane waits: a
-    putter never blocks. Policy when the audio lane is full: with `drop_oldest` the oldest audio goes (a client that
-    reads too slowly), else LimitFault is raised (inside the ring audio is never dropped).
+    What must not overtake audio (a reply's end, a turn's end) goes into the audio lane. No lane waits: a putter never
+    blocks. Policy when the audio lane is full: with `drop_oldest` the oldest audio goes (a client that reads too
+    slowly), else LimitFault is raised (inside the ring audio is never dropped). Of captions the oldest go.
     """
 
     def __init__(self, max_audio: int, *, drop_oldest: bool = False, max_control: int = 1000) -> None:
         self._control: deque[T] = deque()
         self._audio: deque[T] = deque()
+        self._captions: deque[tuple[int, T]] = deque(maxlen=_MAX_CAPTIONS)
+        self._audio_sent = 0
         self._last: deque[T] = deque(maxlen=1)
         self._max_audio = max_audio
         self._max_control = max_control
@@ -71,6 +79,14 @@ class Outbox(Generic[T]):
         self.statistics.deepest = max(self.statistics.deepest, len(self._audio))
         self._wake.set()
 
+    def caption(self, message: T) -> None:
+        """Send `message` once no audio waits, or enough of it has gone first."""
+        if self._closed:
+            return
+        self.statistics.captions_dropped += len(self._captions) == _MAX_CAPTIONS
+        self._captions.append((self._audio_sent + OVERTAKEN, message))
+        self._wake.set()
+
     @property
     def is_closed(self) -> bool:
         """True when nothing more can be put."""
@@ -91,15 +107,26 @@ class Outbox(Generic[T]):
             self._wake.set()
 
     def __len__(self) -> int:
-        return len(self._control) + len(self._audio) + len(self._last)
+        return len(self._control) + len(self._audio) + len(self._captions) + len(self._last)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield what is to be sent; end when closed and empty. For the one writer task."""
         while True:
-            while lane := self._control or self._audio or self._last:
+            while len(self):
                 self.statistics.sent += 1
-                yield lane.popleft()
+                yield self._take()
             if self._closed:
                 return
             self._wake.clear()
             await self._wake.wait()
+
+    def _take(self) -> T:
+        """Take what goes next; something waits."""
+        if self._control:
+            return self._control.popleft()
+        if self._captions and (not self._audio or self._captions[0][0] <= self._audio_sent):
+            return self._captions.popleft()[1]
+        if self._audio:
+            self._audio_sent += 1
+            return self._audio.popleft()
+        return self._last.popleft()

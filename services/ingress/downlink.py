@@ -99,7 +99,7 @@ class Downlink:
         if caption.who == client.Caption.WHO_ASSISTANT and not caption.final and not self._gate.passes(caption.reply):
             return
         caption.position = self._speaker.to_client(caption.position)
-        self.to_client.control(client.ConverseResponse(caption=caption))
+        self.to_client.caption(client.ConverseResponse(caption=caption))
 
     def flush(self) -> None:
         """Drop what waits: the client is told to be silent."""

@@ -282,6 +282,7 @@ class Session:
         """Return every counter of this session."""
         total = self.counters + self.microphone.counters + self.uplink.counters + self.downlink.counters
         total["client_audio_dropped"] += self.to_client.statistics.dropped
+        total["client_captions_dropped"] += self.to_client.statistics.captions_dropped
         total["mic_samples_not_retained"] += self.uplink.retention.dropped_samples
         total["mic_frames_before_opened"] += self._listener.frames_too_early
         if self._echo:

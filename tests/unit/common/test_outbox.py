@@ -1,4 +1,4 @@
-"""The outbox: control before audio, bounds with a stated policy, and a last message that is never lost."""
+"""The outbox: control before audio before captions, bounds with a policy, and a last message that is never lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from services.common.errors import LimitFault
-from services.common.outbox import Outbox
+from services.common.outbox import OVERTAKEN, Outbox
 
 
 async def sent(outbox: Outbox[str]) -> list[str]:
@@ -106,3 +106,44 @@ async def test_forgetting_audio_keeps_control_and_the_last_message() -> None:
     outbox.close("end")
     assert outbox.clear_audio() == 1
     assert await sent(outbox) == ["c1", "end"]
+
+
+async def test_captions_go_last_of_all() -> None:
+    """Where everything waits, it goes by its urgency; the goodbye comes last even so."""
+    outbox: Outbox[str] = Outbox(10)
+    outbox.caption("w1")
+    outbox.audio("a1")
+    outbox.caption("w2")
+    outbox.control("c1")
+    outbox.audio("a2")
+    assert len(outbox) == 5
+    outbox.close("end")
+    assert await sent(outbox) == ["c1", "a1", "a2", "w1", "w2", "end"]
+
+
+async def test_a_caption_is_not_overtaken_for_ever() -> None:
+    """A client that is always behind with its audio reads its captions late, but it does."""
+    outbox: Outbox[str] = Outbox(1000)
+    messages = aiter(outbox)
+    for number in range(3):
+        outbox.audio(f"a{number}")
+    assert await anext(messages) == "a0"
+    outbox.caption("w1")
+    got = []
+    for number in range(3, 3 + 2 * OVERTAKEN):
+        outbox.audio(f"a{number}")
+        got.append(await anext(messages))
+    assert got.index("w1") == OVERTAKEN
+    assert [message for message in got if message != "w1"] == [f"a{number}" for number in range(1, 2 * OVERTAKEN)]
+
+
+async def test_captions_that_nobody_reads_make_room() -> None:
+    """The newest words are kept, what went is counted, and audio is none of their business."""
+    outbox: Outbox[str] = Outbox(10)
+    outbox.audio("a1")
+    for number in range(502):
+        outbox.caption(f"w{number}")
+    assert outbox.statistics.captions_dropped == 2
+    assert outbox.statistics.dropped == 0
+    assert outbox.clear_audio() == 1
+    assert await sent(outbox) == [f"w{number}" for number in range(2, 502)]
