@@ -23,6 +23,9 @@ from services.engine.parts import PartError
 
 AGENTS = ROOT / "deploy" / "agents"
 """The agents' profiles, unless PARLEY_AGENTS names other ones."""
+STAGES = ("ingress", "vad", "broker", "egress")
+"""What may run several times: one engine is the model for all."""
+MOST_COPIES = 9
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -39,6 +42,7 @@ examples:
   make run                               the demonstration; on a terminal the ring then stays up
   make run ARGS=--no-demo                only the ring, its logs shown
   make run ARGS='--port 7800 --serve'    another door, and stay up wherever this runs
+  make run ARGS='--copies 2 --no-demo'   each service twice; kill whichever you like while you talk
   make talk                              talk to the ring that is up (in another terminal)
 
 exit codes: 0 all went well, 1 something did not (a line says what), 130 Ctrl-C before the end of the demonstration"""
@@ -66,6 +70,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"where clients come in over WebSocket (default {WEBSOCKET_PORT}; 0: any free port)",
     )
     parser.add_argument(
+        "--copies",
+        type=_copies,
+        metavar="N",
+        default=1,
+        help=f"how often to run each of {', '.join(STAGES)} (default 1): with two, either may be killed",
+    )
+    parser.add_argument(
         "--logs",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -86,6 +97,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _copies(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_COPIES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of copies: 1 to {MOST_COPIES}")
+    return int(text)
+
+
 def tell(text: str) -> None:
     """Say something to the person."""
     print(text, flush=True)
@@ -93,10 +110,13 @@ def tell(text: str) -> None:
 
 def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
-    show = PrefixedLines([*SERVICES, "redis"]) if options.logs else None
+    copies = dict.fromkeys(STAGES, options.copies)
+    names = [*SERVICES, *(f"{service}-{n}" for service in STAGES for n in range(2, options.copies + 1)), "redis"]
+    show = PrefixedLines(names) if options.logs else None
     agents = {"PARLEY_AGENTS": str(AGENTS)}
     return RingSettings(
         env={} if os.environ.get("PARLEY_AGENTS") else {"vad": agents, "broker": agents},
+        copies=copies,
         port=options.port,
         websocket_port=options.websocket_port,
         log_folder=folder / "logs",
@@ -109,8 +129,8 @@ async def live(options: argparse.Namespace, folder: Path) -> int:
     """Start the ring, demonstrate, serve, as asked; return the exit code."""
     tell("Starting the ring on this machine …")
     async with Ring(settings(options, folder)) as ring:
-        tell(f"The ring is up at {ring.ingress}; its model is {model_in_words(ring)}.")
-        tell(f"Over WebSocket it is at {ring.websocket}")
+        tell(f"The ring is up at {' and '.join(ring.ingresses)}; its model is {model_in_words(ring)}.")
+        tell(f"Over WebSocket it is at {' and '.join(ring.websockets)}")
         if options.port and not ring.ingress.endswith(f":{options.port}"):
             tell(f"Port {options.port} is taken, so the door is at {ring.ingress} this time.")
         well = not options.demo or await demonstrate(ring, folder, tell)
@@ -123,7 +143,8 @@ async def live(options: argparse.Namespace, folder: Path) -> int:
 
 async def serve(ring: Ring, folder: Path) -> None:
     """Say how to talk to the ring, and keep it up until Ctrl-C."""
-    server = [] if ring.ingress.endswith(f":{DOOR_PORT}") else [f"--server {ring.ingress}"]
+    is_plain = ring.ingress.endswith(f":{DOOR_PORT}") and len(ring.ingresses) == 1
+    server = [] if is_plain else [f"--server {','.join(ring.ingresses)}"]
     question = folder / QUESTION_FILE if (folder / QUESTION_FILE).exists() else "YOUR.wav"
     headless = [*server, f"--say {question}", f"--record {folder / 'answer.wav'}"]
     tell(

@@ -87,13 +87,22 @@ class _Listener(asyncio.SubprocessProtocol):
 
 
 class Child:
-    """A program's life. `await start()` returns its address; from then on it is restarted whenever it ends.
+    """A program's life. `await start()` returns its address; from then on it is restarted whenever it ends, or is left
+    dead where that is wanted.
 
     Not a task group: a test's fixture may be left in another task than the one that entered it.
     """
 
-    def __init__(self, program: Program, journal: Journal, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        journal: Journal,
+        notice: Callable[[str], None],
+        restart_after_s: float | None = 0.0,
+    ) -> None:
+        """`restart_after_s`: how long it stays dead at least; None: until somebody starts it again."""
         self.program = program
+        self._restart_after_s = restart_after_s
         self.restarts = 0
         self.address = ""
         self.doors: dict[str, str] = {}
@@ -169,7 +178,10 @@ class Child:
             code = await self._run_once()
             if self._stopping or not self.address:
                 return
-            wait_s = backoff.after(clock() - born)
+            if self._restart_after_s is None:
+                self._notice(f"{self.name} ended ({_in_words(code)})")
+                return
+            wait_s = max(backoff.after(clock() - born), self._restart_after_s)
             self.restarts += 1
             self._notice(
                 f"{self.name} ended ({_in_words(code)}); starting it again" + (f" in {wait_s:g} s" if wait_s else "")

@@ -37,7 +37,8 @@ class RingSettings:
     `engine=True` takes the engine whatever the environment says.
     `env` adds variables per service ({"vad": {"PARLEY_…": "…"}}); `copies` runs more than one ("vad", "vad-2", …).
     `port` and `websocket_port` are the doors': 0 for any, a number for that one or, when it is taken, any.
-    `log_folder` keeps everything printed; `show(name, line)` sees each line; `notice(text)` says what goes on.
+    `restart_after_s`: how long what dies stays dead at least; None: until it is revived. `log_folder` keeps everything
+    printed; `show(name, line)` sees each line; `notice(text)` says what goes on.
     """
 
     model_url: str | None = None
@@ -46,6 +47,7 @@ class RingSettings:
     copies: Mapping[str, int] = field(default_factory=dict)
     port: int = 0
     websocket_port: int = 0
+    restart_after_s: float | None = 0.0
     log_folder: Path | None = None
     show: Callable[[str, str], None] | None = None
     notice: Callable[[str], None] = lambda text: None
@@ -73,7 +75,7 @@ class Ring:
         self.addresses: dict[str, str] = {}
         """Where each process listens, by its name."""
         given = self.settings
-        self._supervisor = Supervisor(given.log_folder, given.show, given.notice)
+        self._supervisor = Supervisor(given.log_folder, given.show, given.notice, given.restart_after_s)
         self._stack = AsyncExitStack()
 
     @property
@@ -84,7 +86,17 @@ class Ring:
     @property
     def websocket(self) -> str:
         """The door for WebSocket of the (first) ingress, as a URL."""
-        return f"ws://{self._supervisor.door('ingress', 'websocket')}/v1/converse"
+        return self._websocket_of("ingress")
+
+    @property
+    def ingresses(self) -> list[str]:
+        """The doors for gRPC: host:port of every ingress."""
+        return [self.addresses[name] for name in self._names_of("ingress")]
+
+    @property
+    def websockets(self) -> list[str]:
+        """The doors for WebSocket of every ingress, as URLs."""
+        return [self._websocket_of(name) for name in self._names_of("ingress")]
 
     @property
     def uses_engine(self) -> bool:
@@ -119,7 +131,7 @@ class Ring:
         return self._supervisor.logs(name)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to `name`; if it dies of it, it is started again at the same address."""
+        """Send a signal to `name`; if it dies of it, it is started again at the same address, as the settings say."""
         self._supervisor.kill(name, number)
 
     async def wait_ready(self, name: str) -> None:
@@ -131,7 +143,7 @@ class Ring:
         await self._supervisor.stop(name)
 
     async def revive(self, name: str) -> None:
-        """Start again, at its address, what was stopped."""
+        """Start again, at its address, what was stopped or is dead."""
         await self._supervisor.revive(name)
 
     async def _start(self, folder: Path) -> None:
@@ -156,7 +168,10 @@ class Ring:
         return "", server in ("", ENGINE)
 
     async def _start_services(self, services: list[str]) -> None:
-        programs = [self._program(name) for service in services for name in self._names_of(service)]
+        await self._start_programs([name for service in services for name in self._names_of(service)])
+
+    async def _start_programs(self, names: list[str]) -> None:
+        programs = [self._program(name) for name in names]
         for program, address in zip(programs, await self._supervisor.start_together(programs), strict=True):
             self.addresses[program.name] = address
             self.settings.notice(f"{program.name} is ready at {address}")
@@ -172,8 +187,10 @@ class Ring:
             # Somebody was quicker between our look and the service's bind.
             self.addresses["ingress"] = await self._supervisor.start(self._program("ingress"))
         self.settings.notice(f"ingress is ready at {self.ingress}")
-        for name in self._names_of("ingress")[1:]:
-            self.addresses[name] = await self._supervisor.start(self._program(name))
+        await self._start_programs(self._names_of("ingress")[1:])
+
+    def _websocket_of(self, name: str) -> str:
+        return f"ws://{self._supervisor.door(name, 'websocket')}/v1/converse"
 
     def _names_of(self, service: str) -> list[str]:
         return [service, *(f"{service}-{n}" for n in range(2, self.settings.copies.get(service, 1) + 1))]

@@ -23,6 +23,7 @@ class Supervisor:
     same (0.5 s) for the foundations, which the others may need up to their last moment.
 
     `show(name, line)` is given every line the children print; `notice(text)` what happens to them.
+    `restart_after_s`: how long one that dies stays dead at least; None: until it is revived.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Supervisor:
         log_folder: Path | None = None,
         show: Callable[[str, str], None] | None = None,
         notice: Callable[[str], None] = lambda text: None,
+        restart_after_s: float | None = 0.0,
     ) -> None:
+        self._restart_after_s = restart_after_s
         self._journal = Journal(log_folder, show)
         self._notice = notice
         self._children: dict[str, Child] = {}
@@ -45,7 +48,7 @@ class Supervisor:
     async def start(self, program: Program, *, foundation: bool = False) -> str:
         """Start a program, wait until it is ready, and return its address. Raises StartFault."""
         assert not (program.name in self._children and self._children[program.name].alive), program.name
-        child = Child(program, self._journal, self._notice)
+        child = Child(program, self._journal, self._notice, self._restart_after_s)
         self._children[program.name] = child
         if foundation:
             self._foundations.add(program.name)
@@ -83,7 +86,7 @@ class Supervisor:
         return self._journal.lines(name)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to `name`; if it dies of it, it is started again."""
+        """Send a signal to `name`; if it dies of it, it is started again, or left dead where that is wanted."""
         self._child(name).signal(number)
 
     async def wait_ready(self, name: str) -> None:
@@ -95,7 +98,7 @@ class Supervisor:
         await self._child(name).stop(grace_s)
 
     async def revive(self, name: str) -> str:
-        """Start again, at the same address, what was stopped."""
+        """Start again, at the same address, what was stopped or is dead."""
         return await self._child(name).start()
 
     async def stop_all(self) -> None:

@@ -57,6 +57,22 @@ async def test_every_service_stands_and_what_is_killed_comes_back_at_its_address
     assert not any(map(is_alive, pids))  # their ports may be somebody else's by now
 
 
+async def test_a_ring_with_two_doors_tells_both_of_each_kind() -> None:
+    """Clients take them all; one that is killed stays dead where that is wanted, and comes back at both its doors."""
+    settings = RingSettings(model_url=NO_MODEL, copies={"ingress": 2}, restart_after_s=None)
+    async with Ring(settings) as ring:
+        doors = [*ring.ingresses, *(url.split("/")[2] for url in ring.websockets)]
+        assert len(set(doors)) == 4
+        assert (ring.ingresses[0], ring.websockets[0]) == (ring.ingress, ring.websocket)
+        assert all(map(is_open, doors))
+        ring.kill("ingress-2")
+        while ring.pid("ingress-2"):  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.02)
+        assert list(map(is_open, doors)) == [True, False, True, False]
+        await ring.revive("ingress-2")
+        assert all(map(is_open, doors))
+
+
 async def test_a_taken_door_is_no_obstacle() -> None:
     """Somebody else listens at the port that was wished for: the door is elsewhere, and says where."""
     with socket.socket() as other:

@@ -108,6 +108,32 @@ async def test_what_dies_comes_back_at_its_address() -> None:
     assert told == ["dummy ended (killed by SIGKILL); starting it again"]
 
 
+async def test_what_dies_may_be_left_dead_until_it_is_revived() -> None:
+    """Who wants to see what others make of a death decides when it is over; the address is the same."""
+    told: list[str] = []
+    async with Supervisor(notice=told.append, restart_after_s=None) as supervisor:
+        await supervisor.start(dummy(OBEDIENT))
+        supervisor.kill("dummy")
+        await until(lambda: told == ["dummy ended (killed by SIGKILL)"])
+        with pytest.raises(StartFault):
+            await supervisor.wait_ready("dummy")
+        assert (supervisor.pid("dummy"), supervisor.restarts("dummy")) == (0, 0)
+        assert await supervisor.revive("dummy") == "127.0.0.1:1234!"
+        assert runs(supervisor.pid("dummy"))
+
+
+async def test_what_dies_may_be_given_a_rest() -> None:
+    """A death lasts at least so long; then it is started again as ever."""
+    told: list[str] = []
+    async with Supervisor(notice=told.append, restart_after_s=0.5) as supervisor:
+        await supervisor.start(dummy(OBEDIENT))
+        died_s = time.monotonic()
+        supervisor.kill("dummy")
+        await supervisor.wait_ready("dummy")
+        assert time.monotonic() - died_s >= 0.5
+    assert told == ["dummy ended (killed by SIGKILL); starting it again in 0.5 s"]
+
+
 async def test_what_is_stopped_stays_stopped_until_it_is_revived() -> None:
     """`stop` is no crash; `revive` brings the program back at the same address."""
     async with Supervisor() as supervisor:

@@ -25,6 +25,20 @@ def test_without_the_demonstration_it_serves_and_shows_the_logs() -> None:
     assert (options.demo, options.serve, options.logs) == (False, True, True)
 
 
+def test_copies_are_of_the_stages_only(tmp_path: Path) -> None:
+    """One engine is the model for all, and one Redis keeps the sessions."""
+    assert settings(parse([]), tmp_path).copies == {"ingress": 1, "vad": 1, "broker": 1, "egress": 1}
+    assert settings(parse(["--copies", "2"]), tmp_path).copies == {"ingress": 2, "vad": 2, "broker": 2, "egress": 2}
+
+
+@pytest.mark.parametrize("copies", ["0", "two", "10"])
+def test_a_number_of_copies_that_is_none_is_told(copies: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the value and the range."""
+    with pytest.raises(SystemExit):
+        parse([f"--copies={copies}"])
+    assert f"'{copies}' is no number of copies: 1 to 9" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("port", ["door", "-1", "65536"])
 def test_a_port_that_is_none_is_told(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The error names the value and the range."""
