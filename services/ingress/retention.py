@@ -62,14 +62,22 @@ class Retention:
 
     def keep(self, request: vad.ListenRequest) -> None:
         """Keep what is given to vad next: sound, a gap, or what happens between two samples."""
-        start = _start(request, self._clock)
-        kept = _Kept(request, start, start + _samples(request))
-        self._clock = kept.end
-        self._samples += kept.end - start
-        self._text += _characters(request)
-        if not self._lengthens(kept):
-            self._kept.append(kept)
-        while self._is_full():
+        kind = request.WhichOneof("message")
+        start, samples = self._clock, 0
+        if kind == "audio":  # fifty times a second for each session
+            frame = request.audio
+            start, samples = frame.mic_offset, pcm_samples(frame.pcm)
+        elif kind == "gap":
+            start, samples = request.gap.mic_offset, request.gap.ms * _SAMPLES_A_MS
+        self._clock = end = start + samples
+        self._samples += samples
+        if samples:
+            if not (kind == "gap" and self._lengthens(request.gap, end)):
+                self._kept.append(_Kept(request, start, end))
+        else:
+            self._text += _characters(request)
+            self._kept.append(_Kept(request, start, end))
+        while self._samples > MAX_RETAINED_S * MIC_HZ or len(self._kept) > MAX_RETAINED or self._text > MAX_TEXT:
             oldest = self._pop()
             self.dropped_samples += oldest.end - oldest.start
 
@@ -109,49 +117,29 @@ class Retention:
             later += _gap(hear_from, max(self._clock, hear_from))
         return [*hands.told(), *waiting, *later]
 
-    def _lengthens(self, kept: _Kept) -> bool:
+    def _lengthens(self, gap: audio.Gap, end: int) -> bool:
         """A gap that follows a short one lengthens it: somebody may be silent for hours, a tenth of a second each."""
-        if not (self._kept and kept.request.HasField("gap") and 0 < self._kept[-1].request.gap.ms < _GAP_MS):
+        if not (self._kept and 0 < self._kept[-1].request.gap.ms < _GAP_MS):
             return False
         last = self._kept[-1]
         # A new message: the old one may still wait to be sent.
-        gap = audio.Gap(mic_offset=last.start, ms=last.request.gap.ms + kept.request.gap.ms)
-        last.request, last.end = vad.ListenRequest(gap=gap), kept.end
+        longer = audio.Gap(mic_offset=last.start, ms=last.request.gap.ms + gap.ms)
+        last.request, last.end = vad.ListenRequest(gap=longer), end
         return True
-
-    def _is_full(self) -> bool:
-        sound = self._samples > MAX_RETAINED_S * MIC_HZ
-        return sound or len(self._kept) > MAX_RETAINED or self._text > MAX_TEXT
 
     def _pop(self) -> _Kept:
         oldest = self._kept.popleft()
-        self._samples -= oldest.end - oldest.start
-        self._text -= _characters(oldest.request)
-        self._hands.see(oldest.request)
+        if oldest.end > oldest.start:
+            self._samples -= oldest.end - oldest.start
+        else:
+            self._text -= _characters(oldest.request)
+            self._hands.see(oldest.request)
         return oldest
 
 
 def _is_over(kept: _Kept, mic_offset: int) -> bool:
     """Say whether all of it lies before a sample. What happens just before the sample may not have been seen yet."""
     return kept.end <= mic_offset if kept.end > kept.start else kept.end < mic_offset
-
-
-def _start(request: vad.ListenRequest, clock: int) -> int:
-    match request.WhichOneof("message"):
-        case "audio":
-            return request.audio.mic_offset
-        case "gap":
-            return request.gap.mic_offset
-    return clock
-
-
-def _samples(request: vad.ListenRequest) -> int:
-    match request.WhichOneof("message"):
-        case "audio":
-            return pcm_samples(request.audio.pcm)
-        case "gap":
-            return request.gap.ms * _SAMPLES_A_MS
-    return 0
 
 
 def _characters(request: vad.ListenRequest) -> int:

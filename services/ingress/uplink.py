@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Final
 
 from parley.v1 import session_pb2, stream_pb2
@@ -64,10 +63,8 @@ class Uplink:
         self._pressed_ms = 0
         if not self.is_ready:
             del self._pressed[:-2]  # whoever keeps pressing means the same
-        elif at_once:
-            self._guarded(lambda: self.outbox.control(request))
         else:
-            self._put(request)
+            self._put(request, at_once=at_once)
 
     def answered(self) -> None:
         """Note that vad has cancelled: the keys were heard."""
@@ -75,7 +72,7 @@ class Uplink:
 
     def reroute(self, reroute: stream_pb2.Reroute) -> None:
         """Tell who listens of another egress."""
-        self._guarded(lambda: self.outbox.control(vad.ListenRequest(reroute=reroute)))
+        self._put(vad.ListenRequest(reroute=reroute), at_once=True)
 
     def tick(self, ms: int) -> None:
         """Note that time has passed."""
@@ -83,11 +80,11 @@ class Uplink:
         if self._pressed_ms > PRESSED_MS:
             self._pressed.clear()
 
-    def _put(self, request: vad.ListenRequest) -> None:
-        self._guarded(lambda: self.outbox.audio(request))
-
-    def _guarded(self, put: Callable[[], None]) -> None:
+    def _put(self, request: vad.ListenRequest, *, at_once: bool = False) -> None:
         try:
-            put()
+            if at_once:
+                self.outbox.control(request)
+            else:
+                self.outbox.audio(request)
         except LimitFault:  # not the client's fault, and another vad may read
             self.is_ready, self.is_stuck = False, True

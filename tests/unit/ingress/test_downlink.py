@@ -17,7 +17,7 @@ from services.common.gate import Gate
 from services.ingress.downlink import Downlink
 from services.ingress.formats import PCM16, Format
 from services.ingress.speaker import Speaker
-from tests.unit.ingress.frames import counted, samples_of
+from tests.unit.ingress.frames import click_at, counted, middle_of, samples_of
 
 
 def downlink(rate_hz: int = 24_000) -> Downlink:
@@ -98,6 +98,22 @@ async def test_a_hole_is_no_slip_of_the_client_s_positions() -> None:
     messages = [each.audio for each in await drained(down.to_client) if each.HasField("audio")]
     assert down.counters["reply_samples_missing"] == 2_400
     assert 9_600 in [each.position for each in messages]
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("wanted_ms", [0, 333, 1_000])
+async def test_a_client_that_comes_back_is_given_the_sample_it_lacks(rate_hz: int, wanted_ms: int) -> None:
+    """At its own rate: the first message begins there, or a sample or two before, and its sound is in its place."""
+    down, wanted = downlink(rate_hz), wanted_ms * rate_hz // 1_000
+    down.next = audio.Playhead(reply=1, position=down._speaker.to_ring(wanted))
+    click = click_at(36_000, 48_000, 24_000)
+    for start in range(0, 48_000, 2_400):
+        pcm = click[start : start + 2_400].astype("<i2").tobytes()
+        down.play(audio.ReplyAudio(reply=1, position=start, pcm=pcm))
+    heard = [each.audio for each in await drained(down.to_client)]
+    assert 0 <= wanted - heard[0].position <= 2
+    wave = np.concatenate([samples_of(each.pcm) for each in heard])
+    assert abs((heard[0].position + middle_of(wave)) / rate_hz - 1.5) < 0.001
 
 
 @pytest.mark.parametrize("reading", [True, False])
