@@ -46,8 +46,20 @@ END_REASON: Final = "parley.end_reason"
 TURN_EVENT: Final = "parley.turn"
 SESSION_EVENT: Final = "parley.session"
 
-# Metrics of the broker (docs/metrics.md).
+# Metrics of every stage (docs/metrics.md).
 SESSIONS_ACTIVE: Final = "parley_sessions_active"
+SESSIONS_PARKED: Final = "parley_sessions_parked"
+SESSIONS_MOST: Final = "parley_sessions_most"
+SESSIONS_REFUSED: Final = "parley_sessions_refused_total"
+LOOP_LATE: Final = "parley_loop_late_seconds"
+LOOP_LAG: Final = "parley_loop_lag_seconds"
+TASKS: Final = "parley_tasks"
+CANCELLED_READS: Final = "parley_cancelled_reads_total"
+TRUNKS_BROKEN: Final = "parley_trunks_broken_total"
+STRANDS_BROKEN: Final = "parley_trunk_streams_broken_total"
+EVENTS: Final = "parley_events_total"
+
+# Metrics of the broker.
 SESSIONS_ENDED: Final = "parley_sessions_ended_total"
 TAKEOVERS: Final = "parley_takeovers_total"
 TURNS_ENDED: Final = "parley_turns_total"

@@ -25,22 +25,15 @@ _ON_TIME: Final = 0.5
 
 
 class Promptness:
-    """One process's. Have it `run` in the loop; `late_s` infinite never calls it late.
+    """One process's. Have it `run` in the loop; `late_s` infinite never calls it late."""
 
-    `note` is told how late each look at the clock was.
-    """
-
-    def __init__(
-        self,
-        late_s: float = LATE_S,
-        clock: Callable[[], float] = time.monotonic,
-        note: Callable[[float], None] = lambda lag_s: None,
-    ) -> None:
+    def __init__(self, late_s: float = LATE_S, clock: Callable[[], float] = time.monotonic) -> None:
         self.lag_s = 0.0
         """How late the loop is, on average over the last second or so."""
+        self.note: Callable[[float], None] = lambda lag_s: None
+        """Is told how late each look at the clock was."""
         self._late_s = late_s
         self._clock = clock
-        self._note = note
         self._looked_s = clock()
         self._was_late = False
 
@@ -56,7 +49,7 @@ class Promptness:
         self.lag_s, lag_s = self._with(now_s)
         self._looked_s = now_s
         self._judge(self.lag_s)
-        self._note(lag_s)
+        self.note(lag_s)
 
     async def run(self) -> None:
         """Look at the clock when it is due, until cancelled."""

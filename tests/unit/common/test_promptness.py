@@ -26,7 +26,8 @@ class Loop:
     def __init__(self, late_s: float = LATE_S) -> None:
         self.clock = Clock()
         self.lags: list[float] = []
-        self.promptness = Promptness(late_s, self.clock, self.lags.append)
+        self.promptness = Promptness(late_s, self.clock)
+        self.promptness.note = self.lags.append
 
     def run(self, seconds: float, lag_s: float = 0.0) -> bool:
         """Let it run so late for so long; return whether it counts as late then."""

@@ -1,0 +1,98 @@
+"""Process meter: what every stage of the ring tells of itself, whatever it does. docs/metrics.md has the list.
+
+All of it is looked up when it is scraped, but for what only the event loop's own thread may look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from services.common import names
+from services.common.reads import CANCELLED_READS
+from services.common.room import FULL, LATE_LOOP, Room
+from services.common.trunk import STRANDS_BROKEN, TRUNKS_BROKEN
+
+_LAG_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)
+_COUNT_TASKS_S: Final = 1.0
+
+Count = Callable[[], int]
+
+
+class ProcessMeter(Collector):
+    """One process's. `tally` is where its trunks and doors count; `events` what its sessions have counted.
+
+    `sessions` is left out by a stage that tells of its sessions in a way of its own. Have it `run`.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        room: Room,
+        tally: Counter[str],
+        *,
+        parked: Count,
+        sessions: Count | None = None,
+        events: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        self._room = room
+        self._tally = tally
+        self._parked = parked
+        self._sessions = sessions
+        self._events = events
+        self._tasks = 0
+        lag = Histogram(names.LOOP_LAG, "How late the event loop was, each 50 ms.", registry=registry, buckets=_LAG_S)
+        room.promptness.note = lag.observe
+        registry.register(self)
+
+    async def run(self) -> None:
+        """Watch the event loop, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._room.promptness.run())
+            group.create_task(self._count_tasks())
+
+    async def _count_tasks(self) -> None:
+        while True:
+            self._tasks = len(asyncio.all_tasks())
+            await asyncio.sleep(_COUNT_TASKS_S)
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell how everything stands."""
+        if self._sessions is not None:
+            yield _gauge(names.SESSIONS_ACTIVE, "Sessions that are here, the parked ones included.", self._sessions())
+        yield _gauge(names.SESSIONS_PARKED, "Sessions that wait for somebody to go on with them.", self._parked())
+        refused = self._room.refused
+        yield _counter(
+            names.SESSIONS_REFUSED,
+            "Sessions that were not begun here, by why.",
+            {FULL: refused[FULL], LATE_LOOP: refused[LATE_LOOP]},
+            "reason",
+        )
+        yield _gauge(names.SESSIONS_MOST, "Sessions that there is room for.", self._room.most)
+        late_s = self._room.promptness.lag_s
+        yield _gauge(names.LOOP_LATE, "How late the event loop is, on average over about a second.", late_s)
+        yield _gauge(names.TASKS, "Tasks of the event loop.", self._tasks)
+        for name, what, key in (
+            (names.CANCELLED_READS, "gRPC reads that were cancelled, or cut off with their call.", CANCELLED_READS),
+            (names.TRUNKS_BROKEN, "Connections to or from another stage that broke while in use.", TRUNKS_BROKEN),
+            (names.STRANDS_BROKEN, "Sessions' streams that broke with them.", STRANDS_BROKEN),
+        ):
+            yield CounterMetricFamily(name, what, value=self._tally[key])
+        yield _counter(names.EVENTS, "What the stage's own counters say.", dict(self._events()), "event")
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def _counter(name: str, what: str, values: Mapping[str, int], label: str) -> Metric:
+    family = CounterMetricFamily(name, what, labels=(label,))
+    for key, value in sorted(values.items()):
+        family.add_metric((key,), value)
+    return family

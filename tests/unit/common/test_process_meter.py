@@ -1,0 +1,76 @@
+"""The process meter: what is scraped is how things stand, whatever the stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.common.errors import FullFault
+from services.common.process_meter import ProcessMeter
+from services.common.room import Room
+from tests.unit.common.ticks import Ticks, ticks
+
+__all__ = ["ticks"]
+
+
+def scraped(registry: CollectorRegistry) -> dict[str, float]:
+    """Return every sample, by its name and label."""
+    found = {}
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        for sample in family.samples:
+            label = "".join(f"[{value}]" for value in sample.labels.values())
+            found[sample.name + label] = sample.value
+    return found
+
+
+def test_figures_are_those_of_the_moment() -> None:
+    """Nothing need be told to it: it looks where things are counted."""
+    registry, room, tally = CollectorRegistry(), Room("vad", 1), Counter[str]()
+    sessions, parked, events = ["a"], ["b", "c"], Counter(adopted=2)
+    ProcessMeter(
+        registry, room, tally, parked=lambda: len(parked), sessions=lambda: len(sessions), events=lambda: events
+    )
+    before = scraped(registry)
+    assert (before["parley_sessions_active"], before["parley_sessions_parked"], before["parley_sessions_most"]) == (
+        1,
+        2,
+        1,
+    )
+    assert before["parley_sessions_refused_total[full]"] == before["parley_sessions_refused_total[late]"] == 0
+    assert before["parley_cancelled_reads_total"] == before["parley_trunks_broken_total"] == 0
+    assert before["parley_events_total[adopted]"] == 2
+    with pytest.raises(FullFault):
+        room.admit(1, resumes=False)
+    sessions.clear()
+    parked.pop()
+    tally.update(cancelled_reads=3, trunks_broken=1, strands_broken=20)
+    events["takeovers_vad"] += 1
+    after = scraped(registry)
+    assert (after["parley_sessions_active"], after["parley_sessions_parked"]) == (0, 1)
+    assert after["parley_sessions_refused_total[full]"] == 1
+    assert after["parley_cancelled_reads_total"] == 3
+    assert after["parley_trunk_streams_broken_total"] == 20
+    assert after["parley_events_total[takeovers_vad]"] == 1
+
+
+def test_a_stage_may_count_its_sessions_itself() -> None:
+    """The broker does, by agent; two figures of one name would be none."""
+    registry = CollectorRegistry()
+    ProcessMeter(registry, Room("broker", 1), Counter(), parked=lambda: 0)
+    assert not any(name.startswith("parley_sessions_active") for name in scraped(registry))
+
+
+async def test_it_watches_the_loop(ticks: Ticks) -> None:
+    """Its tasks are counted, and the clock is looked at twenty times a second."""
+    registry = CollectorRegistry()
+    meter = ProcessMeter(registry, Room("vad", 1), Counter(), parked=lambda: 0)
+    running = asyncio.create_task(meter.run())
+    await ticks.advance(2.01)
+    found = scraped(registry)
+    assert found["parley_tasks"] == len(asyncio.all_tasks())
+    assert found["parley_loop_lag_seconds_count"] == 40
+    running.cancel()
