@@ -8,10 +8,12 @@ from parley.v1 import broker_service_pb2_grpc as rpc
 from services.broker.meter import Meter
 from services.broker.model_settings import ANSWER_S, CONNECT_S, MODEL, TRANSCRIPTION, VOICE
 from services.broker.server import BrokerServer
+from services.broker.sessions import MOST_SESSIONS
 from services.broker.settings import DEFAULT_PORT, BrokerSettings
 from services.broker.turn_log import TurnLog
 from services.common import metrics, process
 from services.common.channels import Channels
+from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
@@ -46,6 +48,7 @@ USAGE = Usage(
         Variable("PARLEY_MODEL_CONNECT_S", "seconds that the model has to begin a session", CONNECT_S),
         Variable("PARLEY_MODEL_ANSWER_S", "seconds that it has to take up a request", ANSWER_S),
         Variable("PARLEY_SPECULATE", "on or off: answers are begun when a turn has probably ended", "on"),
+        *variables(MOST_SESSIONS),
         Variable("PARLEY_METRICS_LISTEN", "host:port for Prometheus, see docs/metrics.md", "not served"),
         Variable("PARLEY_TURN_LOG", "file for a line of JSON per turn; -: standard output", "not written"),
     ),
@@ -57,18 +60,22 @@ async def main(stopping: asyncio.Event) -> None:
     """Think until asked to stop."""
     env = Environment.here()
     settings, metrics_listen = BrokerSettings.read(env), metrics.listen_address(env)
+    room = Room.read(env, "broker", MOST_SESSIONS)
     registry = metrics.registry()
     meter = Meter(registry)
     with TurnLog(env, meter.lines_dropped.inc) as turn_log, metrics.served(registry, metrics_listen):
-        await think(settings, meter, turn_log, stopping)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(room.promptness.run())
+            await think(settings, meter, turn_log, room, stopping)
+            looking.cancel()
 
 
-async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, stopping: asyncio.Event) -> None:
-    """Serve sessions until asked to stop."""
+async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, room: Room, stopping: asyncio.Event) -> None:
+    """Serve sessions until asked to stop; then let others go on with them."""
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
     channels = Channels()
     grpc_server = server()
-    broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write)
+    broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write, room)
     serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker)
     address = bind(grpc_server, settings.common.listen)
     await grpc_server.start()

@@ -17,7 +17,7 @@ from services.broker.custody import Custody
 from services.broker.house import House
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
-from services.broker.sessions import Sessions
+from services.broker.sessions import MOST_SESSIONS, Sessions
 from services.broker.tools.executor import Callers
 from services.common.agents import Agents
 from services.common.boundary import session_boundary
@@ -25,6 +25,7 @@ from services.common.channels import Channels
 from services.common.link import tell
 from services.common.ownership import checked
 from services.common.parking import Parking
+from services.common.room import Room
 from services.common.store import Store
 
 log = logging.getLogger("parley.broker")
@@ -42,6 +43,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
         channels: Channels,
         meter: Meter | None = None,
         write_turn: Writer = lambda line: None,
+        room: Room | None = None,
     ) -> None:
         meter = meter or Meter()
         for name in agents.names():
@@ -50,7 +52,7 @@ class BrokerServer(rpc.BrokerServiceServicer):
         self._reporting = Reporting()
         parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
         house = House(store, channels, meter, write_turn, self._callers, self._reporting, parking)
-        self._sessions = Sessions(agents, house)
+        self._sessions = Sessions(agents, house, room or Room("broker", MOST_SESSIONS))
 
     async def Respond(  # type: ignore[override]
         self, requests: AsyncIterator[wire.RespondRequest], context: Context

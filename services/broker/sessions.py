@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
+from typing import Final
 
 from parley.v1 import broker_service_pb2 as wire
 from parley.v1 import stream_pb2
@@ -13,16 +15,24 @@ from services.broker.parting import Stopping
 from services.broker.stay import Stay
 from services.broker.vad_stream import VadStream, Write
 from services.common.agents import Agents
+from services.common.boundary import contained_work
 from services.common.errors import Superseded
 from services.common.ownership import Ownership
+from services.common.room import Room
+
+log = logging.getLogger("parley.broker")
+
+MOST_SESSIONS: Final = 256
+"""At a time, unless PARLEY_MAX_SESSIONS says otherwise."""
 
 
 class Sessions:
     """Finds the session that a stream belongs to, or begins one."""
 
-    def __init__(self, agents: Agents[Agent], house: House) -> None:
+    def __init__(self, agents: Agents[Agent], house: House, room: Room) -> None:
         self._agents = agents
         self._house = house
+        self._room = room
         self._ownership = Ownership()
         self._stays: dict[str, Stay] = {}
         self._living: set[asyncio.Task[None]] = set()
@@ -37,13 +47,15 @@ class Sessions:
         """Serve a stream of vad's to its end.
 
         Raises:
-            Stopping: no more sessions are taken.
+            FullFault: no more sessions are taken, just now or at all.
             Superseded: a stream with as high a (lease, dial) was here before.
             AgentFault: there is no such agent.
         """
         if self._is_stopping:
             raise Stopping
         agent = self._agents.find(opened.agent)
+        if not self._is_here(opened):
+            self._room.admit(len(self._stays), resumes=opened.resumes)
         stream: VadStream | None = None
 
         def supersede() -> None:
@@ -55,10 +67,14 @@ class Sessions:
             stream = stay.meet(opened)
             await stay.attend(stream, requests, write)
 
+    def _is_here(self, opened: stream_pb2.StreamOpen) -> bool:
+        here = self._stays.get(opened.session)
+        return here is not None and not here.is_over
+
     def _stay(self, agent: Agent, opened: stream_pb2.StreamOpen) -> Stay:
         """Return the session: the one that is here, if this goes on with it, or else a new one."""
-        here = self._stays.get(opened.session)
-        if here is not None and not here.is_over:
+        if self._is_here(opened):
+            here = self._stays[opened.session]
             if opened.resumes:
                 return here
             here.close(Superseded("another stream took the session"))
@@ -79,8 +95,8 @@ class Sessions:
         """Take no more sessions, and leave those that there are to another broker, each at a quiet moment."""
         self._is_stopping = True
         async with asyncio.TaskGroup() as group:
-            for stay in self._stays.values():
-                group.create_task(stay.leave())
+            for name, stay in self._stays.items():
+                group.create_task(contained_work(log, f"session {name}", stay.leave()))
         if self._living:
             await asyncio.wait(self._living)
 

@@ -27,6 +27,7 @@ from services.broker.tools.declaration import FunctionTool, Toolbox
 from services.common import names
 from services.common.agents import Agents
 from services.common.channels import Channels
+from services.common.room import Room
 from services.common.rpc import bind, channel, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
@@ -118,10 +119,11 @@ class BrokerRing:
         self._stack.push_async_callback(egress_server.stop, 0)
         return address
 
-    async def another_broker(self) -> Broker:
+    async def another_broker(self, room: Room | None = None) -> Broker:
         """Start one more broker: from now on it is the one that is dialled."""
         channels, broker_server = Channels(), server()
-        brokering = BrokerServer(Agents({}, self.agent, known_only=False), self.store, channels, self._meter)
+        agents = Agents({}, self.agent, known_only=False)
+        brokering = BrokerServer(agents, self.store, channels, self._meter, room=room)
         serve(broker_server, broker_rpc.add_BrokerServiceServicer_to_server, brokering)
         address = bind(broker_server, "127.0.0.1:0")
         await broker_server.start()

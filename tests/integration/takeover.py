@@ -137,6 +137,13 @@ class Scene(Talk):
         await self.lose_broker()
         return await self.another_vad()
 
+    def heard_words(self, reply: int) -> str:
+        """The words of a reply whose sound was heard at least to the middle, wherever its generation broke off."""
+        heard, half = self.speaker.heard.get(reply, 0), int(PER_WORD_S * 500 * MS)
+        items = self.response(reply).items
+        words = (word for item in items for word in item.words if heard >= item.track_start + word.at_sample + half)
+        return " ".join(word.text.strip() for word in words)
+
     def told_words(self) -> list[str]:
         """All words of the assistant that were heard, over all its replies."""
         return [word for reply in sorted(self.speaker.heard) for word in self.heard_words(reply).split()]

@@ -16,10 +16,11 @@ from services.broker import server, stay
 from services.broker.agent import Agent
 from services.broker.webhook import Webhook
 from services.common.parking import Parking
+from services.common.room import Room
 from tests.fakes.endpoint import answer, endpoint
 from tests.fakes.eventually import eventually
 from tests.fakes.realtime import FakeRealtime, Reply
-from tests.integration.broker_ring import BrokerRing, agent
+from tests.integration.broker_ring import BrokerRing, Egress, agent
 from tests.integration.takeover import ANSWER, Scene, fake_of, scene_with
 
 USER, ASSISTANT = session.HistoryItem.ROLE_USER, session.HistoryItem.ROLE_ASSISTANT
@@ -104,6 +105,21 @@ async def test_a_late_waker_is_refused() -> None:
         await scene.say()
         await scene.whole()
         await scene.true()
+
+
+async def test_a_full_broker_refuses_whoever_is_new() -> None:
+    """At once, so that the caller goes elsewhere; what is there goes on."""
+    async with scene_with(fake_of()) as scene:
+        elsewhere = wire.Route(egress=await scene.ring.serve_egress(Egress()))
+        await scene.ring.another_broker(Room("broker", 1))
+        await scene.another_vad()
+        for resumes in (False, True):
+            late = await scene.ring.dial(open=scene.ring.opening(session="s2", route=elsewhere, resumes=resumes))
+            error = await late.error()
+            assert (error.code, error.retryable) == (wire.Error.CODE_FULL, True)
+        await scene.another_vad()
+        await scene.say()
+        await scene.whole()
 
 
 @asynccontextmanager
