@@ -134,11 +134,3 @@ class WatchedRedis:
     async def promoted(self, name: str) -> None:
         """Wait until a server is the master."""
         await until(lambda: self.is_master(name))
-
-    async def demoted(self, name: str) -> None:
-        """Wait until a server is a replica."""
-
-        async def is_replica() -> bool:
-            return not await self.is_master(name)
-
-        await until(is_replica)
