@@ -36,6 +36,7 @@ REDIS: Final = Variable(
 HISTORY: Final = Variable(
     "PARLEY_HISTORY_TTL_S", "seconds that a session's history is kept in Redis after its end; 0: not at all", KEPT_S
 )
+METRICS: Final = Variable("PARLEY_METRICS_LISTEN", "host:port for Prometheus, see docs/metrics.md", "not served")
 AGENTS: Final = Variable("PARLEY_AGENTS", "folder of the agents' profiles, see docs/agents.md")
 
 

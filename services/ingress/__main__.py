@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from parley.v1 import operator_service_pb2_grpc as rpc
-from services.common import process
+from services.common import metrics, process
 from services.common.channels import Channels
+from services.common.process_meter import ProcessMeter
+from services.common.room import Room, variables
 from services.common.rpc import bind, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
-from services.common.usage import HISTORY, REDIS, Usage, Variable, listens
+from services.common.usage import HISTORY, METRICS, REDIS, Usage, Variable, listens
+from services.ingress.admission import STAGE
 from services.ingress.call import Calls
 from services.ingress.limits import Limits
 from services.ingress.operator_settings import OperatorSettings
@@ -34,7 +38,8 @@ USAGE = Usage(
         Variable("PARLEY_EGRESSES", "where the egresses are", "127.0.0.1:7703"),
         Variable("PARLEY_OPERATOR_TOKEN", "lets your own code take part, see docs/operators.md", "nobody may"),
         Variable("PARLEY_ADVERTISE", "host:port at which other ingresses find this one", "where it listens"),
-        Variable("PARLEY_MAX_SESSIONS", "conversations at a time", Limits.max_sessions),
+        *variables(Limits.max_sessions),
+        METRICS,
         Variable("PARLEY_MAX_MESSAGE_BYTES", "bytes of one message of a client", Limits.max_message_bytes),
         Variable("PARLEY_MAX_FRAME_MS", "milliseconds of audio in one message", Limits.max_frame_ms),
         Variable("PARLEY_MAX_MESSAGES_PER_S", "messages a second of one client, on average", Limits.max_messages_per_s),
@@ -55,29 +60,39 @@ USAGE = Usage(
 
 async def main(stopping: asyncio.Event) -> None:
     """Take calls until asked to stop."""
-    settings = IngressSettings.read(Environment.here())
-    limits = Limits.read(Environment.here())
-    operators = OperatorSettings.read(Environment.here())
+    env = Environment.here()
+    settings, limits, operators = IngressSettings.read(env), Limits.read(env), OperatorSettings.read(env)
+    room, metrics_listen = Room.read(env, STAGE, Limits.max_sessions), metrics.listen_address(env)
+    registry, tally = metrics.registry(), Counter[str]()
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
     topic = Subscriber(settings.common.redis_url, store)
-    channels = Channels()
+    channels = Channels(tally)
     grpc_server = server()
     address = bind(grpc_server, settings.common.listen)
-    calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address)
-    ConversationServer(calls).add_to(grpc_server)
+    calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address, room)
+    meter = ProcessMeter(
+        registry,
+        room,
+        tally,
+        parked=lambda: calls.parked,
+        sessions=lambda: len(calls),
+        events=lambda: calls.counters,
+    )
+    ConversationServer(calls, tally).add_to(grpc_server)
     rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
     websocket_door = WebSocketDoor(calls, settings.origins)
-    async with asyncio.TaskGroup() as group:
-        background = [group.create_task(topic.run()), group.create_task(calls.run())]
-        await grpc_server.start()
-        process.announce_door("websocket", await websocket_door.listen(settings.websocket_listen))
-        process.announce("ingress", address)
-        await stopping.wait()
-        websocket_door.drain()
-        await calls.drain()
-        await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())
-        for task in background:
-            task.cancel()
+    with metrics.served(registry, metrics_listen):
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(each.run()) for each in (topic, calls, meter)]
+            await grpc_server.start()
+            process.announce_door("websocket", await websocket_door.listen(settings.websocket_listen))
+            process.announce("ingress", address)
+            await stopping.wait()
+            websocket_door.drain()
+            await calls.drain()
+            await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())
+            for task in background:
+                task.cancel()
     await channels.close()
     await topic.close()
     await store.close()

@@ -8,8 +8,12 @@ from typing import Final
 
 from parley.v1 import conversation_service_pb2 as client
 from services.common.errors import FullFault, LimitFault, ProtocolFault
+from services.common.room import Room
 from services.ingress.limits import Limits
 from services.ingress.version import common_version
+
+STAGE: Final = "this server"
+"""What ingress calls itself to its callers."""
 
 _MAX_NAME: Final = 64
 
@@ -30,8 +34,9 @@ class Place:
 class Admission:
     """One ingress's. `make_room` is asked to free a place, if it can, when there is none."""
 
-    def __init__(self, limits: Limits, make_room: Callable[[], None]) -> None:
+    def __init__(self, limits: Limits, make_room: Callable[[], None], room: Room | None = None) -> None:
         self._limits = limits
+        self._room = room or Room(STAGE, limits.max_sessions)
         self._make_room = make_room
         self._admitted = 0
         self._is_stopping = False
@@ -55,16 +60,14 @@ class Admission:
             raise ProtocolFault(f"the first message of a conversation must be open, not {kind or 'empty'}.")
         return checked_open(first.open)
 
-    def place(self, *, replaces: bool = False) -> Place:
+    def place(self, *, resumes: bool = False, replaces: bool = False) -> Place:
         """Return a place; for who `replaces` a session, there is one anyway. Raises FullFault when there is none."""
         if self._is_stopping:
             raise FullFault("this server is going away; try again in a moment, or another server.")
-        if self._admitted >= self._limits.max_sessions and not replaces:
-            self._make_room()
-        if self._admitted >= self._limits.max_sessions and not replaces:
-            raise FullFault(
-                f"this server holds its {self._limits.max_sessions} sessions; try again in a moment, or another server."
-            )
+        if not replaces:
+            if self._admitted >= self._room.most:
+                self._make_room()
+            self._room.admit(self._admitted, resumes=resumes)
         self._admitted += 1
         return Place(self._leave)
 

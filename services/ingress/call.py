@@ -16,6 +16,7 @@ from services.common.boundary import contained_work
 from services.common.bundle import GOODBYE_S
 from services.common.channels import Channels
 from services.common.errors import ParleyError, PeerLost, StoreLost, Superseded
+from services.common.room import Room
 from services.common.store import Store
 from services.common.topic import Subscriber
 from services.ingress.admission import Admission
@@ -46,6 +47,7 @@ class Calls:
         channels: Channels,
         limits: Limits | None = None,
         address: str = "",
+        room: Room | None = None,
     ) -> None:
         self.address = address
         """host:port by which other ingresses find the sessions of this one."""
@@ -54,12 +56,17 @@ class Calls:
         self._owner = uuid.uuid4().hex
         self._house = House(store, topic, routes, channels, Leases(store, self._owner), self.limits)
         self._lives: dict[str, Life] = {}
-        self._admission = Admission(self.limits, self._make_room)
+        self._admission = Admission(self.limits, self._make_room, room)
         self._forgetting = Forgetting(store, self._house.counters)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._lives)
+
+    @property
+    def parked(self) -> int:
+        """How many sessions wait for their clients."""
+        return len(self._house.parked)
 
     @property
     def counters(self) -> Counter[str]:
@@ -138,7 +145,7 @@ class Calls:
         with ExitStack() as undo, _told_of_redis("be resumed"):
             token, known = await resumable(self._store, opened.resume, self.limits.resume_s)
             session = Session(opened, self.limits, elsewhere=elsewhere(known, self.limits))
-            place = self._admission.place(replaces=token.session in self._lives)
+            place = self._admission.place(resumes=True, replaces=token.session in self._lives)
             undo.callback(place.free)
             session.lease = await self._store.take_lease(token.session, self._owner, by_force=True)
             record = taken_over(known, session.lease, self.address)

@@ -56,3 +56,15 @@ def test_a_house_that_closes_takes_nobody() -> None:
     for replaces in (False, True):
         with pytest.raises(FullFault, match="going away"):
             admission.place(replaces=replaces)
+
+
+def test_who_comes_back_gets_a_place_that_nobody_new_gets() -> None:
+    """A quarter of the places more: a caller's own may be lost with another ingress."""
+    admission = Admission(Limits(max_sessions=4), lambda: None)
+    for _ in range(4):
+        admission.place()
+    with pytest.raises(FullFault):
+        admission.place()
+    admission.place(resumes=True)
+    with pytest.raises(FullFault):
+        admission.place(resumes=True)
