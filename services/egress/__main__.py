@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from parley.v1 import egress_service_pb2_grpc as rpc
-from services.common import process
+from services.common import metrics, process
+from services.common.process_meter import ProcessMeter
+from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
-from services.common.usage import REDIS, Usage, listens
+from services.common.usage import METRICS, REDIS, Usage, listens
 from services.egress.server import EgressServer
-from services.egress.speakings import Speakings
+from services.egress.speakings import MOST_SESSIONS, Speakings
 
 DEFAULT_PORT = 7703
 
@@ -20,29 +23,41 @@ USAGE = Usage(
     service="egress",
     about="egress speaks: it gives replies to the client in their own time, with captions, and reports what was "
     "played. The broker calls it.",
-    variables=(listens(DEFAULT_PORT), REDIS),
+    variables=(listens(DEFAULT_PORT), REDIS, *variables(MOST_SESSIONS), METRICS),
     example="PARLEY_LISTEN=127.0.0.1:0",
 )
 
 
 async def main(stopping: asyncio.Event) -> None:
     """Serve until asked to stop."""
-    settings = CommonSettings.read(Environment.here(), DEFAULT_PORT)
+    env = Environment.here()
+    settings, metrics_listen = CommonSettings.read(env, DEFAULT_PORT), metrics.listen_address(env)
+    room = Room.read(env, "egress", MOST_SESSIONS)
+    registry, tally = metrics.registry(), Counter[str]()
     store = Store(connect(settings.redis_url))
     topic = Subscriber(settings.redis_url, store)
-    speakings = Speakings()
+    speakings = Speakings(room=room)
+    meter = ProcessMeter(
+        registry,
+        room,
+        tally,
+        parked=lambda: speakings.parked,
+        sessions=lambda: len(speakings),
+        events=lambda: speakings.counters,
+    )
     grpc_server = server()
-    serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic))
+    serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic), tally)
     address = bind(grpc_server, settings.listen)
-    async with asyncio.TaskGroup() as group:
-        background = [group.create_task(topic.run()), group.create_task(speakings.run())]
-        await grpc_server.start()
-        process.announce("egress", address)
-        await stopping.wait()
-        await speakings.drain()
-        await grpc_server.stop(grace=0.5)
-        for task in background:
-            task.cancel()
+    with metrics.served(registry, metrics_listen):
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(each.run()) for each in (topic, speakings, meter)]
+            await grpc_server.start()
+            process.announce("egress", address)
+            await stopping.wait()
+            await speakings.drain()
+            await grpc_server.stop(grace=0.5)
+            for task in background:
+                task.cancel()
     await topic.close()
     await store.close()
 

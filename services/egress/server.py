@@ -55,7 +55,7 @@ class EgressServer(rpc.EgressServiceServicer):
             async with AsyncExitStack() as stack:
                 superseded = wire.SpeakResponse(end=_SUPERSEDED)
                 stack.enter_context(self._speakers.claim(opened, lambda: outbox.close(superseded)))
-                speaking = self._speakings.get(opened.session)
+                speaking = self._speakings.get(opened.session, resumes=opened.resumes)
                 stack.callback(self._speakings.leave, speaking)
                 stack.callback(speaking.leave_broker, outbox)
                 speaking.join_broker(outbox, opened.lease)
@@ -77,7 +77,7 @@ class EgressServer(rpc.EgressServiceServicer):
             async with AsyncExitStack() as stack:
                 superseded = wire.AttachResponse(end=_SUPERSEDED)
                 stack.enter_context(self._listeners.claim(opened, lambda: outbox.close(superseded)))
-                speaking = self._speakings.get(opened.session)
+                speaking = self._speakings.get(opened.session, resumes=opened.resumes)
                 stack.callback(self._speakings.leave, speaking)
                 stack.callback(self._detach, speaking, outbox)
                 stack.callback(self._topic.follow(opened.session, speaking.from_topic))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import Final
 
 from services.common.errors import FullFault
 from services.common.parking import PARKED_S, Parking
+from services.common.room import Room
 from services.egress.session import Speaking
+
+MOST_SESSIONS: Final = 512
+"""At a time, unless PARLEY_MAX_SESSIONS says otherwise: more than a core holds in earnest (docs/performance.md)."""
 
 _QUIET_S: Final = 1.2
 """How long a process that stops waits for a moment at which nobody would miss it."""
@@ -19,24 +24,33 @@ _LOOK_S: Final = 0.02
 class Speakings:
     """Sessions by their names. One whose streams have both broken is parked: a takeover finds all that it held."""
 
-    def __init__(self, parked_s: float = PARKED_S) -> None:
+    def __init__(self, parked_s: float = PARKED_S, room: Room | None = None) -> None:
         self.is_stopping = False
+        self.counters: Counter[str] = Counter()
+        """What the sessions that are over have counted."""
+        self._room = room or Room("egress", MOST_SESSIONS)
         self._sessions: dict[str, Speaking] = {}
         self._parking = Parking(self._give_up, parked_s)
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def get(self, session: str) -> Speaking:
+    @property
+    def parked(self) -> int:
+        """How many sessions wait for somebody to go on with them."""
+        return len(self._parking)
+
+    def get(self, session: str, *, resumes: bool = False) -> Speaking:
         """Return the session, made at the first of its two streams.
 
         Raises:
-            FullFault: this process is stopping.
+            FullFault: this process is stopping, or there is no room for another session.
         """
         if self.is_stopping:
             raise FullFault("egress is stopping; another one has room.")
         self._parking.take(session)
         if session not in self._sessions:
+            self._room.admit(len(self._sessions), resumes=resumes)
             self._sessions[session] = Speaking(session)
         return self._sessions[session]
 
@@ -45,12 +59,17 @@ class Speakings:
         if not speaking.is_deserted or self._sessions.get(speaking.session) is not speaking:
             return
         if speaking.is_over:
-            del self._sessions[speaking.session]
+            self._forget(speaking)
         else:
             self._parking.park(speaking.session, speaking)
 
     def _give_up(self, speaking: Speaking) -> None:
-        self._sessions.pop(speaking.session, None)
+        if self._sessions.get(speaking.session) is speaking:
+            self._forget(speaking)
+
+    def _forget(self, speaking: Speaking) -> None:
+        del self._sessions[speaking.session]
+        self.counters.update(speaking.playout.counters)
 
     async def drain(self) -> None:
         """Take no session any more, and send those that are here elsewhere, each at a quiet moment if there is one."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from parley.v1 import vad_service_pb2_grpc as rpc
-from services.common import process
+from services.common import metrics, process
 from services.common.channels import Channels
+from services.common.process_meter import ProcessMeter
+from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import connect
 from services.common.topic import Publisher
-from services.common.usage import AGENTS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, METRICS, REDIS, Usage, Variable, listens
 from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
 from services.vad.judge import Judge
 from services.vad.profile import read_profiles
-from services.vad.server import VadServer
+from services.vad.server import MOST_SESSIONS, VadServer
 from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
 
@@ -31,6 +34,8 @@ USAGE = Usage(
         REDIS,
         AGENTS,
         Variable("PARLEY_MODELS", "folder of the models' weights", "services/vad/models, where `make setup` puts them"),
+        *variables(MOST_SESSIONS),
+        METRICS,
     ),
     example="PARLEY_AGENTS=deploy/agents",
 )
@@ -38,26 +43,32 @@ USAGE = Usage(
 
 async def main(stopping: asyncio.Event) -> None:
     """Decide until asked to stop."""
-    environment = Environment.here()
-    settings = CommonSettings.read(environment, DEFAULT_PORT)
-    agents = read_profiles(environment)
+    env = Environment.here()
+    settings, agents = CommonSettings.read(env, DEFAULT_PORT), read_profiles(env)
+    room, metrics_listen = Room.read(env, "vad", MOST_SESSIONS), metrics.listen_address(env)
+    registry, tally = metrics.registry(), Counter[str]()
     redis = connect(settings.redis_url)
     topic = Publisher(redis)
     judge = Judge(SmartTurn())
-    channels = Channels()
+    channels = Channels(tally)
     grpc_server = server()
     hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_soon)
-    vad = VadServer(hearing, judge, ContentModel(), agents, topic, channels)
-    serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad)
+    vad = VadServer(hearing, judge, ContentModel(), agents, topic, channels, room=room)
+    meter = ProcessMeter(
+        registry, room, tally, parked=lambda: vad.parked, sessions=lambda: len(vad), events=lambda: vad.counters
+    )
+    serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally)
     address = bind(grpc_server, settings.listen)
-    async with asyncio.TaskGroup() as group:
-        publishing = group.create_task(topic.run())
-        await grpc_server.start()
-        process.announce("vad", address)
-        await stopping.wait()
-        await vad.drain()
-        await grpc_server.stop(grace=0.5)
-        publishing.cancel()
+    with metrics.served(registry, metrics_listen):
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(each.run()) for each in (topic, meter)]
+            await grpc_server.start()
+            process.announce("vad", address)
+            await stopping.wait()
+            await vad.drain()
+            await grpc_server.stop(grace=0.5)
+            for task in background:
+                task.cancel()
     judge.close()
     await channels.close()
     await redis.aclose()

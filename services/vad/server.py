@@ -21,6 +21,7 @@ from services.common.errors import Superseded
 from services.common.link import tell
 from services.common.ownership import Ownership, checked
 from services.common.parking import PARKED_S, Parking
+from services.common.room import Room
 from services.common.topic import Publisher
 from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
@@ -32,6 +33,9 @@ from services.vad.stay import Stay
 log = logging.getLogger("parley.vad")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[wire.ListenRequest, wire.ListenResponse]"
+
+MOST_SESSIONS: Final = 128
+"""At a time, unless PARLEY_MAX_SESSIONS says otherwise: more than a core holds in earnest (docs/performance.md)."""
 
 _GOODBYE_S: Final = 2.0
 """How long the last words of a vad that stops may take."""
@@ -49,8 +53,10 @@ class VadServer(rpc.VadServiceServicer):
         topic: Publisher,
         channels: Channels,
         parked_s: float = PARKED_S,
+        room: Room | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
+        self._room = room or Room("vad", MOST_SESSIONS)
         self._hearing = hearing
         self._judge = judge
         self._content = content
@@ -77,6 +83,8 @@ class VadServer(rpc.VadServiceServicer):
             if self._is_stopping:
                 raise Stopping
             profile = self._agents.find(opened.agent)
+            if opened.session not in self._stays:
+                self._room.admit(len(self._stays), resumes=opened.resumes)
             with self._streams.claim(opened, lambda: self._step_aside(opened.session)):
                 stay = self._adopted(opened) or self._begun(opened, profile)
                 try:
@@ -128,6 +136,9 @@ class VadServer(rpc.VadServiceServicer):
         if self._stays.get(stay.name) is stay and not stay.is_over and not stay.is_attended:
             log.info("session %s: parked until an ingress goes on with it", stay.name)
             self._parking.park(stay.name, stay)
+
+    def __len__(self) -> int:
+        return len(self._stays)
 
     @property
     def parked(self) -> int:

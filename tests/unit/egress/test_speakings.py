@@ -9,6 +9,7 @@ import pytest
 from parley.v1 import egress_service_pb2 as wire
 from services.common.errors import FullFault
 from services.common.outbox import Outbox
+from services.common.room import Room
 from services.egress.session import Speaking
 from services.egress.speakings import Speakings
 from tests.fakes.eventually import eventually
@@ -88,3 +89,27 @@ async def test_a_process_that_stops_waits_for_a_quiet_moment(ticks: Ticks, monke
     await settle()
     assert draining.done()
     ticker.cancel()
+
+
+def test_a_full_egress_refuses_new_sessions_and_no_old_one() -> None:
+    """The second stream of a session has its place already; who lost another egress gets one of those kept for that."""
+    speakings = Speakings(room=Room("egress", 4))
+    for name in "abcd":
+        speakings.get(name)
+    with pytest.raises(FullFault, match="egress holds its 4 sessions"):
+        speakings.get("e")
+    assert speakings.get("a") is speakings.get("a")
+    speakings.get("f", resumes=True)
+    with pytest.raises(FullFault):
+        speakings.get("g", resumes=True)
+
+
+def test_what_a_session_has_counted_stays_when_it_is_over() -> None:
+    """However it ended; the process tells of all."""
+    speakings = Speakings()
+    speaking = speakings.get("s")
+    speaking.playout.counters["dead_pieces"] += 3
+    speaking.is_over = True
+    speakings.leave(speaking)
+    speakings.leave(speaking)
+    assert speakings.counters == {"dead_pieces": 3}
