@@ -49,7 +49,7 @@ SESSION_EVENT: Final = "parley.session"
 # Metrics of every stage (docs/metrics.md).
 SESSIONS_ACTIVE: Final = "parley_sessions_active"
 SESSIONS_PARKED: Final = "parley_sessions_parked"
-SESSIONS_MOST: Final = "parley_sessions_most"
+PLACES: Final = "parley_places"
 SESSIONS_REFUSED: Final = "parley_sessions_refused_total"
 LOOP_LATE: Final = "parley_loop_late_seconds"
 LOOP_LAG: Final = "parley_loop_lag_seconds"

@@ -74,7 +74,7 @@ class ProcessMeter(Collector):
             {FULL: refused[FULL], LATE_LOOP: refused[LATE_LOOP]},
             "reason",
         )
-        yield _gauge(names.SESSIONS_MOST, "Sessions that there is room for.", self._room.most)
+        yield _gauge(names.PLACES, "Sessions that there is room for.", self._room.most)
         late_s = self._room.promptness.lag_s
         yield _gauge(names.LOOP_LATE, "How late the event loop is, on average over about a second.", late_s)
         yield _gauge(names.TASKS, "Tasks of the event loop.", self._tasks)

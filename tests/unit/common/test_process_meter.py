@@ -35,7 +35,7 @@ def test_figures_are_those_of_the_moment() -> None:
         registry, room, tally, parked=lambda: len(parked), sessions=lambda: len(sessions), events=lambda: events
     )
     before = scraped(registry)
-    assert (before["parley_sessions_active"], before["parley_sessions_parked"], before["parley_sessions_most"]) == (
+    assert (before["parley_sessions_active"], before["parley_sessions_parked"], before["parley_places"]) == (
         1,
         2,
         1,
