@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import TypeAlias
 
@@ -50,8 +51,8 @@ class BrokerServer(rpc.BrokerServiceServicer):
             meter.know(agents.find(name))
         self._callers = Callers()
         self._reporting = Reporting()
-        parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
-        house = House(store, channels, meter, write_turn, self._callers, self._reporting, parking)
+        self._parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
+        house = House(store, channels, meter, write_turn, self._callers, self._reporting, self._parking)
         self._sessions = Sessions(agents, house, room or Room("broker", MOST_SESSIONS))
 
     async def Respond(  # type: ignore[override]
@@ -66,6 +67,14 @@ class BrokerServer(rpc.BrokerServiceServicer):
             first = await anext(requests, wire.RespondRequest())
             opened = checked(first.WhichOneof("message"), first.open)
             await self._sessions.respond(opened, requests, context.write)
+
+    def parked(self) -> int:
+        """How many sessions nobody attends."""
+        return len(self._parking)
+
+    def events(self) -> Counter[str]:
+        """What did not go as it should with what sessions have noted in Redis."""
+        return self._sessions.events()
 
     async def drain(self) -> None:
         """Take no more sessions, and leave those that there are to another broker."""

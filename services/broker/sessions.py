@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -37,9 +38,15 @@ class Sessions:
         self._stays: dict[str, Stay] = {}
         self._living: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._events: Counter[str] = Counter()
+        """Of sessions that are over."""
 
     def __len__(self) -> int:
         return len(self._stays)
+
+    def events(self) -> Counter[str]:
+        """What did not go as it should with the notes of all sessions so far. May be asked by any thread."""
+        return sum((stay.events() for stay in list(self._stays.values())), Counter(self._events))
 
     async def respond(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], write: Write
@@ -88,6 +95,7 @@ class Sessions:
         try:
             await stay.live()
         finally:
+            self._events += stay.events()
             if self._stays.get(name) is stay:
                 del self._stays[name]
 

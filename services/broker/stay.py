@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -74,6 +75,10 @@ class Stay:
     def is_over(self) -> bool:
         """True when the last messages have been said."""
         return self.thinking.closed.is_set()
+
+    def events(self) -> Counter[str]:
+        """What did not go as it should with its notes."""
+        return Counter({f"notes_{what}": count for what, count in self.thinking.notes.counters.items()})
 
     # Vad's streams: each in a task of its own.
 
