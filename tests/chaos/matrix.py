@@ -20,6 +20,8 @@ KILLS: Final = 5
 UNDISTURBED: Final = Plan()
 TAKES_S: Final = 25.0
 """About how long a round takes."""
+MOST_S: Final = 120.0
+"""A round that has not ended by then never will."""
 _AGAIN: Final = 1
 """Rounds that are played once more in which somebody was not in their moment when the fault struck."""
 _AHEAD: Final = 5
@@ -86,7 +88,11 @@ async def play_overlapping(setting: Setting, plans: Sequence[Plan], tell: Tell) 
 async def _play(setting: Setting, a_round: Round, plan: Plan) -> list[Take]:
     """Play a round; one that can't even be begun is a failure of each of its conversations."""
     try:
-        return await a_round.play()
-    except GivenUp as why:
-        cells = [Cell(plan.stage, plan.fault, moment, plan.repetition) for moment in plan.moments]
-        return [Take(cell, was_in_moment=True, why_not=f"it could not be begun: {why}") for cell in cells]
+        async with asyncio.timeout(MOST_S):
+            return await a_round.play()
+    except GivenUp as problem:
+        why = f"it could not be begun: {problem}"
+    except TimeoutError:
+        why = f"it had not ended after {MOST_S:g} s"
+    cells = [Cell(plan.stage, plan.fault, moment, plan.repetition) for moment in plan.moments]
+    return [Take(cell, was_in_moment=True, why_not=why) for cell in cells]
