@@ -21,6 +21,9 @@ from services.common.link import dialled
 
 log = logging.getLogger("parley.broker")
 
+READY_S: Final = 5.0
+"""How long the first egress of a session that begins may take to be ready."""
+
 HELD_S: Final = 2.0
 """How long an egress may take to say what it holds; one that takes longer is taken for lost."""
 
@@ -39,7 +42,7 @@ class SpeakHop:
     """One session's."""
 
     def __init__(self, channels: Channels, thinking: Thinking, opened: stream_pb2.StreamOpen) -> None:
-        self.is_ready = asyncio.Event()
+        self._is_ready = asyncio.Event()
         """Set for good once an egress has been ready."""
         self._channels = channels
         self._thinking = thinking
@@ -52,6 +55,14 @@ class SpeakHop:
         self._patience: asyncio.Timeout | None = None
         self._outbox = thinking.mouth.outbox
         self._outbox.control(wire.SpeakRequest(open=opened))
+
+    async def ready(self) -> None:
+        """Wait until the first egress is. Raises PeerLost when it takes too long."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._is_ready.wait()
+        except TimeoutError:
+            raise PeerLost(STAGE, f"it was not ready within {READY_S:g} s") from None
 
     def follow(self, opened: stream_pb2.StreamOpen) -> None:
         """The session goes on by this opening. Egress is dialled again if it is another one, or was lost."""
@@ -122,7 +133,7 @@ class SpeakHop:
         match response.WhichOneof("message"):
             case "ready":
                 self._outlives = True
-                self.is_ready.set()
+                self._is_ready.set()
             case "held":
                 if not self._has_moved.is_set():
                     self._wait_until(None)

@@ -36,7 +36,6 @@ from services.common.errors import ParleyError, PeerLost, Superseded
 
 log = logging.getLogger("parley.broker")
 
-EGRESS_READY_S: Final = 5.0
 QUIET_S: Final = 5.0
 """How long a stopping broker waits for a moment at which nothing is under way."""
 
@@ -193,7 +192,7 @@ class Stay:
         if not self.thinking.is_known:
             await self._restore()
         else:
-            await self._egress_ready()
+            await self._speaking.ready()
             await self.thinking.model_ready.wait()
             self._is_ready = True
             self.thinking.ready(is_told_past=self.opened.resumes)
@@ -203,13 +202,6 @@ class Stay:
         """Keep the model's connection, once there is something to tell it."""
         await self.thinking.known.wait()
         await ModelLine(self.thinking, self._agent.model).run()
-
-    async def _egress_ready(self) -> None:
-        try:
-            async with asyncio.timeout(EGRESS_READY_S):
-                await self._speaking.is_ready.wait()
-        except TimeoutError:
-            raise PeerLost("egress", f"it was not ready within {EGRESS_READY_S:g} s") from None
 
     async def _restore(self) -> None:
         """Learn from Redis and egress what the session is about. Raises Superseded when it was dialled elsewhere."""
