@@ -12,8 +12,11 @@ CAUSES = {
     "lookup error": "no such host",
     "no route to host": "no route to host",
     "network is unreachable": "network is unreachable",
+    "connection reset": "it broke off",
+    "socket closed": "it broke off",
+    "goaway": "it broke off",
 }
-"""What a person asks for, in gRPC's account of every address it tried."""
+"""What a person asks for, in gRPC's account of every address it tried, or of what its sockets met with."""
 
 
 def failure_of(code: grpc.StatusCode, details: str) -> ConnectionFailed:

@@ -31,8 +31,11 @@ def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str,
     assert failure.exit_code == EXIT_REFUSED
 
 
-def test_failure_after_opened_is_a_broken_conversation() -> None:
-    """A connection that breaks later has its own exit code."""
-    failure = lost("there:1", True, failure_of(grpc.StatusCode.UNAVAILABLE, "Socket closed"))
-    assert str(failure) == "The connection to there:1 was lost (Socket closed)."
+@pytest.mark.parametrize(
+    "details", ["Socket closed", "Stream removed (recvmsg:Connection reset by peer (104))", "GOAWAY received"]
+)
+def test_failure_after_opened_is_a_broken_conversation(details: str) -> None:
+    """A connection that breaks later has its own exit code, and the same words however it broke."""
+    failure = lost("there:1", True, failure_of(grpc.StatusCode.UNAVAILABLE, details))
+    assert str(failure) == "The connection to there:1 was lost (it broke off)."
     assert failure.exit_code == EXIT_BROKEN
