@@ -97,7 +97,8 @@ class Stay:
         if isinstance(fault, PeerLost) and fault.stage == "broker" and not self.is_over:
             log.warning("session %s: broker %s is lost: %s", self.name, self._opened.route.broker, reason_of(fault))
         self.close(fault)
-        log.info("session %s ended here: %s", self.name, self._fault.message if self._fault else "well")
+        why, replayed_ms = self._fault.message if self._fault else "well", self.replayed_ms
+        log.info("session %s ended here: %s; %d ms came in bursts", self.name, why, replayed_ms)
 
     # The stream from ingress.
 
@@ -138,11 +139,8 @@ class Stay:
 
     def adopt(self, opened: stream_pb2.StreamOpen) -> None:
         """Go on for another ingress."""
-        before, self._opened = self._opened, opened
+        self._opened = opened
         self._listening.adopt(opened)
-        if opened.route.egress != before.route.egress:
-            reroute = stream_pb2.Reroute(dial=opened.dial, route=opened.route)
-            self._listening.from_ingress(wire.ListenRequest(reroute=reroute))
 
     # The end.
 

@@ -86,7 +86,7 @@ async def sent(call: Call) -> list[wire.ListenResponse]:
 
 
 REQUESTS: list[tuple[wire.ListenRequest, str]] = [
-    (wire.ListenRequest(gap=audio.Gap(mic_offset=1280, ms=400)), "gap 400"),
+    (wire.ListenRequest(gap=audio.Gap(mic_offset=1280, ms=100)), "gap 100"),
     (wire.ListenRequest(interrupt=client.ConverseRequest.Interrupt()), "interrupt"),
     (wire.ListenRequest(mute=client.Mute(muted=True)), "muted True"),
 ]
