@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import grpc
 
@@ -24,6 +24,8 @@ from tests.fakes.eventually import until
 RING: Final = ("ingress", "vad", "broker", "egress")
 USER: Final = session_pb2.HistoryItem.ROLE_USER
 ASSISTANT: Final = session_pb2.HistoryItem.ROLE_ASSISTANT
+
+Said: TypeAlias = list[tuple[session_pb2.HistoryItem.Role.ValueType, str]]
 
 
 @asynccontextmanager
@@ -88,7 +90,7 @@ async def refusal(scene: Scene) -> tuple[stream_pb2.Error, float]:
     return answered.error, time.monotonic() - began_s
 
 
-async def said(store: Store, session: str) -> list[tuple[session_pb2.HistoryItem.Role.ValueType, str]]:
+async def said(store: Store, session: str) -> Said:
     """Return who said what, by the history in Redis."""
     return [(item.role, item.text) for item in await store.history(session) if item.role in (USER, ASSISTANT)]
 

@@ -24,8 +24,8 @@ from tests.fakes.delay import SlowWire, slow_wire
 from tests.fakes.eventually import until
 from tests.fakes.realtime import Reply
 from tests.integration.redis_ring import (
-    ASSISTANT,
     USER,
+    Said,
     ask,
     asks,
     back,
@@ -38,7 +38,8 @@ from tests.integration.redis_ring import (
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
-AT_ONCE_S = 1.2
+AT_ONCE_S = 1.5
+"""A Redis that hangs is waited for one second; the rest is this machine's."""
 MORE_MS = 150
 """By how much this machine itself may be slower from one conversation to the next."""
 TOKEN = "a-token-for-this-test-only"
@@ -70,6 +71,18 @@ async def converse(actor: Actor) -> float:
     return silent_ms
 
 
+async def written(scene: Scene, actor: Actor, items: int) -> Said:
+    """Wait until so much was said, by the history in Redis, and return it."""
+    found: Said = []
+
+    async def is_written() -> bool:
+        found[:] = await said(scene.store, actor.person.session)
+        return len(found) == items
+
+    await until(is_written)
+    return found
+
+
 async def away(redis: RedisServer, fault: str) -> None:
     """Take Redis away."""
     if fault == "frozen":
@@ -96,7 +109,7 @@ async def test_redis_is_away(redis: RedisServer, scene: Scene, fault: str, secon
         await asks(goes_on)
         async with scene.person([SHORT], ["mine"]) as ends:
             await asks(ends)
-            known = await said(scene.store, ends.person.session)
+            known = await written(scene, ends, 2)
             began_s = time.monotonic()
             await away(redis, fault)
             talking = asyncio.create_task(converse(goes_on))
@@ -112,10 +125,11 @@ async def test_redis_is_away(redis: RedisServer, scene: Scene, fault: str, secon
             assert time.monotonic() - back_s < 5
             await asks(newcomer)
             await asks(goes_on)
-            await asyncio.sleep(0.5)
+            told = await written(scene, goes_on, 8)
             record = await scene.store.read_record(goes_on.person.session)
     assert [error.code for error, _ in refused] == [stream_pb2.Error.CODE_STORE] * len(refused)
     assert all(error.retryable for error, _ in refused)
+    print(f"{fault}: refused after {[round(after_s, 3) for _, after_s in refused]} s")
     assert max(after_s for _, after_s in refused) < AT_ONCE_S, refused
     assert record is not None
     assert (record.route.egress, record.lease > 0, record.resume_hash != "") == (
@@ -124,8 +138,7 @@ async def test_redis_is_away(redis: RedisServer, scene: Scene, fault: str, secon
         True,
     )
     goes_on.assert_memory_is_true()
-    assert [text for role, text in await said(scene.store, goes_on.person.session) if role == USER] == words
-    assert len([role for role, _ in await said(scene.store, goes_on.person.session) if role == ASSISTANT]) == 4
+    assert [text for role, text in told if role == USER] == words
     if fault != "dead and empty":
         assert await said(scene.store, ends.person.session) == known
     assert await leftovers(scene.store) == []
@@ -136,10 +149,8 @@ async def test_what_was_lost_is_written_again_though_nobody_says_anything(redis:
     async with scene.person([SHORT], ["one", "two"]) as actor:
         await asks(actor)
         await asks(actor)
-        await asyncio.sleep(0.5)
         session = actor.person.session
-        known, record = await said(scene.store, session), await scene.store.read_record(session)
-        assert len(known) == 4
+        known, record = await written(scene, actor, 4), await scene.store.read_record(session)
         assert record is not None
         await redis.die(loses_data=True)
         await redis.revive()
@@ -197,8 +208,7 @@ async def test_a_slow_redis_is_not_heard(slow: tuple[Scene, SlowWire]) -> None:
             for _ in range(2):
                 await asks(actor)
             silences_ms.append(await converse(actor))
-            await asyncio.sleep(2)
-            assert len(await said(scene.store, actor.person.session)) == 2 * (2 + 2)
+            await written(scene, actor, 2 * (2 + 2))
         turns = actor.person.of(events.TurnReport)[:2]
         waits_ms.append(statistics.median(sum(ms for _, ms in turn.stages) for turn in turns))
         actor.assert_memory_is_true()
@@ -214,6 +224,5 @@ async def test_history_that_is_kept_off_is_there_while_the_session_lives(slow: t
     scene, _ = slow
     async with scene.person([SHORT]) as actor:
         await asks(actor)
-        await asyncio.sleep(0.3)
-        assert len(await said(scene.store, actor.person.session)) == 2
+        await written(scene, actor, 2)
     assert await leftovers(scene.store, gone=("owner", "lease", "record", "history")) == []
