@@ -49,13 +49,28 @@ class Cue:
     go: asyncio.Event = field(default_factory=asyncio.Event)
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    _left: set[Moment] = field(default_factory=set)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self, moment: Moment) -> None:
-        """Somebody is in their moment, or will never be."""
+        """Somebody is in their moment."""
         self.awaited.discard(moment)
         self._news.set()
         self._news = asyncio.Event()
+
+    def leave(self, moment: Moment) -> None:
+        """Somebody is not there any more, and is waited for no longer."""
+        self._left.add(moment)
+        self.ready(moment)
+        if moment is Moment.THINKING:
+            self.about_to_think.set()
+
+    async def interrupt(self) -> None:
+        """Let the one who interrupts begin, and wait until they have."""
+        if Moment.INTERRUPTED not in self._left:
+            self.awaited.add(Moment.INTERRUPTED)
+        self.go.set()
+        await self.all_ready(but=Moment.THINKING)
 
     async def all_ready(self, but: Moment | None = None) -> None:
         """Wait until everybody is in their moment, but for one."""

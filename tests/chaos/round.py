@@ -108,8 +108,7 @@ class Round:
         except GivenUp as why:
             take.why_not = str(why)
         finally:
-            self._cue.about_to_think.set()
-            self._cue.ready(moment)
+            self._cue.leave(moment)
 
     async def _is_nearly_over(self) -> None:
         """Wait until so much of the fault is left as it takes to come to the moments."""
@@ -129,9 +128,7 @@ class Round:
         if Moment.INTERRUPTED in plan.moments:
             if Moment.THINKING in plan.moments:
                 await cue.about_to_think.wait()
-            cue.awaited.add(Moment.INTERRUPTED)
-            cue.go.set()
-            await cue.all_ready(but=Moment.THINKING)
+            await cue.interrupt()
             await asyncio.sleep(INTO_OBJECTION_S[plan.repetition % len(INTO_OBJECTION_S)])
         await cue.all_ready()
         for take, person in cast:

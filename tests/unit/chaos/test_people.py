@@ -60,6 +60,28 @@ async def test_the_cue_waits_for_everybody_but_one() -> None:
     await everybody
 
 
+async def test_who_has_left_is_not_waited_for() -> None:
+    """Neither as the one who interrupts, nor as the one whose riddle is thought about."""
+    cue = Cue({Moment.INTERRUPTED, Moment.THINKING})
+    cue.leave(Moment.INTERRUPTED)
+    cue.leave(Moment.THINKING)
+    await cue.all_ready()
+    await cue.about_to_think.wait()
+    await cue.interrupt()
+    assert cue.go.is_set()
+
+
+async def test_the_one_who_interrupts_is_waited_for_again() -> None:
+    """Until they speak."""
+    cue = Cue({Moment.INTERRUPTED})
+    cue.ready(Moment.INTERRUPTED)
+    interruption = asyncio.create_task(cue.interrupt())
+    await cue.go.wait()
+    assert not interruption.done()
+    cue.ready(Moment.INTERRUPTED)
+    await interruption
+
+
 async def test_a_tool_is_run_once_for_each_key() -> None:
     """Whoever asks again with the key waits for the same errand, also after it is done."""
     tools = ToolServer(takes_s=0)
