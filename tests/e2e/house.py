@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from clients.desktop import events
 from local.ring import Ring, RingSettings
 from parley.v1 import session_pb2
+from services.broker.journal import told
 from services.common.store import Store
 from tests.e2e.desk import SERVERS, Desk
 from tests.e2e.person import Person
@@ -103,7 +104,7 @@ class Visitor:
 
     async def history(self) -> list[session_pb2.HistoryItem]:
         """What Redis remembers of the conversation."""
-        return await self.house.store.history(self.person.session)
+        return told(await self.house.store.history(self.person.session))
 
     async def said(self, role: session_pb2.HistoryItem.Role.ValueType) -> list[str]:
         """What Redis remembers that one of both said."""

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from local.ring import Ring, RingSettings
 from parley.v1 import session_pb2
+from services.broker.journal import told
 from services.common.store import Store
 from tests.e2e.person import Person
 from tests.fakes.position_code import PositionDecoder, Run
@@ -140,7 +141,7 @@ class Actor:
 
     async def history(self) -> list[session_pb2.HistoryItem]:
         """What Redis remembers of the conversation."""
-        return await self.scene.store.history(self.person.session)
+        return told(await self.scene.store.history(self.person.session))
 
 
 @asynccontextmanager
