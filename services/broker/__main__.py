@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+
+from prometheus_client import CollectorRegistry
 
 from parley.v1 import broker_service_pb2_grpc as rpc
 from services.broker.meter import Meter
@@ -13,11 +16,12 @@ from services.broker.settings import DEFAULT_PORT, BrokerSettings
 from services.broker.turn_log import TurnLog
 from services.common import metrics, process
 from services.common.channels import Channels
+from services.common.process_meter import ProcessMeter
 from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
-from services.common.usage import AGENTS, HISTORY, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HISTORY, METRICS, REDIS, Usage, Variable, listens
 
 USAGE = Usage(
     service="broker",
@@ -49,7 +53,7 @@ USAGE = Usage(
         Variable("PARLEY_MODEL_ANSWER_S", "seconds that it has to take up a request", ANSWER_S),
         Variable("PARLEY_SPECULATE", "on or off: answers are begun when a turn has probably ended", "on"),
         *variables(MOST_SESSIONS),
-        Variable("PARLEY_METRICS_LISTEN", "host:port for Prometheus, see docs/metrics.md", "not served"),
+        METRICS,
         Variable("PARLEY_TURN_LOG", "file for a line of JSON per turn; -: standard output", "not written"),
     ),
     example="OPENAI_API_KEY=sk-... PARLEY_AGENTS=deploy/agents",
@@ -64,25 +68,34 @@ async def main(stopping: asyncio.Event) -> None:
     registry = metrics.registry()
     meter = Meter(registry)
     with TurnLog(env, meter.lines_dropped.inc) as turn_log, metrics.served(registry, metrics_listen):
-        async with asyncio.TaskGroup() as group:
-            looking = group.create_task(room.promptness.run())
-            await think(settings, meter, turn_log, room, stopping)
-            looking.cancel()
+        await think(settings, meter, registry, turn_log, room, stopping)
 
 
-async def think(settings: BrokerSettings, meter: Meter, turn_log: TurnLog, room: Room, stopping: asyncio.Event) -> None:
+async def think(
+    settings: BrokerSettings,
+    meter: Meter,
+    registry: CollectorRegistry,
+    turn_log: TurnLog,
+    room: Room,
+    stopping: asyncio.Event,
+) -> None:
     """Serve sessions until asked to stop; then let others go on with them."""
+    tally = Counter[str]()
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
-    channels = Channels()
+    channels = Channels(tally)
     grpc_server = server()
     broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write, room)
-    serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker)
+    looking = ProcessMeter(registry, room, tally, parked=broker.parked, events=broker.events)
+    serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker, tally)
     address = bind(grpc_server, settings.common.listen)
-    await grpc_server.start()
-    process.announce("broker", address)
-    await stopping.wait()
-    await broker.drain()
-    await grpc_server.stop(grace=0.5)
+    async with asyncio.TaskGroup() as group:
+        background = group.create_task(looking.run())
+        await grpc_server.start()
+        process.announce("broker", address)
+        await stopping.wait()
+        await broker.drain()
+        await grpc_server.stop(grace=0.5)
+        background.cancel()
     await broker.close()
     await channels.close()
     await store.close()
