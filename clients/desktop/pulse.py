@@ -8,11 +8,9 @@ from parley.v1 import conversation_service_pb2 as wire
 
 TICK_S = 0.1
 SILENT_S = 1.5
-"""A server that says each second how far it has heard is taken for dead after this long."""
-SILENT_BUT_FOR_BEATS_S = 2.5
-"""One that has said nothing of the kind yet: its beats may be two seconds apart."""
+"""A server says something each second; one that takes dropped sessions up again is left after this long."""
 SILENT_FOR_GOOD_S = 10.0
-"""One that takes no dropped session up again: better a late answer than none."""
+"""One that does not take them up is left only then: better a late answer than none."""
 
 
 class Pulse:
@@ -21,7 +19,6 @@ class Pulse:
     def __init__(self) -> None:
         self._quiet_ticks = 0
         self._beats = False
-        self._hears = False
 
     @property
     def silent_s(self) -> float:
@@ -32,16 +29,12 @@ class Pulse:
         """Take note of a sign of life."""
         self._quiet_ticks = 0
         self._beats |= response.HasField("heartbeat")
-        self._hears |= response.HasField("heard")
 
     def tick(self, *, resumable: bool) -> bool:
         """Let a tick pass; return whether the server is to be taken for dead.
 
-        One that takes no dropped session up again and never beats is none of those that say something each second.
+        One that takes no dropped session up again and never beats may be of those that speak only when spoken to.
         """
         self._quiet_ticks += 1
-        if resumable:
-            longest_s = SILENT_S if self._hears else SILENT_BUT_FOR_BEATS_S
-        else:
-            longest_s = SILENT_FOR_GOOD_S if self._beats else math.inf
+        longest_s = SILENT_S if resumable else SILENT_FOR_GOOD_S if self._beats else math.inf
         return self.silent_s > longest_s + TICK_S / 2
