@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.broker.account import Writer
 from services.broker.custody import Custody
+from services.broker.late_notes import LateNotes
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
 from services.broker.tools.executor import Callers
@@ -25,3 +26,4 @@ class House:
     callers: Callers
     reporting: Reporting
     parking: Parking[Custody]
+    late_notes: LateNotes

@@ -138,13 +138,17 @@ class Notes:
         except ParleyError as fault:  # a peer that does not read
             self._give_up(fault)
 
-    async def kept(self, keeping: asyncio.Task[None]) -> None:
-        """Let `keeping`, the task of `keep`, write what is left at the end of a session, but not for ever."""
+    async def kept(self, keeping: asyncio.Task[None]) -> bool:
+        """Let `keeping`, the task of `keep`, write what is left at the end of a session, but not for ever.
+
+        False: not all of it. `keep` may be called again then.
+        """
         self._is_over = True
         self._news.set()
         self._claimed.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(KEEPING_S):
                 await keeping
-                return
-        log.warning("session %s: Redis did not take the last of its history in %g s", self._session, KEEPING_S)
+                return True
+        log.warning("session %s: Redis has not taken the last of its history yet", self._session)
+        return False

@@ -16,6 +16,7 @@ from services.broker.account import Writer
 from services.broker.agent import Agent
 from services.broker.custody import Custody
 from services.broker.house import House
+from services.broker.late_notes import LateNotes
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
 from services.broker.sessions import MOST_SESSIONS, Sessions
@@ -52,7 +53,10 @@ class BrokerServer(rpc.BrokerServiceServicer):
         self._callers = Callers()
         self._reporting = Reporting()
         self._parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
-        house = House(store, channels, meter, write_turn, self._callers, self._reporting, self._parking)
+        self._late_notes = LateNotes(store)
+        house = House(
+            store, channels, meter, write_turn, self._callers, self._reporting, self._parking, self._late_notes
+        )
         self._sessions = Sessions(agents, house, room or Room("broker", MOST_SESSIONS))
 
     async def Respond(  # type: ignore[override]
@@ -83,5 +87,6 @@ class BrokerServer(rpc.BrokerServiceServicer):
     async def close(self) -> None:
         """Break off what there is, send the reports that are still to be sent, and let go of the tools' connections."""
         await self._sessions.close()
+        await self._late_notes.close()
         await self._reporting.close()
         await self._callers.close()

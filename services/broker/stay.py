@@ -153,7 +153,8 @@ class Stay:
                     async with _running(self.thinking.notes.keep(self._house.store)) as keeping:
                         links = [self._attended(), self._speaking.run()]
                         await run_together(links, self._background(), self.close)
-                        await self.thinking.notes.kept(keeping)
+                        if not await self.thinking.notes.kept(keeping):
+                            self._house.late_notes.take(self._name, self.thinking.notes)
                 if not goes_on_elsewhere(self.thinking.fault):
                     self._house.reporting.report(self._agent, self.thinking, self.thinking.fault)
         finally:

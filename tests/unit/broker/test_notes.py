@@ -122,7 +122,7 @@ async def test_a_redis_that_hangs_does_not_hold_the_session(
     async with kept(notes, redis):
         pass
     assert redis.kept == []
-    assert "did not take the last of its history" in caplog.text
+    assert "has not taken the last of its history" in caplog.text
 
 
 async def test_a_deed_that_fails_is_told() -> None:
