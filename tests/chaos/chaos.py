@@ -121,7 +121,7 @@ class Chaos:
     async def _troubles(self, setting: Setting, calm: Sequence[Score]) -> list[str]:
         """Return what else went wrong: it is no figure, and must not be."""
         found = [f"undisturbed: {line}" for line in report.problems(calm)]
-        found += setting.violations()
+        found += setting.journals.violations()
         found += [f"not for the operator's server: {request}" for request in setting.tools.strangers]
         cluster = setting.cluster
         for name in cluster.names():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Self
 
 from tests.chaos.mind import answer_samples, track_of
 from tests.chaos.person import Person
+from tests.chaos.wording import Heard
 from tests.fakes.position_code import PositionDecoder, Run
 
 
@@ -28,10 +30,14 @@ class Decoder:
     ) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def decode(self, person: Person) -> list[Run]:
-        """Return which samples of which answers have left a person's speaker, in order."""
+    async def decode(self, person: Person, others: Iterable[Heard]) -> list[Run]:
+        """Return which samples of which answers have left a person's speaker, in order.
+
+        Looked for are answers to whole utterances, and to the `others`.
+        """
         pcm = person.device.recording().assistant().tobytes()
-        tracks = {track_of(spoken.utterance): answer_samples(spoken.utterance) for spoken in person.spoken}
+        answers = {*(Heard(spoken.utterance) for spoken in person.spoken), *others}
+        tracks = {track_of(heard): answer_samples(heard.utterance) for heard in answers}
         return await asyncio.get_running_loop().run_in_executor(self._pool, decode, pcm, tracks)
 
 

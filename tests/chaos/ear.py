@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from clients.desktop.headless import HeadlessDevice
-from tests.chaos.mic_code import Utterance
 from tests.chaos.mind import track_of
+from tests.chaos.wording import Heard
 from tests.fakes.position_code import WINDOW_SAMPLES, track_pcm
 
 _KEPT: Final = WINDOW_SAMPLES - 1
@@ -26,9 +26,9 @@ class Ear(HeadlessDevice):
         self._awaited: dict[bytes, asyncio.Event] = {}
         self._before = b""
 
-    def hears(self, utterance: Utterance, samples: int) -> asyncio.Event:
-        """Return what is set once sample `samples` of the answer to an utterance has been played, and those before."""
-        pcm = track_pcm(track_of(utterance), WINDOW_SAMPLES, max(samples - WINDOW_SAMPLES, 0))
+    def hears(self, heard: Heard, samples: int) -> asyncio.Event:
+        """Return what is set once sample `samples` of an answer has been played, and those before."""
+        pcm = track_pcm(track_of(heard), WINDOW_SAMPLES, max(samples - WINDOW_SAMPLES, 0))
         return self._awaited.setdefault(_signs(pcm), asyncio.Event())
 
     def play(self, pcm: bytes) -> None:

@@ -17,6 +17,14 @@ REPEATED_MS: Final = 100.0
 """Of one conversation's answers, where nobody but the first model has spoken them."""
 
 Row = dict[str, Any]
+_SAMPLES: Final = (
+    "repeated_samples",
+    "repeated_by_model",
+    "skipped_samples",
+    "skipped_by_model",
+    "premature_samples",
+    "stale_samples",
+)
 
 
 def run_row(score: Score) -> Row:
@@ -25,7 +33,14 @@ def run_row(score: Score) -> Row:
     row |= row.pop("cell")
     row["gap_s"] = round(score.gap_s, 3)
     row["gaps_s"] = [round(gap_s, 3) for gap_s in score.gaps_s]
-    for name in ("repeated_samples", "repeated_by_model", "skipped_samples", "skipped_by_model", "stale_samples"):
+    for name in (
+        "repeated_samples",
+        "repeated_by_model",
+        "skipped_samples",
+        "skipped_by_model",
+        "premature_samples",
+        "stale_samples",
+    ):
         row[name.replace("_samples", "") + "_ms"] = _ms(row.pop(name))
     row["worst_lag_ms"] = round(score.worst_lag_ms)
     return row
@@ -90,6 +105,7 @@ def _sums(scores: Sequence[Score]) -> Row:
         "reply_repeated_by_model_ms": max((_ms(score.repeated_by_model) for score in scores), default=0.0),
         "reply_skipped_ms": max((_ms(score.skipped_samples) for score in scores), default=0.0),
         "reply_skipped_by_model_ms": max((_ms(score.skipped_by_model) for score in scores), default=0.0),
+        "reply_premature_ms": max((_ms(score.premature_samples) for score in scores), default=0.0),
         "tool_calls": sum(score.calls for score in scores),
         "tool_calls_duplicated": sum(score.calls_duplicated for score in scores),
         "stale_samples": sum(score.stale_samples for score in scores),

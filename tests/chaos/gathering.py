@@ -68,7 +68,7 @@ async def _come_in(setting: Setting, stage: str, victim: str) -> Person:
     first = (
         setting.cluster.names("ingress").index(victim) if stage == "ingress" and victim else number // 2 % len(doors)
     )
-    person = Person(doors[first:] + doors[:first], number)
+    person = Person(doors[first:] + doors[:first], number, setting.journals)
     await person.__aenter__()
     return person
 
@@ -85,13 +85,13 @@ async def _serving(setting: Setting, stage: str, person: Person) -> str:
 
 def _most_asked(setting: Setting, people: list[Person]) -> str:
     numbers = {person.number for person in people}
-    counts = Counter(asked.model for asked in setting.asked() if asked.conversation in numbers)
+    counts = Counter(asked.model for asked in setting.journals.asked() if asked.conversation in numbers)
     return counts.most_common(1)[0][0] if counts else ""
 
 
 async def _served_by(setting: Setting, model: str, people: list[Person]) -> list[Person]:
     """Return those whom this model serves; the others hang up."""
-    models = {asked.conversation: asked.model for asked in setting.asked()}
+    models = {asked.conversation: asked.model for asked in setting.journals.asked()}
     for person in people:
         if models.get(person.number) != model:
             await person.hang_up()

@@ -52,14 +52,14 @@ def pairwise(faults: Sequence[str]) -> list[Plan]:
 
 
 async def play(setting: Setting, plans: Sequence[Plan], tell: Tell) -> list[Take]:
-    """Play rounds one after the other. One in which somebody missed their moment is played once more."""
+    """Play rounds one after the other. One in which somebody missed their moment counts, and is played once more."""
     takes: list[Take] = []
     for plan in plans:
         found: list[Take] = []
         for _ in range(1 + _AGAIN):
             await setting.cluster.wait_all_ready()
-            found = await _play(setting, Round(setting, plan), plan)
-            if all(take.was_in_moment for take in found):
+            found += (latest := await _play(setting, Round(setting, plan), plan))
+            if all(take.was_in_moment for take in latest):
                 break
         tell(plan, found)
         takes += found

@@ -12,32 +12,17 @@ import json
 import os
 import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.journal import Asked
 from tests.chaos.mind import Answer, answer_to, transcript
 from tests.chaos.voice import prepare
 from tests.fakes.realtime import OPENAI, Connection, FakeRealtime, Reply, ReplyRequest
 
 HZ: Final = 16_000
 """The rate at which it listens: nothing between microphone and model alters a sample."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request for a response, as the journal has it."""
-
-    at_s: float
-    """Unix time."""
-    line: int
-    conversation: int
-    utterance: int
-    first_word: int
-    continues: bool
-    model: str = ""
-    """Which copy was asked."""
 
 
 class ScriptedModel(FakeRealtime):
@@ -48,6 +33,7 @@ class ScriptedModel(FakeRealtime):
             self._answer, transcribe=self._write_down, host=host, port=port, face=replace(OPENAI, input_hz=HZ)
         )
         self._journal = journal.open("a", encoding="utf-8", buffering=1)
+        self._name = journal.stem
         self._told = 0
         self._life = os.urandom(4).hex()
 
@@ -58,16 +44,18 @@ class ScriptedModel(FakeRealtime):
     def notify(self) -> None:
         """Wake those who wait, and write down what was not as it must be."""
         while self._told < len(self.violations):
-            self._note({"violation": self.violations[self._told]})
+            self._note({"violation": f"{self._name}: {self.violations[self._told]}"})
             self._told += 1
         super().notify()
 
     def _answer(self, request: ReplyRequest) -> Reply:
         answer = answer_to(request.connection.memory, request.instructions)
         if isinstance(answer, Answer):
-            line, conversation, utterance = answer.utterance
-            asked = Asked(time.time(), line, conversation, utterance, answer.first_word, answer.continues)
-            self._note({name: value for name, value in vars(asked).items() if value != ""})
+            (line, conversation, utterance), words = answer.heard
+            asked = Asked(
+                self._name, time.time(), line, conversation, utterance, words, answer.first_word, answer.continues
+            )
+            self._note(asdict(asked))
         return answer
 
     def _write_down(self, pcm: bytes, _: Connection) -> str:
@@ -75,20 +63,6 @@ class ScriptedModel(FakeRealtime):
 
     def _note(self, what: dict[str, Any]) -> None:
         self._journal.write(json.dumps(what) + "\n")
-
-
-def read_journals(journals: Sequence[Path]) -> tuple[list[Asked], list[str]]:
-    """Return the requests of all journals, in order, and the violations. What was written half is left out."""
-    asked: list[Asked] = []
-    violations: list[str] = []
-    for journal in journals:
-        for line in journal.read_text(encoding="utf-8").split("\n")[:-1] if journal.exists() else ():
-            entry = json.loads(line)
-            if "violation" in entry:
-                violations.append(f"{journal.stem}: {entry['violation']}")
-            else:
-                asked.append(Asked(**entry, model=journal.stem))
-    return sorted(asked, key=lambda one: one.at_s), violations
 
 
 async def serve(host: str, port: int, journal: Path) -> None:

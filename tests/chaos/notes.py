@@ -27,11 +27,11 @@ async def note(setting: Setting, take: Take, person: Person) -> None:
     take.silenced = [event.at.played_samples for event in person.log if isinstance(event, events.Silenced)]
     errands = setting.tools.of(person.session)
     take.looked_up, take.requests = [e.utterance for e in errands], sum(e.requests for e in errands)
-    going_on = [one for one in setting.asked() if one.conversation == person.number and one.continues]
-    mine = {spoken.utterance.number: spoken.utterance for spoken in person.spoken}
-    take.continued_by_model = {mine[one.utterance] for one in going_on if one.utterance in mine}
+    asked = setting.journals.asked(person.number)
+    take.continued_by_model = {one.heard.utterance for one in asked if one.continues}
+    take.half_heard = {one.heard for one in asked if one.heard.words}
     take.remembered = await _remembered(setting, person.session)
-    take.runs = await setting.decoder.decode(person)
+    take.runs = await setting.decoder.decode(person, take.half_heard)
 
 
 async def _remembered(setting: Setting, session: str) -> list[str]:

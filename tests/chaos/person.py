@@ -12,12 +12,15 @@ from clients.desktop import events
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ClientError
 from tests.chaos.ear import Ear
+from tests.chaos.journal import Journals
 from tests.chaos.mic_code import Utterance
 from tests.chaos.mind import answer_samples
 from tests.chaos.voice import said, samples_of
+from tests.chaos.wording import Heard
 
 PATIENCE_S: Final = 20.0
 """How long one waits for what one was to hear, before the conversation is given up."""
+_LOOK_S: Final = 0.05
 
 
 class GivenUp(Exception):
@@ -36,8 +39,9 @@ class Spoken:
 class Person:
     """One conversation: `async with Person(doors, 17) as person`. Its client may come in by any of the doors."""
 
-    def __init__(self, doors: Sequence[str], number: int, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, doors: Sequence[str], number: int, journals: Journals, patience_s: float = PATIENCE_S) -> None:
         self.number = number
+        self._journals = journals
         self.patience_s = patience_s
         self.device = Ear()
         self.spoken: list[Spoken] = []
@@ -106,18 +110,19 @@ class Person:
         await self._hears(spoken, samples, f"the end of the answer to utterance {spoken.utterance.number}")
 
     async def _hears(self, spoken: Spoken, samples: int, what: str) -> None:
-        heard = asyncio.create_task(self.device.hears(spoken.utterance, samples).wait())
+        """An answer to half of what was said is one, too, if there is no other: what it lacks, history tells."""
+        awaited: dict[Heard, asyncio.Event] = {}
         try:
             async with asyncio.timeout(self.patience_s):
-                while not heard.done():
+                while not any(event.is_set() for event in awaited.values()):
                     self.check()
-                    news = asyncio.create_task(self._news.wait())
-                    await asyncio.wait([heard, news], return_when=asyncio.FIRST_COMPLETED)
-                    news.cancel()
+                    asked = {one.heard for one in self._journals.asked(self.number)}
+                    for heard in {Heard(spoken.utterance), *(h for h in asked if h.utterance == spoken.utterance)}:
+                        if heard not in awaited:
+                            awaited[heard] = self.device.hears(heard, samples)
+                    await asyncio.sleep(_LOOK_S)
         except TimeoutError:
             raise GivenUp(f"{what} was not heard within {self.patience_s:g} s") from None
-        finally:
-            heard.cancel()
 
     async def sees(self, activity: events.Activity, after: int) -> None:
         """Wait until the conversation is in a state, later than the first `after` events. Raises GivenUp."""

@@ -91,6 +91,7 @@ def _total(total: Row) -> str:
         ("reply skipped where it survives, ms at most", "reply_skipped_ms"),
         ("reply repeated where a model went on, ms", "reply_repeated_by_model_ms"),
         ("reply skipped where a model went on, ms", "reply_skipped_by_model_ms"),
+        ("answers to half an utterance heard, ms", "reply_premature_ms"),
         ("tool calls", "tool_calls"),
         ("tool calls duplicated", "tool_calls_duplicated"),
         ("stale samples", "stale_samples"),

@@ -6,7 +6,8 @@ gap         The longest time in which the person heard nothing that they should 
 words lost, Words that the person has said whole and that stand in no turn of the final history; that stand there more
 repeated    than once.
 samples     Of each answer, by its positions: heard twice; not heard although something after it was, or all of it
-            should have been.
+            should have been. The answer to half an utterance is another one: what is heard of it, before all was
+            answered, is premature.
 duplicated  Tool calls beyond one for each utterance that wants one, each with an Idempotency-Key of its own.
 stale       Samples of answers that had sounded before a flush, heard after the speaker had fallen silent.
 """
@@ -25,7 +26,7 @@ from tests.chaos.mic_code import Utterance
 from tests.chaos.mind import answer_samples, track_of
 from tests.chaos.person import PATIENCE_S, Spoken
 from tests.chaos.takes import Cell, Take
-from tests.chaos.wording import WordSaid, said_in, words_of
+from tests.chaos.wording import Heard, WordSaid, said_in, words_of
 from tests.fakes.position_code import Run
 
 MIC_HZ: Final = 16_000
@@ -57,6 +58,8 @@ class Score:
     """Of answers that a model was asked to go on with."""
     skipped_samples: int
     skipped_by_model: int
+    premature_samples: int
+    """Of answers to half an utterance."""
     calls: int
     """Tool calls, each with its own Idempotency-Key."""
     calls_duplicated: int
@@ -77,7 +80,7 @@ class Score:
 
 def score(take: Take, undisturbed: Waits) -> Score:
     """Score a take, against how long people wait when nothing happens."""
-    answers = [Heard.of(take, spoken) for spoken in take.spoken]
+    answers = [Played.of(take, spoken) for spoken in take.spoken]
     unheard = [heard for heard in answers if not (heard.is_whole or heard.is_cut)]
     said = Counter(word for text in take.remembered for word in said_in(text))
     expected = [word for spoken in take.spoken if _was_said(take, spoken) for word in _words(spoken.utterance)]
@@ -97,6 +100,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         repeated_by_model=sum(heard.repeated for heard in going_on[True]),
         skipped_samples=sum(heard.skipped for heard in going_on[False]),
         skipped_by_model=sum(heard.skipped for heard in going_on[True]),
+        premature_samples=sum(run.samples for run in take.runs) - sum(run.samples for a in answers for run in a.runs),
         calls=len(take.looked_up),
         calls_duplicated=sum(count - 1 for count in keys.values()) + sum(not _calls(take, number) for number in keys),
         calls_asked_again=take.requests - len(take.looked_up),
@@ -108,7 +112,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Played:
     """What was heard of the answer to one utterance."""
 
     number: int
@@ -125,10 +129,10 @@ class Heard:
     """A model was asked to go on with it."""
 
     @classmethod
-    def of(cls, take: Take, spoken: Spoken) -> Heard:
+    def of(cls, take: Take, spoken: Spoken) -> Played:
         """Find what a take has of an answer."""
         utterance = spoken.utterance
-        runs = tuple(run for run in take.runs if run.track == track_of(utterance))
+        runs = _answer(take, utterance)
         objections = {other.utterance.number for other in take.spoken if other.utterance.line == lines.OBJECTION}
         return cls(
             utterance.number,
@@ -183,7 +187,16 @@ class Heard:
         return self.runs[-1].end_sample / SPEAKER_HZ > mic_offset / MIC_HZ
 
 
-def gap_of(heard: Heard, undisturbed: Waits) -> float:
+def _answer(take: Take, utterance: Utterance) -> tuple[Run, ...]:
+    """Find what was heard of the answer to an utterance; where all of it was never answered, to the most of it."""
+    halves = sorted((half for half in take.half_heard if half.utterance == utterance), reverse=True)
+    found: tuple[Run, ...] = ()
+    for heard in (Heard(utterance), *halves):
+        found = found or tuple(run for run in take.runs if run.track == track_of(heard))
+    return found
+
+
+def gap_of(heard: Played, undisturbed: Waits) -> float:
     """Return the longest time in which nothing was heard of an answer although something should have been."""
     if not heard.is_whole or heard.wait_s is None:
         return NEVER_S
@@ -195,7 +208,7 @@ def waits(takes: Iterable[Take]) -> dict[int, float]:
     found: dict[int, list[float]] = {}
     for take in takes:
         for spoken in take.spoken:
-            if (wait_s := Heard.of(take, spoken).wait_s) is not None:
+            if (wait_s := Played.of(take, spoken).wait_s) is not None:
                 found.setdefault(spoken.utterance.line, []).append(wait_s)
     return {line: median(several) for line, several in sorted(found.items())}
 

@@ -15,7 +15,7 @@ from local.redis_server import free_port
 from tests.chaos.blueprint import LOOPBACK
 from tests.chaos.cluster import Cluster, ClusterSettings
 from tests.chaos.decoding import Decoder
-from tests.chaos.model import Asked, read_journals
+from tests.chaos.journal import Journals
 from tests.chaos.tool_server import ToolServer, tool_server
 from tests.chaos.voice import prepare
 from tests.net.net import HERE, Net
@@ -34,21 +34,10 @@ class Setting:
     cluster: Cluster
     tools: ToolServer
     decoder: Decoder
-    journals: Path
-    """The folder in which the models write down what they are asked."""
+    journals: Journals
+    """What the models were asked."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """The numbers of the conversations to come."""
-
-    def asked(self) -> list[Asked]:
-        """Return what the models were asked so far."""
-        return read_journals(self._files())[0]
-
-    def violations(self) -> list[str]:
-        """Return what the ring sent to a model that the protocol does not allow."""
-        return read_journals(self._files())[1]
-
-    def _files(self) -> list[Path]:
-        return sorted(self.journals.glob("*.jsonl"))
 
 
 @asynccontextmanager
@@ -84,7 +73,7 @@ async def open_setting(
         cluster = await stack.enter_async_context(Cluster(settings))
         tools = await stack.enter_async_context(tool_server(cluster.here, port))
         decoder = await stack.enter_async_context(Decoder())
-        yield Setting(cluster, tools, decoder, journals)
+        yield Setting(cluster, tools, decoder, Journals(journals))
 
 
 def _model_command(journals: Path) -> list[str]:

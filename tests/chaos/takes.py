@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.mic_code import Utterance
 from tests.chaos.person import Spoken
+from tests.chaos.wording import Heard
 from tests.fakes.position_code import Run
 
 
@@ -49,6 +50,8 @@ class Take:
     """How often the tool was asked in all."""
     continued_by_model: set[Utterance] = field(default_factory=set)
     """Utterances whose answer the model was asked to go on with."""
+    half_heard: set[Heard] = field(default_factory=set)
+    """Halves of utterances that the model was asked to answer."""
     reconnected: list[str] = field(default_factory=list)
     """Why the client has made its connection anew, each time."""
     dropped_frames: int = 0

@@ -1,7 +1,8 @@
 """Wording: words that say which word they are, in transcripts, captions, history and a model's memory.
 
 A word that a person has said reads `river_2_17_4_9`: word 9 of their utterance 4, of conversation 17, which says line
-2. A word of an answer reads `w2_0017_0004_009,`: all are of one length, so that they take equal time.
+2. A word of the answer to all of that reads `w2_0017_0004_00_009,`, and one of the answer to its first five words alone
+`w2_0017_0004_05_009,`: all are of one length, so that they take equal time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tests.chaos.lines import LINES
 from tests.chaos.mic_code import Utterance
 
 _SAID: Final = re.compile(r"\b[^\W_]+_(\d+)_(\d+)_(\d+)_(\d+)\b")
-_ANSWERED: Final = re.compile(r"\bw(\d)_(\d{4})_(\d{4})_(\d{3})[,.]")
+_ANSWERED: Final = re.compile(r"\bw(\d)_(\d{4})_(\d{4})_(\d{2})_(\d{3})[,.]")
 _SENTENCE: Final = 4
 """Words of a sentence of an answer."""
 
@@ -25,10 +26,18 @@ class WordSaid(NamedTuple):
     place: int
 
 
-class WordAnswered(NamedTuple):
-    """A word of the answer to an utterance."""
+class Heard(NamedTuple):
+    """What is answered: an utterance, or as much of it as was heard so far."""
 
     utterance: Utterance
+    words: int = 0
+    """How many of its words were heard; 0: all."""
+
+
+class WordAnswered(NamedTuple):
+    """A word of an answer."""
+
+    heard: Heard
     place: int
 
 
@@ -49,14 +58,17 @@ def said_in(text: str) -> list[WordSaid]:
     return [WordSaid(Utterance(line, conversation, number), index) for line, conversation, number, index in found]
 
 
-def answer_word(utterance: Utterance, place: int) -> str:
-    """Return a word of the answer to an utterance; each fourth, and the last, ends a sentence."""
-    last = place + 1 == LINES[utterance.line].answer_words
-    stop = "." if last or place % _SENTENCE == _SENTENCE - 1 else ","
-    return f"w{utterance.line}_{utterance.conversation:04}_{utterance.number:04}_{place:03}{stop}"
+def answer_word(heard: Heard, place: int) -> str:
+    """Return a word of an answer; each fourth, and the last, ends a sentence."""
+    line, conversation, number = heard.utterance
+    stop = "." if place + 1 == LINES[line].answer_words or place % _SENTENCE == _SENTENCE - 1 else ","
+    return f"w{line}_{conversation:04}_{number:04}_{heard.words:02}_{place:03}{stop}"
 
 
 def answered_in(text: str) -> list[WordAnswered]:
     """Return the whole words of answers that stand in a text, in order."""
     found = [[int(part) for part in match] for match in _ANSWERED.findall(text)]
-    return [WordAnswered(Utterance(line, conversation, number), index) for line, conversation, number, index in found]
+    return [
+        WordAnswered(Heard(Utterance(line, conversation, number), words), place)
+        for line, conversation, number, words, place in found
+    ]

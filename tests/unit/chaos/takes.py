@@ -12,7 +12,7 @@ from tests.chaos.mind import answer_samples, track_of
 from tests.chaos.moments import Moment
 from tests.chaos.person import Spoken
 from tests.chaos.takes import Cell, Take
-from tests.chaos.wording import WordSaid, words_of, written
+from tests.chaos.wording import Heard, WordSaid, words_of, written
 from tests.fakes.position_code import track_pcm
 
 HZ = 24_000
@@ -29,6 +29,7 @@ class Conversation:
     spoken: list[Spoken] = field(default_factory=list)
     remembered: list[str] = field(default_factory=list)
     silenced: list[int] = field(default_factory=list)
+    half_heard: set[Heard] = field(default_factory=set)
 
     def says(self, line: int, seconds: float = 2.0, heard: Sequence[int] | None = None, again: int = 0) -> Utterance:
         """Say a line in so many seconds; history has the words `heard` of it (all of them), and `again` once more."""
@@ -44,10 +45,12 @@ class Conversation:
         """Let the speaker be silent for so long."""
         self.speaker += bytes(2 * round(seconds * HZ))
 
-    def hears(self, utterance: Utterance, begin: int = 0, end: int | None = None) -> None:
-        """Let the speaker play the answer to an utterance, from one sample to another."""
+    def hears(self, utterance: Utterance, begin: int = 0, end: int | None = None, words: int = 0) -> None:
+        """Let the speaker play the answer to an utterance, or to its first words, from one sample to another."""
         end = answer_samples(utterance) if end is None else end
-        self.speaker += track_pcm(track_of(utterance), end - begin, begin)
+        heard = Heard(utterance, words)
+        self.half_heard |= {heard} if words else set()
+        self.speaker += track_pcm(track_of(heard), end - begin, begin)
 
     def falls_silent(self) -> None:
         """A flush has been answered: the speaker is silent from here on."""
@@ -55,7 +58,8 @@ class Conversation:
 
     def take(self, struck_s: float = 0.0, why_not: str = "", looked_up: Sequence[int] = (), requests: int = 0) -> Take:
         """Return what is known of all that."""
-        tracks = {track_of(spoken.utterance): answer_samples(spoken.utterance) for spoken in self.spoken}
+        answers = {*(Heard(spoken.utterance) for spoken in self.spoken), *self.half_heard}
+        tracks = {track_of(heard): answer_samples(heard.utterance) for heard in answers}
         return Take(
             self.cell,
             session="s",
@@ -68,6 +72,7 @@ class Conversation:
             runs=decode(bytes(self.speaker), tracks),
             silenced=self.silenced,
             remembered=self.remembered,
+            half_heard=self.half_heard,
             looked_up=list(looked_up),
             requests=requests or len(looked_up),
         )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from pathlib import Path
 
 from tests.chaos.ear import Ear
+from tests.chaos.journal import Asked, Journals
 from tests.chaos.mic_code import Utterance
 from tests.chaos.mind import track_of
 from tests.chaos.moments import Cue, Moment
 from tests.chaos.tool_server import ToolServer
+from tests.chaos.wording import Heard
 from tests.fakes.endpoint import Got
 from tests.fakes.position_code import track_pcm
 
@@ -33,9 +37,9 @@ class Paper:
 async def test_an_ear_hears_a_sample_when_it_is_played() -> None:
     """Whatever the frames, and however quiet it is; not before, and not another's."""
     ear = Ear()
-    second = ear.hears(UTTERANCE, 24_000)
-    other = ear.hears(Utterance(3, 17, 3), 24_000)
-    sound = track_pcm(track_of(UTTERANCE), 24_000)
+    second = ear.hears(Heard(UTTERANCE), 24_000)
+    other = ear.hears(Heard(Utterance(3, 17, 3)), 24_000)
+    sound = track_pcm(track_of(Heard(UTTERANCE)), 24_000)
     quiet = bytes(memoryview(bytearray(sound)))
     for at in range(0, len(quiet) - 960, 960):
         ear.play(quiet[at : at + 960])
@@ -43,6 +47,24 @@ async def test_an_ear_hears_a_sample_when_it_is_played() -> None:
     ear.play(quiet[-960:])
     assert second.is_set()
     assert not other.is_set()
+
+
+def test_journals_are_read_as_they_grow(tmp_path: Path) -> None:
+    """A line that is half written is read when it is whole; violations are kept apart; the order is that of time."""
+    asked = Asked("model", 2.0, 3, 17, 2, 0, 0, False)
+    line = json.dumps(vars(asked)) + "\n"
+    (tmp_path / "model.jsonl").write_text(line[:20])
+    (tmp_path / "model-2.jsonl").write_text(json.dumps({"violation": "model-2: no such event"}) + "\n")
+    journals = Journals(tmp_path)
+    assert journals.asked() == []
+    (tmp_path / "model.jsonl").write_text(line)
+    earlier = replace(asked, model="model-2", at_s=1.0, conversation=18)
+    with (tmp_path / "model-2.jsonl").open("a") as file:
+        file.write(json.dumps(vars(earlier)) + "\n")
+    assert journals.asked() == [earlier, asked]
+    assert journals.asked(17) == [asked]
+    assert journals.violations() == ["model-2: no such event"]
+    assert asked.heard == Heard(Utterance(3, 17, 2))
 
 
 async def test_the_cue_waits_for_everybody_but_one() -> None:

@@ -158,6 +158,31 @@ def test_what_is_heard_of_a_dead_answer_is_stale() -> None:
     assert found == {"stale": 960}
 
 
+def test_an_answer_to_half_an_utterance_is_another_one() -> None:
+    """The person has gone on, it was flushed, and all of it is answered: nothing is repeated, nothing stale."""
+    conversation = Conversation()
+    utterance = conversation.says(lines.QUESTION)
+    conversation.hears(utterance, 0, 6_000, words=7)
+    conversation.falls_silent()
+    conversation.waits(0.7)
+    conversation.hears(utterance)
+    found = score(conversation.take(), USUAL)
+    assert harm(found) == {}
+    assert found.premature_samples == 6_000
+    conversation.hears(utterance, 6_000, 7_000, words=7)
+    assert score(conversation.take(), USUAL).stale_samples == 1_000
+
+
+def test_half_an_utterance_may_be_all_that_was_answered() -> None:
+    """Then its answer is the answer: the words that nobody answered are lost, the conversation is not."""
+    conversation = Conversation()
+    utterance = conversation.says(lines.QUESTION, heard=range(19))
+    conversation.hears(utterance, words=19)
+    found = score(conversation.take(), USUAL)
+    assert harm(found) == {"lost": ("winter (1.20)",)}
+    assert found.premature_samples == 0
+
+
 def test_tool_calls() -> None:
     """One for each errand, however often it is asked for under its key; another key is a duplicate, or a stranger."""
     conversation = Conversation()

@@ -10,7 +10,7 @@ from tests.chaos.lines import LINES
 from tests.chaos.mic_code import BLOCK_SAMPLES, Utterance, read
 from tests.chaos.mind import transcript
 from tests.chaos.voice import bounds, said, samples_of, whole_words
-from tests.chaos.wording import WordAnswered, WordSaid, answer_word, answered_in, said_in, words_of, written
+from tests.chaos.wording import Heard, WordAnswered, WordSaid, answer_word, answered_in, said_in, words_of, written
 
 
 @pytest.mark.parametrize("line", range(len(LINES)))
@@ -54,10 +54,10 @@ def test_words_are_found_in_any_text() -> None:
 
 def test_words_of_answers_are_of_one_length_and_found_whole() -> None:
     """One that was cut off in the middle is none."""
-    utterance = Utterance(3, 17, 4)
-    words = [answer_word(utterance, place) for place in range(LINES[3].answer_words)]
+    heard = Heard(Utterance(3, 17, 4), 5)
+    words = [answer_word(heard, place) for place in range(LINES[3].answer_words)]
     assert len({len(word) for word in words}) == 1
     assert words[-1].endswith(".")
     text = " ".join(words[5:8])
-    assert answered_in(text) == [WordAnswered(utterance, place) for place in (5, 6, 7)]
-    assert answered_in(text[:-1]) == [WordAnswered(utterance, place) for place in (5, 6)]
+    assert answered_in(text) == [WordAnswered(heard, place) for place in (5, 6, 7)]
+    assert answered_in(text[:-1]) == [WordAnswered(heard, place) for place in (5, 6)]
