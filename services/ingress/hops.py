@@ -118,7 +118,7 @@ class Hops:
     def _from_vad(self, response: vad.ListenResponse) -> None:
         kind = response.WhichOneof("message")
         if kind == "peer_lost" and response.peer_lost.stage == EGRESS:
-            self._told.egress_missed(PeerLost(EGRESS, response.peer_lost.detail))
+            self._told.egress_missed(PeerLost(EGRESS, "the broker can't reach it"))
             return
         self._session.from_vad(response)
         if kind == "ready":

@@ -195,6 +195,7 @@ class Life:
             self._lose(hop, loss)
 
     def _egress_missed(self, fault: PeerLost) -> None:
+        log.info("session %s: %s", self.session.name, fault.message)
         self._carry_out(self._recovery.told_of_egress(fault, self._house.clock()))
 
     def _lose(self, hop: str, loss: Loss) -> None:
