@@ -1,4 +1,4 @@
-"""A watched Redis: a master, its replica, and three sentinels that replace it, all of them real processes."""
+"""A watched Redis: a master, its replica, and three sentinels that replace it, real processes that want passwords."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import quote
 
 from redis.asyncio import Redis
 
@@ -20,6 +21,9 @@ SERVICE: Final = "parley"
 SENTINELS: Final = ("sentinel", "sentinel-2", "sentinel-3")
 SERVERS: Final = ("redis", "redis-2")
 DOWN_AFTER_MS: Final = 1_000
+
+PASSWORD: Final = "hu/sh"
+SENTINEL_PASSWORD: Final = "whisper"
 
 _QUORUM: Final = 2
 _SENTINEL_READY: Final = re.compile(r"\+monitor master")
@@ -56,6 +60,7 @@ class WatchedRedis:
         self.ports[name] = port = redis_server.free_port()
         program = redis_server.program(binary, port, own, keeps=self._keeps)
         argv = [*program.argv, "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]
+        argv += ["--requirepass", PASSWORD, "--masterauth", PASSWORD]
         if name != SERVERS[0]:
             argv += ["--replicaof", "127.0.0.1", str(self.ports[SERVERS[0]])]
         started = Program(name, argv, program.ready, env=program.env, cwd=program.cwd)
@@ -69,6 +74,8 @@ class WatchedRedis:
         settings.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {own}\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.ports[SERVERS[0]]} {_QUORUM}\n"
+            f"requirepass {SENTINEL_PASSWORD}\nsentinel sentinel-pass {SENTINEL_PASSWORD}\n"
+            f"sentinel auth-pass {SERVICE} {PASSWORD}\n"
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {SERVICE} 4000\n",
             encoding="utf-8",
@@ -80,7 +87,7 @@ class WatchedRedis:
     async def _is_complete(self) -> bool:
         """Tell whether each sentinel knows the others and the replica."""
         for name in SENTINELS:
-            async with Redis(port=self.ports[name]) as sentinel:
+            async with self._client(name) as sentinel:
                 master = await sentinel.sentinel_master(SERVICE)
                 assert isinstance(master, dict)
                 if (master["num-other-sentinels"], master["num-slaves"]) != (len(SENTINELS) - 1, 1):
@@ -91,22 +98,26 @@ class WatchedRedis:
     def url(self) -> str:
         """Where the sentinels are."""
         hosts = ",".join(f"127.0.0.1:{self.ports[name]}" for name in SENTINELS)
-        return f"redis+sentinel://{hosts}/{SERVICE}/0"
+        password = quote(PASSWORD, safe="")
+        return f"redis+sentinel://:{password}@{hosts}/{SERVICE}/0?sentinel_password={SENTINEL_PASSWORD}"
 
     def url_of(self, name: str) -> str:
         """Where one server is."""
-        return f"redis://127.0.0.1:{self.ports[name]}/0"
+        return f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{self.ports[name]}/0"
+
+    def _client(self, name: str) -> Redis:
+        return Redis(port=self.ports[name], password=SENTINEL_PASSWORD if name in SENTINELS else PASSWORD)
 
     async def is_master(self, name: str) -> bool:
         """Tell whether a server takes writes."""
-        async with Redis(port=self.ports[name]) as server:
+        async with self._client(name) as server:
             role = await server.role()
             return role[0] in (b"master", "master")
 
     async def follow(self, name: str, master: str) -> None:
         """Make a server a replica behind the sentinels' back; of itself: a master again."""
         where = ("NO", "ONE") if name == master else ("127.0.0.1", self.ports[master])
-        async with Redis(port=self.ports[name]) as server:
+        async with self._client(name) as server:
             await server.execute_command("REPLICAOF", *where)  # type: ignore[no-untyped-call]
 
     async def die(self, name: str) -> None:
@@ -128,7 +139,7 @@ class WatchedRedis:
 
     async def fail_over(self) -> None:
         """Let the sentinels replace a master that is well."""
-        async with Redis(port=self.ports[SENTINELS[0]]) as sentinel:
+        async with self._client(SENTINELS[0]) as sentinel:
             await sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)  # type: ignore[no-untyped-call]
 
     async def promoted(self, name: str) -> None:
