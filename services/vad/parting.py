@@ -79,12 +79,10 @@ def reason_of(lost: PeerLost) -> str:
     return lost.message.removeprefix(f"{lost.stage} was lost: ").removesuffix(". Try again in a moment.")
 
 
-def fault_of(error: stream_pb2.Error, *, was_ready: bool) -> ParleyError:
-    """Return what the broker tells of. One that has no room has not lost the session: another one may take it."""
+def fault_of(error: stream_pb2.Error) -> ParleyError:
+    """Return what the broker tells of: its own words, for whoever is to hear them if nobody else takes the session."""
     if error.code == stream_pb2.Error.CODE_SUPERSEDED:
         return Superseded(error.message)
-    if error.code == stream_pb2.Error.CODE_FULL and not was_ready:
-        return PeerLost("broker", error.message)
     return RemoteFault(error)
 
 

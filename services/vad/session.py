@@ -156,7 +156,7 @@ class Listening:
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
             case "error":
-                raise fault_of(response.error, was_ready=self.is_ready)
+                raise fault_of(response.error)
             case "end" if (fault := fault_of_end(response.end)) is not None:
                 raise fault
 

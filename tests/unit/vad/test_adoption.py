@@ -264,11 +264,11 @@ def test_what_the_brokers_last_word_means(word: broker.RespondResponse, kind: ty
         Session().listening.from_broker(word)
 
 
-def test_a_broker_without_room_is_one_to_be_avoided() -> None:
-    """Before it is ready it has nothing of the session: ingress is to ask another one."""
-    with pytest.raises(PeerLost) as lost:
+def test_a_broker_without_room_says_so_itself() -> None:
+    """Ingress asks another one; where there is none, the caller is to hear that all are full, not that one was lost."""
+    with pytest.raises(RemoteFault) as full:
         Session(ready=False).learns(error=FullFault("full").to_wire())
-    assert lost.value.stage == "broker"
+    assert full.value.to_wire().code == stream_pb2.Error.CODE_FULL
 
 
 def test_a_broker_that_ends_well_ends_it_well() -> None:
