@@ -124,7 +124,7 @@ def _believes_what_was_heard(response: Response, heard: int) -> None:
 
 def history_is_true(simulation: Simulation) -> None:
     """(e) History holds the words that were heard, of every reply that was heard, in order."""
-    items = [item for item in simulation.broker.history if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
+    items = [item for item in simulation.broker.story.items if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
     numbers = [item.reply for item in items]
     assert numbers == sorted(set(numbers)), f"history tells of replies {numbers}"
     told = {item.reply: item for item in items}

@@ -209,7 +209,8 @@ class Simulation:
     def _at_broker_from_egress(self, response: egress.SpeakResponse) -> None:
         if response.played.flushed_seq:
             self.answered_s.setdefault(response.played.flushed_seq, self.timeline.now_s)
-        self.broker.from_egress(response)
+        if response.WhichOneof("message") == "played":
+            self.broker.from_egress(response.played)
 
     def _at_vad(self, response: broker.RespondResponse) -> None:
         if response.WhichOneof("message") == "interrupt_acknowledged":
@@ -220,17 +221,21 @@ class Simulation:
     # The wires.
 
     def _joined(self) -> list[Stream[Any]]:
-        self.egress.to_broker, self.egress.to_ingress = Outbox(4_000), Outbox(4_000)
+        to_broker: Outbox[egress.SpeakResponse] = Outbox(4_000)
+        to_ingress: Outbox[egress.AttachResponse] = Outbox(4_000)
+        self.egress.join_broker(to_broker, 0)
+        self.egress.join_ingress(to_ingress, egress.AttachOpen())
+        self.ingress.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
         ends: dict[str, tuple[Outbox[Any], Callable[[Any], None]]] = {
             "client→ingress": (self._to_ingress, self.ingress.from_client),
             "ingress→client": (self.ingress.to_client, self._at_client),
             "vad→ingress": (self._listening.to_ingress, self.ingress.from_vad),
             "vad→broker": (self._listening.to_broker, self._at_broker_from_vad),
             "broker→vad": (self.broker.to_vad, self._at_vad),
-            "broker→egress": (self.broker.to_egress, self.egress.from_broker),
-            "egress→broker": (self.egress.to_broker, self._at_broker_from_egress),
+            "broker→egress": (self.broker.mouth.outbox, self.egress.from_broker),
+            "egress→broker": (to_broker, self._at_broker_from_egress),
             "ingress→egress": (self.ingress.to_egress, self.egress.from_ingress),
-            "egress→ingress": (self.egress.to_ingress, self.ingress.from_egress),
+            "egress→ingress": (to_ingress, self.ingress.from_egress),
             "broker→model": (self.broker.to_model, self.model.receive),
             "model→broker": (self.model.outbox, self.broker.from_model),
         }

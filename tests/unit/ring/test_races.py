@@ -193,7 +193,7 @@ def test_a_word_without_audio_was_not_heard() -> None:
     weather = Weather({"model→broker": words_first})
     simulation = Simulation([Act(0, "turn"), Act(160, "cancel")], [slow], weather).run()
     assert heard_of(simulation, 1) == slow.delta_samples
-    told = [item.text for item in simulation.broker.history if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
+    told = [item.text for item in simulation.broker.story.items if item.role == session_pb2.HistoryItem.ROLE_ASSISTANT]
     assert told == ["r1i0w0"]
 
 
