@@ -124,8 +124,8 @@ class WebSocketDoor:
             await caller.converse()
         finally:
             del self._callers[connection]
-        if caller.told is not None:
-            await connection.close(ERROR_BASE + caller.told.code, caller.told.message)
+        if (error := caller.told or caller.untold) is not None:
+            await connection.close(ERROR_BASE + error.code, error.message)
         elif self._draining:
             await connection.close(GOING_AWAY, _STOPPING)
         else:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from redis.asyncio import Redis
+
 from local.ring import Ring, RingSettings
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as wire
@@ -49,6 +51,14 @@ class PressedRing:
     async def refused(self, name: str) -> float:
         """Return how many sessions a process has refused."""
         return await self.metric(name, "parley_sessions_refused_total")
+
+    async def owned(self) -> int:
+        """Return how many sessions have an owner in Redis."""
+        redis = Redis.from_url(self.ring.redis_url)
+        try:
+            return len([key async for key in redis.scan_iter("session:*:owner")])
+        finally:
+            await redis.aclose()
 
     def rss_mb(self, name: str) -> float:
         """Return what a process has of memory."""
