@@ -85,6 +85,7 @@ class Calls:
     async def run(self) -> None:
         """Keep the sessions' leases, and note their ends, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._house.clock.run())
             group.create_task(self._house.leases.run())
             group.create_task(self._forgetting.run())
 

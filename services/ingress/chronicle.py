@@ -19,10 +19,10 @@ TAKEN: Final = "this conversation was taken over by another connection."
 
 
 class Chronicle:
-    """One session's. Nobody who speaks or listens waits for it, but who asks another broker: see `move`.
+    """One session's.
 
-    The record's dial is the one with which its broker was first asked. A broker that was replaced can't write any more,
-    and one that goes on, behind another vad or before another egress, is never taken for it.
+    The record's dial is the one with which its broker was first asked: a broker that was replaced can't write any more,
+    and one that goes on, behind another vad or before another egress, is never taken for one.
     """
 
     def __init__(self, store: Store, record: session_pb2.SessionRecord, session: Session) -> None:
@@ -32,14 +32,12 @@ class Chronicle:
         self._is_stale = False
         self._writing = asyncio.Lock()
 
-    def move(self, route: stream_pb2.Route, dial: int) -> bool:
-        """Note where the session is served from now on. True: by another broker, which must be `written` before."""
-        is_moved = route.broker != self.record.route.broker
-        if is_moved:
+    def move(self, route: stream_pb2.Route, dial: int) -> None:
+        """Note where the session is served from now on."""
+        if route.broker != self.record.route.broker:
             self.record.dial = dial
         self.record.route.CopyFrom(route)
         self._is_stale = True
-        return is_moved
 
     def forgotten(self) -> None:
         """Redis has lost it."""

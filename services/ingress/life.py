@@ -26,6 +26,9 @@ log = logging.getLogger("parley.ingress")
 
 _TICK_S: Final = 0.1
 
+_MORNING_S: Final = 0.3
+"""A process that was frozen, and finds its hops broken, waits so long for word that the session goes on elsewhere."""
+
 
 class Life:
     """`run` it in a task of its own: the client's connection may break, and the session goes on.
@@ -228,13 +231,18 @@ class Life:
     def _redial(self, step: Dial) -> None:
         self._hops.drop(step.hop)
         self._dialling[step.hop] = step
-        if self._chronicle.move(self._recovery.route, step.dial):
+        self._chronicle.move(self._recovery.route, step.dial)
+        if step.hop == VAD and step.dial > 1:
             self._group.create_task(self._guarded(self._dial_fenced(step)))
         else:
             self._dial(step)
 
     async def _dial_fenced(self, step: Dial) -> None:
-        """Before another broker is asked, the record says so: from then on the last one writes nothing."""
+        """Before somebody else is asked to listen, the record says so: is the session still ours? A broker that was
+        replaced writes nothing from then on.
+        """
+        if self._house.clock.awake_for_s() < _MORNING_S:  # the client may be at the door, here or elsewhere
+            await asyncio.sleep(_MORNING_S)
         await self._chronicle.written()
         if self._dialling[step.hop] is step and not self._ending.is_set():
             self._dial(step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from services.ingress.awake import LONGEST_STEP_S, AwakeClock
 
 
@@ -17,3 +19,15 @@ def test_sleep_does_not_count() -> None:
     assert round(clock(), 6) == 2.0 + LONGEST_STEP_S
     now_s += 0.1
     assert round(clock(), 6) == 2.1 + LONGEST_STEP_S
+
+
+def test_who_slept_knows_it_for_a_while() -> None:
+    """A pause in which nobody looked is no sleep yet."""
+    now_s = 0.0
+    clock = AwakeClock(lambda: now_s)
+    now_s += 0.9
+    assert clock.awake_for_s() == math.inf
+    now_s += 5.0
+    assert clock.awake_for_s() == 0
+    now_s += 0.25
+    assert clock.awake_for_s() == 0.25
