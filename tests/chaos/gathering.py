@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -27,8 +26,8 @@ async def gather(
 ) -> tuple[list[Person], str]:
     """Let so many people come in and say hello; return them, and the process of a stage that serves them all.
 
-    Sessions are dealt out over the copies, so those that come to another one than the first leave again. What the
-    `stack` holds hangs up. Raises GivenUp when too many have left.
+    Sessions are dealt out over the copies, so those that come to another one than the first, or than the `victim`,
+    leave again. What the `stack` holds hangs up. Raises GivenUp when too many have left.
     """
     people: list[Person] = []
     refused: list[str] = []
@@ -43,7 +42,7 @@ async def gather(
                 refused.append(str(problem))
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            serving = await _serving(setting, stage, person)
+            serving = await _serving(setting, stage, person, victim)
             victim = victim or serving
             if serving == victim:
                 stack.push_async_exit(person)
@@ -52,7 +51,6 @@ async def gather(
                 await person.hang_up()
         await asyncio.gather(*(person.hears_out(person.say(lines.GREETING)) for person in wave))
         if stage == MODEL:
-            victim = victim or _most_asked(setting, wave)
             wave = await _served_by(setting, victim, wave)
         people += wave
     if len(people) < count:
@@ -63,6 +61,7 @@ async def gather(
 
 async def _come_in(setting: Setting, stage: str, victim: str) -> Person:
     """Open a conversation, one by gRPC, the next by WebSocket. Raises ClientError."""
+    setting.models.preferred = setting.cluster.addresses[victim] if stage == MODEL else ""
     number = next(setting.numbers)
     doors = setting.cluster.doors if number % 2 else setting.cluster.websockets
     first = (
@@ -73,20 +72,14 @@ async def _come_in(setting: Setting, stage: str, victim: str) -> Person:
     return person
 
 
-async def _serving(setting: Setting, stage: str, person: Person) -> str:
-    """Return the process of a stage that serves a person, as far as it can be known yet."""
+async def _serving(setting: Setting, stage: str, person: Person, victim: str) -> str:
+    """Return the process of a stage that serves a person: the `victim`, as far as is known."""
     if stage in _EDGES:
-        return stage if stage == REDIS else ""
+        return victim
     try:
         return (await setting.cluster.serving(person.session)).get(stage, "")
     except StoreLost:
         return ""
-
-
-def _most_asked(setting: Setting, people: list[Person]) -> str:
-    numbers = {person.number for person in people}
-    counts = Counter(asked.model for asked in setting.journals.asked() if asked.conversation in numbers)
-    return counts.most_common(1)[0][0] if counts else ""
 
 
 async def _served_by(setting: Setting, model: str, people: list[Person]) -> list[Person]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos import lines
+from tests.chaos.blueprint import MODEL, REDIS
 from tests.chaos.cluster import KILL, PARTITION, SLOW, STOP
 from tests.chaos.gathering import gather
 from tests.chaos.moments import Cue, Moment, come_to, is_in
@@ -28,6 +29,7 @@ INTO_OBJECTION_S: Final = (0.3, 0.15, 0.45, 0.6, 0.75)
 """How long the objection lasts when the fault strikes, by repetition: before, about and after the verdict."""
 _SETTLES_S: Final = 0.6
 """From the fault's end to the last exchange: whoever wakes up late has time to do harm."""
+_CHOSEN: Final = ("ingress", MODEL, REDIS)
 _WRITTEN_S: Final = 0.4
 """From the last exchange to the hanging up: history is written."""
 
@@ -92,9 +94,9 @@ class Round:
         return takes
 
     def _first(self) -> str:
-        """The door that is to be struck is chosen beforehand, each in turn: nobody is dealt out to it."""
-        names = self._setting.cluster.names("ingress")
-        return names[self._plan.repetition % len(names)] if self._plan.stage == "ingress" else ""
+        """Where sessions are not dealt out, or that can be steered, the process that is to be struck: each in turn."""
+        names = self._setting.cluster.names(self._plan.stage)
+        return names[self._plan.repetition % len(names)] if self._plan.stage in _CHOSEN else ""
 
     async def _hold(self, take: Take, person: Person) -> None:
         """Hold one conversation. It may end in many ways; the others go on."""
