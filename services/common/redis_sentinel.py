@@ -29,6 +29,9 @@ OTHER_ANSWERS_S: Final = 0.1
 LOOK_S: Final = 1.0
 """While Redis is in use it is asked so often whether the master is still the same."""
 
+QUIET_S: Final = 3.0
+"""Who has not used it for so long asks first."""
+
 _READ_ONLY: Final = "READONLY"
 """Refuses a write; of one that a script makes Redis before 7 says it in the middle of a sentence."""
 
@@ -91,15 +94,18 @@ class MasterPool(SentinelConnectionPool):
         kind = EncryptedMasterConnection if is_encrypted else MasterConnection
         super().__init__(watchmen.service, watchmen, connection_class=kind, **options)  # type: ignore[no-untyped-call]
         self._watchmen = watchmen
-        self._looked_s = 0.0
+        self._looked_s = self._asked_s = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     async def get_connection(self, *args: Any, **options: Any) -> AbstractConnection:
-        """Return a connection that can be used; nobody waits for the look at the sentinels."""
+        """Return a connection that can be used. Nobody in the midst of things waits for the look at the sentinels."""
         now_s = asyncio.get_running_loop().time()
+        quiet_s, self._asked_s = now_s - self._asked_s, now_s
         if self._looking is None and now_s - self._looked_s >= LOOK_S:
             self._looked_s = now_s
             self._looking = asyncio.create_task(self._look(), name="a look at the sentinels")
+            if quiet_s >= QUIET_S:
+                await asyncio.wait({self._looking})
         return await super().get_connection(*args, **options)  # type: ignore[no-untyped-call, no-any-return]
 
     async def _look(self) -> None:

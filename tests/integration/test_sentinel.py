@@ -140,6 +140,15 @@ async def test_a_demoted_master_that_refuses_writes_is_a_lost_connection(common:
     await store.close()
 
 
+async def test_who_has_been_quiet_finds_the_new_master_at_the_first_call(redis: WatchedRedis, store: Store) -> None:
+    """Its connections lead to one that hangs; nobody has used them, so nobody has noticed."""
+    await asyncio.gather(*(store.take_lease(f"s{n}", "a") for n in range(5)))
+    redis.freeze("redis")
+    await redis.promoted("redis-2")
+    await asyncio.sleep(SOON_S)
+    assert await store.take_lease("t", "a") > 0
+
+
 async def test_a_master_that_is_well_is_replaced(redis: WatchedRedis, store: Store) -> None:
     """As operators do before maintenance: soon what is written goes to the new one, though the old one takes it too."""
     await store.take_lease("s", "a")
