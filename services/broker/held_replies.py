@@ -25,7 +25,7 @@ def reply_of(held: egress.HeldReply, *, aligned: bool, announcement: session.Ann
 
 def heard_samples(held: egress.HeldReply, silent: egress.Played) -> int:
     """Return how much was heard of a reply that was cut off, by the client's answer to the flush if that says so."""
-    if held.ended or silent.reply > held.reply:
+    if held.ended:
         return held.samples
     if silent.reply == held.reply:
         return min(max(silent.position, held.played), held.samples)

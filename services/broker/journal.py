@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from parley.v1 import session_pb2 as session
+from services.common.audio import MIC_HZ, samples_of
 
 Item = session.HistoryItem
 
@@ -17,18 +18,30 @@ TAKEN: Final = "taken"
 """A turn's end was taken: its words follow, sooner or later, as an item of the person's."""
 SETTLED: Final = "settled"
 """Nobody waits for an answer to a turn any more: it wants none, or the person has taken the floor since."""
+ERASED: Final = "erased"
+"""A reply is to be as if it had never been: the turn that it answers goes on."""
 ANNOUNCED: Final = "announced"
 """A reply was asked for that says given words."""
 
 
-def taken(turn: int, mic_offset: int, name: str = "") -> Item:
+def taken(turn: int, mic_offset: int, *, waited_ms: float = 0.0, name: str = "") -> Item:
     """Return the mark of a turn that has ended; all sound before `mic_offset` is decided upon."""
-    return Item(item=TAKEN, turn=turn, mic_offset=mic_offset, id=name)
+    return Item(item=TAKEN, turn=turn, mic_offset=mic_offset, heard_ms=round(waited_ms), id=name)
+
+
+def spoken_until(mark: Item) -> int:
+    """Return where the last speech of a taken turn ended."""
+    return mark.mic_offset - samples_of(mark.heard_ms, MIC_HZ)
 
 
 def settled(turn: int) -> Item:
     """Return the mark of a turn that awaits no answer."""
     return Item(item=SETTLED, turn=turn)
+
+
+def erased(reply: int) -> Item:
+    """Return the mark of a reply that is to leave no trace."""
+    return Item(item=ERASED, reply=reply)
 
 
 def announced(reply: int, name: str, words: str) -> Item:

@@ -130,7 +130,7 @@ class Listening:
             return
         self._ending.stir(now_s)
         self._speculation.take_back(now_s)
-        end = TurnEnd(typed.turn, now_s, mic_offset=self.taken.take(typed.turn, typed.mic_offset, typed.id))
+        end = TurnEnd(typed.turn, now_s, mic_offset=self.taken.type(typed))
         part = self._ears.type(typed)
         is_lost = self._lost.covers(typed.mic_offset, typed.id)
         if is_lost:

@@ -51,7 +51,9 @@ class LostTurns:
         lost = next(iter(named or [lost for lost in self._lost if offset < lost.mark.mic_offset]), None)
         if lost is None:
             return
-        self._lost.remove(lost)
+        at = self._lost.index(lost)
+        missed, self._lost = self._lost[:at], self._lost[at + 1 :]
+        self._give_up(missed)  # it was all heard in order
         self._history.fill(part.place)
         part.place.remembered, lost.place.remembered = None, part
         part.place, part.told_as = lost.place, lost.mark.turn
@@ -65,6 +67,9 @@ class LostTurns:
     def close(self) -> None:
         """Wait no longer."""
         lost, self._lost = self._lost, []
+        self._give_up(lost)
+
+    def _give_up(self, lost: Sequence[LostTurn]) -> None:
         for each in lost:
             item = session.HistoryItem(
                 role=session.HistoryItem.ROLE_USER,

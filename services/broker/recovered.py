@@ -25,11 +25,14 @@ class Recovered:
     def __init__(self, record: session.SessionRecord, history: Sequence[Item], held: egress.Held) -> None:
         self.items = journal.told(history)
         self.held = held
+        self.replies = [has for has in held.replies if has.samples]
+        """Those of which egress has more than words."""
         self.floor = max(record.floor, held.floor)
         self.seq = max(record.seq, held.seq)
         self.taken = journal.marks(history, journal.TAKEN)
         self.announced = journal.marks(history, journal.ANNOUNCED)
         self._settled = journal.marks(history, journal.SETTLED)
+        self._erased = {mark.reply for mark in journal.marks(history, journal.ERASED)}
         self.persons = [item for item in self.items if item.role == Item.ROLE_USER]
         self.spoken = [item for item in self.items if item.role == Item.ROLE_ASSISTANT]
         self.calls = [item for item in self.items if item.role == Item.ROLE_TOOL]
@@ -40,7 +43,7 @@ class Recovered:
     def newest_reply(self) -> int:
         """No reply may get this number, or one below it, again."""
         written = [item.reply for item in (*self.items, *self.announced)]
-        return max([self.floor, self.held.newest_reply, *written, *self._held_numbers])
+        return max([self.floor, self.held.newest_reply, *written, *(has.reply for has in self.held.replies)])
 
     @property
     def newest_turn(self) -> int:
@@ -50,7 +53,7 @@ class Recovered:
 
     @property
     def _held_numbers(self) -> list[int]:
-        return [has.reply for has in self.held.replies]
+        return [has.reply for has in self.replies]
 
     @property
     def decided_offset(self) -> int:
@@ -62,9 +65,10 @@ class Recovered:
     @property
     def lost(self) -> list[Item]:
         """The marks of turns whose words nobody wrote down, although nobody waits for their answer any more."""
-        marks = [mark for mark in self.taken if mark.mic_offset > self.decided_offset]
-        dealt_with = [index for index, mark in enumerate(marks) if self._is_dealt_with(mark.turn)]
-        return marks[: dealt_with[-1] + 1] if dealt_with else []
+        groups = _hearings([mark for mark in self.taken if mark.mic_offset > self.decided_offset])
+        known = [[mark for mark in group if self._is_dealt_with(mark.turn)] for group in groups]
+        last = max((index for index, marks in enumerate(known) if marks), default=-1)
+        return [(marks or group)[-1] for marks, group in list(zip(known, groups, strict=True))[: last + 1]]
 
     @property
     def last_turn(self) -> int:
@@ -103,7 +107,7 @@ class Recovered:
     def _answers(self, turn: int) -> list[int]:
         """Return the replies to a turn of which something was heard, or will be."""
         told = [item.reply for item in self.spoken if item.turn == turn]
-        return told + [has.reply for has in self.held.replies if has.turn == turn and not self.is_dead(has)]
+        return told + [has.reply for has in self.replies if has.turn == turn and not self.is_dead(has)]
 
     def is_settled(self, turn: int) -> bool:
         """Say whether nobody waits for an answer to a turn."""
@@ -127,7 +131,12 @@ class Recovered:
         return any(item.reply == has.reply for item in self.spoken)
 
     def is_erased(self, has: egress.HeldReply, heard: int) -> bool:
-        """Say whether a dead reply is to be as if it had never been: the turn that it answered goes on."""
+        """Say whether a dead reply is to be as if it had never been: the turn that it answered goes on.
+
+        Where the mark of that was not written in time, this is a guess.
+        """
+        if has.reply in self._erased:
+            return True
         goes_on = has.turn == self.last_turn != 0 and not self.is_settled(has.turn)
         return not heard or (goes_on and heard < RESUMED_SAMPLES)
 
@@ -142,7 +151,8 @@ class Recovered:
     def unsaid(self) -> list[session.Announcement]:
         """What was to be announced, and was lost before anything of it sounded."""
         known = {item.reply for item in self.spoken} | set(self._held_numbers)
-        marks = [mark for mark in self.announced if mark.reply not in known and mark.reply > self.floor]
+        newest = {mark.id: mark for mark in self.announced}  # it may have been lost, and asked for again, before
+        marks = [mark for mark in newest.values() if mark.reply not in known and mark.reply > self.floor]
         return [session.Announcement(id=mark.id, text=mark.text) for mark in marks]
 
     def announcement(self, reply: int) -> session.Announcement | None:
@@ -171,6 +181,22 @@ class Recovered:
         turn = self.last_turn
         hung_up = any(item.tool.name == END_CONVERSATION and item.turn == turn for item in self.calls)
         return hung_up and not self.is_settled(turn) and not self._is_to_be_heard
+
+
+def _hearings(marks: Sequence[Item]) -> list[list[Item]]:
+    """Put the marks together that are of the same speech: each vad that heard it has counted it as a turn."""
+    groups: list[list[Item]] = []
+    for mark in sorted(marks, key=lambda mark: mark.mic_offset):
+        same = next((group for group in groups if _is_same(mark, group[-1])), None)
+        if same is not None:
+            same.append(mark)
+        else:
+            groups.append([mark])
+    return groups
+
+
+def _is_same(mark: Item, before: Item) -> bool:
+    return mark.id == before.id and bool(mark.id or journal.spoken_until(mark) < before.mic_offset)
 
 
 def call_of(item: Item) -> tuple[int, str]:

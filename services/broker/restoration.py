@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
@@ -25,6 +26,9 @@ from services.broker.stages import TurnEnd
 from services.broker.tool_calls import Call, Round, ToolCalls
 from services.broker.voice import Voice
 from services.common.recent import Recent
+
+ROOM: Final = 16
+"""Numbers of replies left out: some may have been given to replies of which nobody knows any more."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Restoration:
 
     def _count(self, known: Recovered, record: session.SessionRecord, now_s: float) -> None:
         """Numbers go on; names that are known are no news."""
-        self.voice.minted = known.newest_reply
+        self.voice.minted = known.newest_reply + ROOM
         self.voice.heard_turn = max((item.turn for item in known.spoken), default=0)
         taken = self.listening.taken
         taken.known(known.newest_turn, known.decided_offset)
@@ -103,6 +107,10 @@ class Restoration:
         for has in known.held.replies:
             if known.is_told(has):
                 continue
+            if not has.samples:
+                if not (has.complete or known.is_dead(has)):
+                    self.voice.give_up(has.reply)
+                continue
             reply = held_replies.reply_of(has, aligned=self.aligned, announcement=known.announcement(has.reply))
             self.voice.take_over(reply)
             reply.note_played(has.played, now_s)
@@ -113,7 +121,7 @@ class Restoration:
                 self.voice.tell_asked(reply)
             else:
                 self._break_off(known, reply)
-            if not reply.is_dead:
+            if not reply.is_dead and (has.played or has.ended):
                 self.voice.played(egress.Played(reply=has.reply, position=has.played, ended=has.ended), now_s)
 
     def _bury(self, known: Recovered, reply: Reply, has: egress.HeldReply, now_s: float) -> None:
@@ -129,10 +137,6 @@ class Restoration:
 
     def _break_off(self, known: Recovered, reply: Reply) -> None:
         """The model was in the middle of it: it is to go on, unless it had called tools, whose results ask it again."""
-        if not reply.received:
-            self.voice.give_up(reply)
-            self.answering.asking.again(reply)
-            return
         self.voice.break_off(reply)
         if not any(item.reply == reply.number for item in known.calls):
             self.answering.asking.go_on(reply)
@@ -153,7 +157,7 @@ class Restoration:
     def _caller(self, known: Recovered, item: session.HistoryItem) -> Reply:
         """Return the reply that made a call, as far as it matters whether it said something, too."""
         reply = Reply(item.reply, item.turn, aligned=self.aligned)
-        if item.reply in [*(each.reply for each in known.spoken), *(has.reply for has in known.held.replies)]:
+        if item.reply in [*(each.reply for each in known.spoken), *(has.reply for has in known.replies)]:
             reply.take_over(Item("", 0, Words(aligned=self.aligned), samples=1, is_done=True), sent=1)
         return reply
 

@@ -53,19 +53,14 @@ class Speech:
 
     def again(self, reply: Reply, held: egress.HeldReply | None) -> None:
         """Give an egress that holds so much of a reply all the rest; from the sample played last, if it has nothing."""
-        if reply.started is None:
+        if held is not None and held.complete:
             return
-        if held is None:
+        if held is None and reply.started is not None:
             stages = () if reply.played else reply.started.stages  # its turn was reported long ago
             started = egress.ReplyStarted(reply=reply.number, turn=reply.turn, stages=stages)
             self._actions.add(egress.SpeakRequest(reply_started=started))
-            for position, words in reply.captions():
-                self.caption(reply, words, position, final=False)
-        elif held.complete:
-            return
-        else:
-            for position, words in reply.captions()[_words_of(held) :]:
-                self.caption(reply, words, position, final=False)
+        for position, words in reply.captions()[_words_of(held) :]:
+            self.caption(reply, words, position, final=False)
         for piece in reply.again(held.samples if held is not None else 0):
             self._give(reply, *piece)
         self.finish(reply)
@@ -75,5 +70,5 @@ class Speech:
         self._actions.add(egress.SpeakRequest(audio=message))
 
 
-def _words_of(held: egress.HeldReply) -> int:
-    return sum(not caption.final for caption in held.captions)
+def _words_of(held: egress.HeldReply | None) -> int:
+    return sum(not caption.final for caption in held.captions) if held is not None else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import session_pb2 as session
 from services.broker import journal
 from services.broker.actions import Actions, Mark
 from services.common.audio import MIC_HZ, SAMPLE_BYTES
@@ -30,13 +31,17 @@ class Taken:
 
     def end(self, ended: broker.TurnEnded) -> int:
         """Take the end of a turn; return up to where all is decided by it."""
-        return self.take(ended.turn, ended.end_offset + round(ended.waited_ms * _SAMPLES_PER_MS))
+        offset = ended.end_offset + round(ended.waited_ms * _SAMPLES_PER_MS)
+        return self._take(journal.taken(ended.turn, offset, waited_ms=ended.waited_ms))
 
-    def take(self, turn: int, offset: int, name: str = "") -> int:
-        """Take a turn, and let it be known; return `offset`."""
-        self.known(turn, offset)
-        self._actions.add(Mark(journal.taken(turn, offset, name)))
-        return offset
+    def type(self, typed: broker.Typed) -> int:
+        """Take a turn that was typed; return up to where all is decided by it."""
+        return self._take(journal.taken(typed.turn, typed.mic_offset, name=typed.id))
+
+    def _take(self, mark: session.HistoryItem) -> int:
+        self.known(mark.turn, mark.mic_offset)
+        self._actions.add(Mark(mark))
+        return mark.mic_offset
 
     def known(self, turn: int, offset: int = 0) -> None:
         """A turn was taken, at some time, by some broker."""

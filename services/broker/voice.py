@@ -11,7 +11,8 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
-from services.broker.actions import Action, Actions
+from services.broker import journal
+from services.broker.actions import Action, Actions, Mark
 from services.broker.event import Event, count, text
 from services.broker.history import History, Place, Said
 from services.broker.reply import Reply
@@ -191,7 +192,7 @@ class Voice:
         What those lack is lost: what was heard of them stays, and they are dead.
         """
         for has in held.replies:
-            if not has.dead:
+            if not has.dead and (has.played or has.ended):
                 self.played(egress.Played(reply=has.reply, position=has.played, ended=has.ended), now_s)
         lost = []
         for reply in self.living():
@@ -200,7 +201,7 @@ class Voice:
                 self._speech.again(reply, has_it)
             else:
                 reply.is_dead = True
-                self.settle([reply], reply.number, reply.played)
+                self.settle([reply], reply.number, reply.played, is_shown=False)  # egress knows nothing of it
                 lost.append(reply)
         return lost
 
@@ -211,7 +212,7 @@ class Voice:
             reply.is_dead = True
         return dying
 
-    def settle(self, dead: Iterable[Reply], heard_reply: int, position: int) -> None:
+    def settle(self, dead: Iterable[Reply], heard_reply: int, position: int, *, is_shown: bool = True) -> None:
         """Make model and history remember of dead replies what was heard.
 
         The listener's output fell silent at `position` of `heard_reply`: earlier replies were heard whole, later
@@ -225,7 +226,7 @@ class Voice:
             interrupted = end < reply.received or not reply.is_complete
             self._truncation.cut(reply, end)
             words = reply.heard_text(end)
-            if reply.items:
+            if reply.items and is_shown:
                 self._speech.caption(reply, words, end, final=True, interrupted=interrupted)
             if ms_of(end, REPLY_HZ) >= 1:
                 self._remember(reply, words, end, interrupted=interrupted)
@@ -235,6 +236,8 @@ class Voice:
     def erase(self, dead: Iterable[Reply]) -> None:
         """Make the model forget dead replies altogether: the turn they answered goes on."""
         for reply in dead:
+            if reply.started is not None:
+                self._actions.add(Mark(journal.erased(reply.number)))
             self._truncation.cut(reply, 0)
             if self.heard_turn == reply.turn:
                 self.heard_turn -= 1
@@ -248,11 +251,9 @@ class Voice:
         self._truncation.cut(reply, 0)
         self._forget(reply)
 
-    def give_up(self, reply: Reply) -> None:
-        """Another broker began a reply, and gave nothing of it: egress must not wait for it."""
-        reply.is_dead = True
-        self._actions.add(egress.SpeakRequest(reply_ended=audio.ReplyEnded(reply=reply.number)))
-        self._forget(reply)
+    def give_up(self, number: int) -> None:
+        """Another broker told egress of a reply, and gave nothing of it: it must not be waited for."""
+        self._actions.add(egress.SpeakRequest(reply_ended=audio.ReplyEnded(reply=number)))
 
     # To history.
 

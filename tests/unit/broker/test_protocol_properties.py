@@ -132,9 +132,10 @@ def _the_memory_is_true(world: World) -> None:
     assert orphans(world.model.memory) == []
     told = _told(world)
     # A turn that was told before the model had answered the one before stands before that answer there, or within it.
+    begun = {str(reply) for reply, given in world.listener.given.items() if given <= PIECE_MS * MS}
     for who in ROLES.values():
         talk = _talk([item for item in world.model.memory if item.role == who])
-        assert talk == [item for item in told if item[0] == who]
+        assert _without(begun, talk) == _without(begun, [item for item in told if item[0] == who])
     asked = [text for role, text in told if role == "user"]
     assert [text for text in asked if not text.startswith("typed")] == [f"turn {t} of {n}" for t, n in world.parts]
     assert [text for text in asked if text.startswith("typed")] == [f"typed {turn}" for turn in world.typed]
@@ -143,9 +144,23 @@ def _the_memory_is_true(world: World) -> None:
             heard = world.listener.heard.get(item.reply, 0)
             assert item.reply not in world.erased
             assert abs(item.heard_ms - heard / MS) < 1, f"reply {item.reply} was heard up to {heard / MS} ms"
-            assert abs(len(item.text.split()) * PIECE_MS - heard / MS) <= PIECE_MS / 2 + 1
+            assert is_heard(item.text, heard / MS), f"{item.text!r} of {heard / MS} ms"
     remembered = {item.reply for item in world.scene.history}
     assert {reply for reply, heard in world.listener.heard.items() if heard >= MS} - world.erased <= remembered
+
+
+def is_heard(words: str, ms: float) -> bool:
+    """Say whether that many words fit: those of which at least half was heard.
+
+    Where sound ends with the first word of an item, nobody can say how long that would have been: it may be missing.
+    """
+    missing_ms = ms - len(words.split()) * PIECE_MS
+    return abs(missing_ms) <= PIECE_MS / 2 + 1 or (missing_ms == PIECE_MS and ms % PIECE_MS == 0)
+
+
+def _without(replies: set[str], talk: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave replies out that broke off in their first word: who can say whether that was half heard?"""
+    return [(who, words) for who, words in talk if who == "user" or words.split(".")[0] not in replies]
 
 
 def _talk(memory: list[Remembered]) -> list[tuple[str, str]]:
