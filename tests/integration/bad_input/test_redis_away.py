@@ -51,7 +51,8 @@ class Ring:
 async def ring(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ring]:
     """Every service looks for Redis where there is none; there is room for one session."""
     port = redis_server.free_port()
-    env = {name: {"PARLEY_REDIS_URL": f"redis://127.0.0.1:{port}/0", "PARLEY_MAX_SESSIONS": "1"} for name in SERVICES}
+    env = {name: {"PARLEY_REDIS_URL": f"redis://127.0.0.1:{port}/0"} for name in SERVICES}
+    env["ingress"]["PARLEY_MAX_SESSIONS"] = "1"
     async with AsyncExitStack() as stack:
         supervisor = await stack.enter_async_context(Supervisor())
         scene = await stack.enter_async_context(open_scene(env))
