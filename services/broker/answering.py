@@ -10,6 +10,7 @@ from services.broker.actions import Actions
 from services.broker.apology import apologise
 from services.broker.asking import Asking
 from services.broker.event import Event, table, tables, text
+from services.broker.excess import cuts_short, is_wanted
 from services.broker.manner import Manner
 from services.broker.money import usage_of
 from services.broker.reply import Reply
@@ -156,7 +157,10 @@ class Answering:
             return
         self._lost = 0
         self.sequencer.heard_of(text(event, "response_id"), now_s)
-        self.responses.take(reply, kind, event, now_s)
+        if is_wanted(reply, kind):
+            self.responses.take(reply, kind, event, now_s)
+        if cuts_short(reply):
+            self.cancel(now_s)
 
     def _begin(self, response: Event, now_s: float) -> None:
         response_id, reply = text(response, "id"), self.asking.requested

@@ -77,6 +77,8 @@ class Reply:
         self.is_complete = False
         self.is_broken_off = False
         """The connection broke in the middle of it: no more comes, and its last words may have no sound."""
+        self.is_cut_short = False
+        """More came than is kept: nothing that comes now is taken any more."""
         self._aligned = aligned
         self._model_hz = model_hz
         self._pcm = bytearray()
