@@ -109,8 +109,7 @@ class Calls:
         self._admission.stop()
         grace_s = self.limits.drain_s
         for life in self._lives.values():
-            draining = client.Draining(seconds=math.ceil(grace_s))
-            life.session.to_client.control(client.ConverseResponse(draining=draining))
+            life.session.parting.warn(math.ceil(grace_s))
         if not all(life.is_parked for life in self._lives.values()):
             await asyncio.wait(self._tasks, timeout=grace_s)
         for life in list(self._lives.values()):

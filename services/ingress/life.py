@@ -86,8 +86,8 @@ class Life:
         lease = self._house.leases.keep(self.session.name, self.session.lease, self._chronicle.forgotten)
         try:
             async with session_boundary(log, f"session {self.session.name}", fail), self._group as group:
-                helpers = [group.create_task(self._guarded(each)) for each in (lease, self._chronicle.keep())]
-                helpers.append(group.create_task(self._tick()))
+                beside = (lease, self._chronicle.keep(), self._tick())
+                helpers = [group.create_task(self._guarded(each)) for each in beside]
                 self._carry_out(self._recovery.begin(self._house.clock()))
                 await self._ending.wait()
                 await self._hops.say_goodbye()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as vad
-from services.common.errors import ParleyError
+from services.common.errors import LimitFault, ParleyError
 from services.ingress.downlink import Downlink
 from services.ingress.farewell import Code, code_of, counter_of, farewell
 from services.ingress.losses import last_word
@@ -52,10 +53,16 @@ class Parting:
         self.say_farewell(client.Closed.CODE_DRAINING)
         self._leave(stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_DRAINING))
 
+    def warn(self, seconds: int) -> None:
+        """Tell the client that this server goes away, and when."""
+        with suppress(LimitFault):  # it does not read
+            self._downlink.to_client.control(client.ConverseResponse(draining=client.Draining(seconds=seconds)))
+
     def _dismiss(self, fault: ParleyError | None) -> None:
         if fault is not None:
             self._downlink.to_client.clear_audio()
-            self._downlink.to_client.control(client.ConverseResponse(error=fault.to_wire()))
+            with suppress(LimitFault):  # it does not read, and that may be the fault
+                self._downlink.to_client.control(client.ConverseResponse(error=fault.to_wire()))
         self.say_farewell(client.Closed.CODE_FAULT if fault else client.Closed.CODE_UNSPECIFIED)
 
     def _leave(self, end: stream_pb2.StreamEnd) -> None:

@@ -14,6 +14,7 @@ MAX_TEXT: Final = 4_000
 MAX_NAME: Final = 64
 
 _MAX_SAMPLES: Final = 1 << 53
+_MAX_SEQ: Final = 1 << 53
 
 
 def plausible_samples(samples: int) -> int:
@@ -21,6 +22,13 @@ def plausible_samples(samples: int) -> int:
     if samples > _MAX_SAMPLES:
         raise ProtocolFault(f"a position or mic_offset of {samples} samples; count from the start of reply or session.")
     return samples
+
+
+def plausible_seq(seq: int) -> int:
+    """Return the highest number that a client says it has seen, unless no server counts so far."""
+    if seq > _MAX_SEQ:
+        raise ProtocolFault(f"a seq of {seq}; when resuming, tell the highest that came in a duck, release or flush.")
+    return seq
 
 
 def plausible_words(say: client.Say) -> client.Say:

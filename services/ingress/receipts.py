@@ -13,9 +13,12 @@ EVERY_MS: Final = 1_000
 
 
 class Receipts:
-    """One session's. It says what vad has received, on the client's own clock; nothing is said twice."""
+    """One session's. It says what vad has received, on the client's own clock; nothing is said twice.
 
-    def __init__(self, microphone: Microphone, to_client: Outbox[client.ConverseResponse]) -> None:
+    Without `to_client` nothing is said: nobody may resume.
+    """
+
+    def __init__(self, microphone: Microphone, to_client: Outbox[client.ConverseResponse] | None) -> None:
         self._microphone = microphone
         self._to_client = to_client
         self._received = 0
@@ -29,7 +32,7 @@ class Receipts:
     def tick(self, ms: int) -> None:
         """Note that time has passed."""
         self._waited_ms += ms
-        if self._waited_ms < EVERY_MS:
+        if self._to_client is None or self._waited_ms < EVERY_MS:
             return
         self._waited_ms = 0
         offset = self._microphone.to_client(self._received)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -14,7 +15,7 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as vad
-from services.common.errors import ParleyError, PeerLost, ProtocolFault, RemoteFault
+from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
 from services.common.outbox import Outbox
 from services.ingress.attention import Attention
 from services.ingress.downlink import Downlink
@@ -29,7 +30,7 @@ from services.ingress.microphone import Microphone
 from services.ingress.notices import Notices
 from services.ingress.pace import Pace
 from services.ingress.parting import Parting
-from services.ingress.plausible import plausible_samples, plausible_words
+from services.ingress.plausible import plausible_samples, plausible_seq, plausible_words
 from services.ingress.receipts import Receipts
 from services.ingress.resumption import Elsewhere
 from services.ingress.speaker import Speaker
@@ -46,7 +47,7 @@ class Session:
 
     `elsewhere`: what is known of a session that has begun at another ingress, or under another connection. Its client
     is told nothing before Opened, and its microphone begins where vad wants it to.
-    Raises FormatFault when the formats asked for are not taken.
+    Raises FormatFault when the formats asked for are not taken, ProtocolFault where nobody can be who resumes.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Session:
         self._attention = Attention(limits, clock(), begun.age_s)
         self._pace = Pace(limits, clock(), begun.backlog_ms)
         self._echo = EchoCanceller(self._say_trouble) if opened.echo == client.Open.ECHO_SERVER else None
-        self.verdicts = Verdicts(begun.seq, begun.floor, opened.seq if elsewhere else 0)
+        self.verdicts = Verdicts(begun.seq, begun.floor, plausible_seq(opened.seq) if elsewhere else 0)
         self._gate = self.verdicts.gate
         self.microphone = Microphone(input_format(opened.input), limits.max_frame_ms)
         self.uplink = Uplink(limits.max_at_once)
@@ -78,15 +79,14 @@ class Session:
         self.to_client = self.downlink.to_client
         self.parting = Parting(self.uplink, self.downlink, self.counters)
         self._notices = Notices(self.to_client.control, self.counters)
-        self._receipts = Receipts(self.microphone, self.to_client)
+        self._receipts = Receipts(self.microphone, self.to_client if limits.resume_s else None)
         self._early: deque[Callable[[], None]] = deque(maxlen=_EARLY)
         self._ready: set[str] = set()
         self._someone_speaks = False
         self._fence = 0
         if elsewhere:
-            self.downlink.next = audio.Playhead(
-                reply=opened.next.reply, position=self.speaker.to_ring(opened.next.position)
-            )
+            position = self.speaker.to_ring(plausible_samples(opened.next.position))
+            self.downlink.next = audio.Playhead(reply=opened.next.reply, position=position)
 
     @property
     def to_vad(self) -> Outbox[vad.ListenRequest]:
@@ -177,7 +177,8 @@ class Session:
         if open_.dial > 1:  # under this lease there has been one before, which may still speak up
             self._fence = open_.seq
             self.downlink.fence(self._fence)
-            self._tell(self.verdicts.change_vad(self._fence))
+            with suppress(LimitFault):  # a client that does not read is found by others
+                self._tell(self.verdicts.change_vad(self._fence))
         return self.uplink.dial(open_, self.verdicts.unsettled)
 
     def dial_egress(self, open_: stream_pb2.StreamOpen, lead_ms: int) -> Outbox[egress.AttachRequest]:

@@ -18,6 +18,7 @@ from services.common.outbox import Outbox
 from services.ingress.limits import Limits
 from services.ingress.listener import WIRE_SILENCE_MS
 from services.ingress.losses import StageFailed
+from services.ingress.resumption import Elsewhere
 from services.ingress.retention import MAX_RETAINED
 from services.ingress.session import Session
 from tests.unit.ingress.frames import counted, frame
@@ -503,3 +504,47 @@ async def test_what_keeps_echo_from_being_cancelled_is_counted_and_told() -> Non
     assert first.notice.code == client.Notice.CODE_ECHO_UNSTAMPED
     assert "no microphone frame says" in first.notice.message
     assert {message.WhichOneof("message") for message in rest} == {"audio"}
+
+
+@pytest.mark.parametrize(
+    ("opened", "words"),
+    [
+        (client.Open(next=audio.Playhead(reply=1, position=(1 << 64) - 1)), "from the start of reply or session"),
+        (client.Open(seq=(1 << 64) - 1), "highest that came"),
+    ],
+)
+def test_who_resumes_from_nowhere_is_told_so(opened: client.Open, words: str) -> None:
+    """No server has counted so far; in a new session nobody looks."""
+    opened.output.rate_hz = 8_000
+    with pytest.raises(ProtocolFault, match=words):
+        Session(opened, elsewhere=Elsewhere())
+    Session(opened)
+
+
+async def test_a_client_that_reads_nothing_can_still_be_left() -> None:
+    """Even its control lane is full: whatever ends the session, ends it."""
+    to = session()
+
+    def show(states: int) -> None:
+        for turn in range(states):
+            to.from_vad(vad.ListenResponse(state=client.State(turn=turn)))
+
+    with pytest.raises(LimitFault, match="control"):
+        show(2_000)
+    to.parting.warn(1)
+    to.dial_vad(stream_pb2.StreamOpen(dial=2))
+    to.parting.close(LimitFault("it does not read"))
+    assert (await kinds(to.to_client))[-1] == "closed"
+
+
+async def test_what_egress_says_before_opened_waits_for_it() -> None:
+    """A client that comes back is told first that it is back, then all the rest, in order."""
+    to = Session(client.Open(next=audio.Playhead(reply=1, position=480)), elsewhere=Elsewhere())
+    play(to, 1, 480)
+    in_band(to, 3, floor=1)
+    on_topic(to, 3)
+    play(to, 2)
+    to.from_vad(vad.ListenResponse(state=client.State(turn=4)))
+    assert len(to.to_client) == 0
+    to.announce(client.Opened(resumed=True))
+    assert await kinds(to.to_client) == ["opened", "flush", "state", "audio"]
