@@ -13,6 +13,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from services.broker.addresses import ADDRESSES
 from services.broker.event import text
 from services.broker.model_settings import ModelSettings
 from services.broker.realtime import RealtimeSocket, model_session
@@ -108,6 +109,7 @@ class ModelLine:
             async with asyncio.TaskGroup() as group:
                 group.create_task(line.socket.run(self._from_model))
                 group.create_task(self._thinking.feed_model(line.socket))
+                group.create_task(line.socket.watch(self._settings.server.freeze_s))
                 group.create_task(replace())
         except* _Replaced:
             log.info("session %s: its connection to the model was replaced in time", self._thinking.session)
@@ -124,6 +126,7 @@ class ModelLine:
         if successor is not None:
             return successor
         assert fault is not None
+        ADDRESSES.lose(line.socket.address)
         if time.monotonic() - line.since_s >= STEADY_S:
             self._tries = 0
         return await self._again(fault)
@@ -138,7 +141,8 @@ class ModelLine:
         log.warning("session %s: %s; connecting again", self._thinking.session, fault.detail)
         self._thinking.reconnecting()
         while self._tries < TRIES:
-            await asyncio.sleep(PAUSES_S[self._tries] * random.uniform(0.5, 1.0))
+            if self._tries or not self._settings.server.others:  # another address may take the call at once
+                await asyncio.sleep(PAUSES_S[self._tries] * random.uniform(0.5, 1.0))
             self._tries += 1
             try:
                 return await Line().open(self._settings)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.broker.detection import Detection
 from services.broker.servers.profile import OFF, Servers
-from services.broker.servers.server import Auth, Server, reachable, shown
+from services.broker.servers.server import Auth, Server, all_reachable, all_shown
 from services.broker.upstream.capabilities import Capabilities
 from services.common.errors import SettingsFault
 from services.common.settings import Environment
@@ -23,6 +23,8 @@ MODEL: Final = "gpt-realtime-2.1"
 VOICE: Final = "marin"
 TRANSCRIPTION: Final = "gpt-transcribe"
 CONNECT_S: Final = 8.0
+SHORT_CONNECT_S: Final = 3.0
+"""Where there are other addresses, one has so long, or its share if that is more."""
 ANSWER_S: Final = 10.0
 _SEVERAL_LANGUAGES: Final = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 """Transcribers that take a list of languages; the others take one, or find out by themselves."""
@@ -96,6 +98,12 @@ class ModelSettings:
             voice=server.voice or self.voice,
             transcription_model=self.transcription_model if said is None else said,
         )
+
+    def at_address(self, url: str) -> ModelSettings:
+        """Return the same at one of its server's addresses. Where there are others it is waited for less long."""
+        others = len(self.server.addresses) - 1
+        connect_s = min(self.connect_s, max(self.connect_s / (others + 1), SHORT_CONNECT_S))
+        return replace(self, server=replace(self.server, url=url, others=()), connect_s=connect_s)
 
     @property
     def url(self) -> str:
@@ -195,11 +203,11 @@ def _chosen(env: Environment, servers: Servers) -> Server:
     if url and not name:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsFault("OPENAI_API_KEY holds characters that no key has; copy it again.")
-        dialled = reachable(
-            url, lambda what: SettingsFault(f"PARLEY_MODEL_URL={shown(url)!r} {what}"), has_key=bool(key)
+        first, *others = all_reachable(
+            url, lambda what: SettingsFault(f"PARLEY_MODEL_URL={all_shown(url)!r} {what}"), has_key=bool(key)
         )
-        unaligned = Capabilities(aligned=dialled.startswith("ws:"))
-        return Server(dialled, key=key, auth=Auth.BEARER if key else Auth.NONE, capabilities=unaligned)
+        unaligned = Capabilities(aligned=first.startswith("ws:"))
+        return Server(first, tuple(others), key=key, auth=Auth.BEARER if key else Auth.NONE, capabilities=unaligned)
     if name and name not in servers.names():
         raise SettingsFault(f"PARLEY_MODEL_SERVER={name!r} is none of the servers: {', '.join(servers.names())}.")
     return servers.find(name or ("openai" if key else "engine"), url=url)

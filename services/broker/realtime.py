@@ -6,15 +6,17 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from services.broker.addresses import ADDRESSES
 from services.broker.event import Event, table, text
 from services.broker.faults import ModelRefused, closing, code_of, ending, error_in, refusal
+from services.broker.life import TICKS, Life
 from services.broker.model_settings import ModelSettings
 from services.broker.redaction import Redaction
 from services.broker.upstream.capabilities import Capabilities
@@ -27,6 +29,9 @@ log = logging.getLogger("parley.broker")
 CONFIGURE_S: Final = 3.0
 """Some compatible servers never confirm a session.update: after this the conversation goes on, with a warning."""
 
+PING_S: Final = 20.0
+"""Where nobody watches closer, a server that doesn't answer a ping for so long is lost."""
+
 _MAX_FRAME: Final = 16 << 20
 _LATEST_S: Final = 1e11
 """Later than this no session expires: a server that says so counts in something else than seconds."""
@@ -35,9 +40,15 @@ _LATEST_S: Final = 1e11
 class RealtimeSocket:
     """A connection to the model."""
 
-    def __init__(self, socket: ClientConnection, driver: Driver, redaction: Redaction | None = None) -> None:
+    def __init__(
+        self, socket: ClientConnection, driver: Driver, redaction: Redaction | None = None, address: str = ""
+    ) -> None:
+        self.address = address
+        """Where it is connected to. It may hold a key."""
         self.expires_at_s: float | None = None
         """When the server ends the session (Unix time); None where it doesn't say."""
+        self._life = Life()
+        self._frozen: ModelFault | None = None
         self._socket = socket
         self._driver = driver
         self._redaction = redaction or Redaction()
@@ -60,6 +71,27 @@ class RealtimeSocket:
         """
         async for event in self._events():
             handle(event)
+
+    async def watch(self, freeze_s: float) -> None:
+        """See to it that something is heard of the server, if only the answer to a ping.
+
+        Raises:
+            ModelFault: nothing was for so long. The connection is given up, without a word that nobody would hear.
+        """
+        async with asyncio.TaskGroup() as pings:
+            while not self._life.tick():
+                if self._life.may_ping:
+                    self._life.pinged(pings.create_task(self._ping()))
+                await asyncio.sleep(freeze_s / TICKS)
+            self._frozen = ModelFault(
+                f"nothing was heard of the model for {freeze_s:g} s: it is frozen, or cannot be reached"
+            )
+            self._socket.transport.abort()
+        raise self._frozen
+
+    async def _ping(self) -> None:
+        with suppress(WebSocketException):
+            await (await self._socket.ping())
 
     async def begin(self, timeout_s: float) -> None:
         """Read until the server is there. Raises TimeoutError, or ModelFault for an error or the end instead."""
@@ -106,6 +138,7 @@ class RealtimeSocket:
         """Yield events; raise ModelFault at the end, never just stop."""
         try:
             async for frame in self._socket:
+                self._life.sign()
                 if (message := parse(frame)) is not None:
                     for event in self._driver.incoming(message):
                         yield self._redaction.event(event)
@@ -114,7 +147,9 @@ class RealtimeSocket:
         raise self._ended()
 
     def _ended(self) -> ModelFault:
-        return closing(self._socket.close_code or 1006, self._redaction.words(self._socket.close_reason or ""))
+        return self._frozen or closing(
+            self._socket.close_code or 1006, self._redaction.words(self._socket.close_reason or "")
+        )
 
 
 def parse(message: str | bytes) -> dict[str, Any] | None:
@@ -129,25 +164,48 @@ def parse(message: str | bytes) -> dict[str, Any] | None:
 
 @asynccontextmanager
 async def model_session(settings: ModelSettings) -> AsyncIterator[RealtimeSocket]:
-    """Connect to the model and set the session up.
+    """Connect to the model, at the first of its addresses that takes the call, and set the session up.
 
     Raises:
         ModelFault: it can't be reached, refuses the key, or never becomes ready; the detail says what to do.
     """
+    async with AsyncExitStack() as stack:
+        urls = ADDRESSES.ordered(settings.server.addresses)
+        for url in urls[:-1]:
+            try:
+                socket = await stack.enter_async_context(_session_at(settings.at_address(url)))
+                break
+            except ModelFault as fault:
+                if not fault.retryable:
+                    raise
+                log.warning("%s; the next address is asked", fault.detail)
+        else:
+            alone = len(urls) == 1
+            socket = await stack.enter_async_context(_session_at(settings if alone else settings.at_address(urls[-1])))
+        yield socket
+
+
+@asynccontextmanager
+async def _session_at(settings: ModelSettings) -> AsyncIterator[RealtimeSocket]:
     clock = asyncio.get_running_loop().time
     deadline_s = clock() + settings.connect_s
     driver = driver_for(settings)
     redaction = Redaction(settings.server.secrets)
-    async with await _dial(settings, driver, redaction) as socket:
-        session = RealtimeSocket(socket, driver, redaction)
+    async with AsyncExitStack() as stack:
         try:
-            await session.begin(deadline_s - clock())
-        except TimeoutError:
-            raise ModelFault(
-                f"the model at {settings.place} took the call but began no session within {settings.connect_s:g} s. "
-                "Check that PARLEY_MODEL_URL is a Realtime server's, and try again."
-            ) from None
-        await session.configure(settings.session(), CONFIGURE_S)
+            socket = await stack.enter_async_context(await _dial(settings, driver, redaction))
+            session = RealtimeSocket(socket, driver, redaction, settings.url)
+            try:
+                await session.begin(deadline_s - clock())
+            except TimeoutError:
+                raise ModelFault(
+                    f"the model at {settings.place} took the call but began no session within "
+                    f"{settings.connect_s:g} s. Check that PARLEY_MODEL_URL is a Realtime server's, and try again."
+                ) from None
+            await session.configure(settings.session(), CONFIGURE_S)
+        except ModelFault:
+            ADDRESSES.lose(settings.url)
+            raise
         yield session
 
 
@@ -171,6 +229,7 @@ async def _dial(settings: ModelSettings, driver: Driver, redaction: Redaction) -
             max_size=_MAX_FRAME,
             open_timeout=settings.connect_s,
             close_timeout=1.0,
+            ping_timeout=max(PING_S, settings.server.freeze_s),
             proxy=None if settings.is_local else True,
         )
     except InvalidStatus as error:

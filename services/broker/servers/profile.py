@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from services.broker.money import Prices
-from services.broker.servers.server import Auth, Dialect, Server, reachable, shown, with_query
+from services.broker.servers.server import FREEZE_S, Auth, Dialect, Server, all_reachable, all_shown, with_query
 from services.broker.upstream.capabilities import SESSION_S, Billing, Capabilities
 from services.common.audio import REPLY_HZ
 from services.common.document import read
@@ -70,18 +70,22 @@ def server(section: Section, *, url: str = "") -> Server:
     """Make a server of a profile. Raises SettingsFault, naming file, line and key."""
     auth = section.choice("auth", Auth.BEARER, _AUTH)
     key = section.secret("key", optional=section.flag("key_optional", False))
-    given = section.text("base_url")
+    given = _listed(section, "base_url")
     base = url or _filled(section, "base_url", given)
     if not base:
         raise section.fault("base_url", "is missing: it says where the server is.")
 
     def unreachable(what: str) -> SettingsFault:
-        return SettingsFault(f"PARLEY_MODEL_URL={shown(url)!r} {what}") if url else section.fault("base_url", what)
+        return SettingsFault(f"PARLEY_MODEL_URL={all_shown(url)!r} {what}") if url else section.fault("base_url", what)
 
-    dialled = reachable(base, unreachable, has_key=bool(key) and auth is not Auth.NONE)
+    dialled = all_reachable(base, unreachable, has_key=bool(key) and auth is not Auth.NONE)
+    query = _all_filled(section, "query")
     said = section.text("transcription_model", most=200) if section.has("transcription_model") else None
+    first, *others = (with_query(address, query) for address in dialled)
     return Server(
-        url=with_query(dialled, _all_filled(section, "query")),
+        url=first,
+        others=tuple(others),
+        freeze_s=section.seconds("freeze_s", FREEZE_S, 0.5, 120),
         name=section.profile,
         key="" if auth is Auth.NONE else key,
         auth=auth,
@@ -132,6 +136,12 @@ def _all_filled(section: Section, key: str) -> dict[str, str]:
         if not (text.isascii() and text.isprintable()):
             raise inner.fault(name, "holds characters that cannot be sent.")
     return filled
+
+
+def _listed(section: Section, key: str) -> str:
+    """Return a text, or a list of texts with commas between them."""
+    is_list = key in section.keys and isinstance(section.keys[key].value, tuple)
+    return ",".join(section.words(key) or ()) if is_list else section.text(key)
 
 
 def _filled(section: Section, key: str, text: str) -> str:

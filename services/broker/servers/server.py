@@ -23,6 +23,10 @@ _NEAR: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".svc
 """Endings of names that no public name server knows."""
 
 
+FREEZE_S: Final = 20.0
+"""Of a server of which no more is known: some think for long without a word."""
+
+
 class Auth(Enum):
     """How a server is shown the key."""
 
@@ -52,6 +56,10 @@ class Server:
 
     url: str = field(repr=False)
     """ws:// or wss://, with path and query as they are dialled, but for the model and a key in the query."""
+    others: tuple[str, ...] = field(default=(), repr=False)
+    """Where it stands, too: the next takes a call that one does not."""
+    freeze_s: float = FREEZE_S
+    """A connection on which nothing is heard for so long, not even the answer to a ping, is lost."""
     name: str = ""
     """Of its profile; "" for one that only PARLEY_MODEL_URL names."""
     key: str = field(default="", repr=False)
@@ -73,6 +81,11 @@ class Server:
     """For a transcription session that writes while the person speaks."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model, those that transcribe included."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All of them, in the order in which they are given."""
+        return (self.url, *self.others)
 
     @property
     def place(self) -> str:
@@ -136,6 +149,11 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def all_shown(urls: str) -> str:
+    """Return a list of URLs with commas in the same way."""
+    return ",".join(shown(url.strip()) for url in urls.split(","))
+
+
 def reachable(url: str, fault: Callable[[str], SettingsFault], *, has_key: bool) -> str:
     """Return the URL of a server as it is dialled: where the path is empty or ends in /v1, /realtime is added.
 
@@ -153,6 +171,12 @@ def reachable(url: str, fault: Callable[[str], SettingsFault], *, has_key: bool)
     if not parts.path or parts.path.rstrip("/").endswith("/v1"):
         parts = parts._replace(path=f"{parts.path.rstrip('/')}/realtime")
     return urlunsplit(parts)
+
+
+def all_reachable(urls: str, fault: Callable[[str], SettingsFault], *, has_key: bool) -> tuple[str, ...]:
+    """Return the URLs of a list with commas. Raises the fault when one can't be, or there is none."""
+    given = [url.strip() for url in urls.split(",")] if urls.strip() else [""]
+    return tuple(reachable(url, fault, has_key=has_key) for url in given)
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:

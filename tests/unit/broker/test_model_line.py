@@ -38,10 +38,15 @@ class Socket:
         self.said: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue()
         self.is_open = False
         self.opened_s = 0.0
+        self.address = "ws://model"
 
     async def send(self, event: dict[str, Any]) -> None:
         """Take an event."""
         self.sent.append(event)
+
+    async def watch(self, _freeze_s: float) -> None:
+        """It lives, for all that is known."""
+        await asyncio.Event().wait()
 
     async def run(self, handle: Callable[[dict[str, Any]], None]) -> None:
         """Say what the test wants said."""
