@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -62,6 +63,15 @@ def held_at(ms: float, hold: asyncio.Event) -> Callable[[ReplyRequest], Reply]:
     return partial(teller, hold=hold, hold_at_ms=ms)
 
 
+@dataclass
+class Asked:
+    """A question, and where it was heard."""
+
+    question: int
+    begin: int
+    end: int = 0
+
+
 class Scene(Talk):
     """One session's person, and what becomes of the ring around them."""
 
@@ -70,15 +80,23 @@ class Scene(Talk):
     """The microphone's clock."""
     question = 0
     """The last one asked; a turn that is heard again asks the same, under a number of its own."""
-    past = wire.Past()
-    """What the newest vad was told."""
     is_over = False
+
+    def __init__(self, ring: BrokerRing, fake: FakeRealtime, vad: Vad, speaker: Speaker) -> None:
+        super().__init__(ring, fake, vad, speaker)
+        self.past = wire.Past()
+        """What the newest vad was told."""
+        self.asked: list[Asked] = []
 
     async def begin(self, pieces: int = 3) -> None:
         """Speak, and don't come to an end yet."""
-        self.turn = max(self.turn, self.past.turn) + 1
         self.question += 1
         self.mic += 10 * PIECE
+        self.asked.append(Asked(self.question, self.mic))
+        await self._onset(pieces)
+
+    async def _onset(self, pieces: int) -> None:
+        self.turn = max(self.turn, self.past.turn) + 1
         await self.vad.say(speech_started=broker.SpeechStarted(turn=self.turn, onset_offset=self.mic))
         await self.go_on(pieces)
 
@@ -88,6 +106,7 @@ class Scene(Talk):
         for _ in range(pieces):
             await self.vad.say(audio=broker.TurnAudio(turn=self.turn, pcm=sound, mic_offset=self.mic))
             self.mic += PIECE
+        self.asked[self.question - 1].end = self.mic
 
     async def finish(self, *, interruption: bool = False) -> None:
         """Come to the end of the turn."""
@@ -102,12 +121,15 @@ class Scene(Talk):
         """True when the newest vad need hear nothing again."""
         return self.past.decided_offset == self.mic
 
-    async def again(self, **how: bool) -> None:
-        """The vad that has come hears the last turn again, which its predecessor was in the middle of, or had ended."""
+    async def again(self) -> None:
+        """The vad that has come hears again all that is not decided upon, as the microphone's keeper sends it."""
         assert not self.is_decided
-        self.question -= 1
-        self.turn, self.mic = self.past.turn, self.past.decided_offset
-        await self.say(**how)
+        self.turn = self.past.turn
+        for asked in self.asked:
+            if asked.end + WAITED_MS * 16 > self.past.decided_offset:
+                self.question, self.mic = asked.question, asked.begin
+                await self._onset(3)
+                await self.finish()
 
     async def end(self) -> None:
         """Hang up; the broker must be there to say goodbye."""

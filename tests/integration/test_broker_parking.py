@@ -159,7 +159,7 @@ async def test_a_broker_that_stops_does_not_wait_for_ever(monkeypatch: pytest.Mo
     """Somebody speaks on and on: the session is left all the same, and the turn heard again elsewhere."""
     monkeypatch.setattr(stay, "QUIET_S", 0.3)
     async with scene_with(fake_of()) as scene:
-        await scene.begin(4)
+        await scene.begin(2)
         async with draining(scene):
             assert (await scene.vad.last_word()).reason == END.REASON_DRAINING
         scene.ring.egress.log.messages.clear()
