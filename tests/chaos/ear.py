@@ -16,6 +16,7 @@ from tests.chaos.wording import Heard
 from tests.fakes.position_code import WINDOW_SAMPLES, track_pcm
 
 _KEPT: Final = WINDOW_SAMPLES - 1
+_BEFORE: Final = (0, 480, 960)
 
 
 class Ear(HeadlessDevice):
@@ -27,9 +28,15 @@ class Ear(HeadlessDevice):
         self._before = b""
 
     def hears(self, heard: Heard, samples: int) -> asyncio.Event:
-        """Return what is set once sample `samples` of an answer has been played, and those before."""
-        pcm = track_pcm(track_of(heard), WINDOW_SAMPLES, max(samples - WINDOW_SAMPLES, 0))
-        return self._awaited.setdefault(_signs(pcm), asyncio.Event())
+        """Return what is set once an answer has been played up to about its sample `samples`.
+
+        Within 40 ms: where the speaker has run dry just there, the signs before it are as good.
+        """
+        event = asyncio.Event()
+        for before in _BEFORE:
+            if (begin := samples - WINDOW_SAMPLES - before) >= 0:
+                self._awaited[_signs(track_pcm(track_of(heard), WINDOW_SAMPLES, begin))] = event
+        return event
 
     def play(self, pcm: bytes) -> None:
         """Play into the recording, and listen."""
@@ -38,8 +45,10 @@ class Ear(HeadlessDevice):
             return
         signs = self._before + _signs(pcm)
         self._before = signs[-_KEPT:]
-        for pattern in [pattern for pattern in self._awaited if pattern in signs]:
-            self._awaited.pop(pattern).set()
+        found = {event for pattern, event in self._awaited.items() if pattern in signs}
+        for event in found:
+            event.set()
+        self._awaited = {pattern: event for pattern, event in self._awaited.items() if event not in found}
 
 
 def _signs(pcm: bytes) -> bytes:

@@ -155,8 +155,8 @@ class Played:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its last samples were heard: how well all of it was, the counts say."""
-        return max((run.end_position for run in self.runs), default=0) >= self.samples
+        """Whether it was heard to its end, but for 40 ms: how well all of it was, the counts say."""
+        return max((run.end_position for run in self.runs), default=0) >= self.samples - SPEAKER_HZ // 25
 
     @property
     def repeated(self) -> int:

@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tests.chaos.ear import Ear
 from tests.chaos.journal import Asked, Journals
 from tests.chaos.mic_code import Utterance
@@ -34,19 +36,33 @@ class Paper:
         """There is room."""
 
 
+def played(sound: bytes, ear: Ear) -> None:
+    """Play it in frames of 20 ms."""
+    for at in range(0, len(sound), 960):
+        ear.play(sound[at : at + 960].ljust(960, b"\0"))
+
+
 async def test_an_ear_hears_a_sample_when_it_is_played() -> None:
-    """Whatever the frames, and however quiet it is; not before, and not another's."""
+    """However quiet it is; not long before, and not another's."""
     ear = Ear()
     second = ear.hears(Heard(UTTERANCE), 24_000)
     other = ear.hears(Heard(Utterance(3, 17, 3)), 24_000)
-    sound = track_pcm(track_of(Heard(UTTERANCE)), 24_000)
-    quiet = bytes(memoryview(bytearray(sound)))
-    for at in range(0, len(quiet) - 960, 960):
-        ear.play(quiet[at : at + 960])
+    loud = np.frombuffer(track_pcm(track_of(Heard(UTTERANCE)), 24_000), "<i2")
+    quiet = (loud // 10).astype("<i2").tobytes()
+    played(quiet[: 2 * 22_000], ear)
     assert not second.is_set()
-    ear.play(quiet[-960:])
+    played(quiet[2 * 22_000 :], ear)
     assert second.is_set()
     assert not other.is_set()
+
+
+async def test_a_speaker_that_runs_dry_at_the_last_moment_is_no_answer_lost() -> None:
+    """The end is heard in two pieces, neither of which says where it stands."""
+    ear = Ear()
+    end = ear.hears(Heard(UTTERANCE), 24_000)
+    sound = track_pcm(track_of(Heard(UTTERANCE)), 24_000)
+    played(sound[: 2 * 23_960] + bytes(2000) + sound[2 * 23_960 :], ear)
+    assert end.is_set()
 
 
 def test_journals_are_read_as_they_grow(tmp_path: Path) -> None:
