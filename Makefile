@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 LATE := bench reconnect model_faults long_conversation
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e conformance bench chaos eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -67,6 +67,10 @@ bench: dev-setup ## Measure waits and costs, six and a half minutes: make bench 
 chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversation, 25 minutes: make chaos OUT=chaos.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make chaos OUT=chaos.json'; exit 2; }
 	@$(BIN)/python -m tests.chaos $(if $(OUT),--out '$(OUT)') $(ARGS)
+
+soak: dev-setup ## Twenty conversations for twenty minutes, and nothing grows: make soak OUT=soak.json (ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make soak OUT=soak.json'; exit 2; }
+	@$(BIN)/python -m tests.soak $(if $(OUT),--out '$(OUT)') $(ARGS)
 
 eval: dev-setup ## Score the ear on recordings: make eval DATA=folder OUT=figures.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make eval OUT=figures.json'; exit 2; }
