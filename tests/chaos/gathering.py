@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -51,6 +52,7 @@ async def gather(
                 await person.hang_up()
         await asyncio.gather(*(person.hears_out(person.say(lines.GREETING)) for person in wave))
         if stage == MODEL:
+            victim = victim or _most_asked(setting, wave)
             wave = await _served_by(setting, victim, wave)
         people += wave
     if len(people) < count:
@@ -61,7 +63,6 @@ async def gather(
 
 async def _come_in(setting: Setting, stage: str, victim: str) -> Person:
     """Open a conversation, one by gRPC, the next by WebSocket. Raises ClientError."""
-    setting.models.preferred = setting.cluster.addresses[victim] if stage == MODEL else ""
     number = next(setting.numbers)
     doors = setting.cluster.doors if number % 2 else setting.cluster.websockets
     first = (
@@ -80,6 +81,12 @@ async def _serving(setting: Setting, stage: str, person: Person, victim: str) ->
         return (await setting.cluster.serving(person.session)).get(stage, "")
     except StoreLost:
         return ""
+
+
+def _most_asked(setting: Setting, people: list[Person]) -> str:
+    numbers = {person.number for person in people}
+    counts = Counter(asked.model for asked in setting.journals.asked() if asked.conversation in numbers)
+    return counts.most_common(1)[0][0] if counts else ""
 
 
 async def _served_by(setting: Setting, model: str, people: list[Person]) -> list[Person]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from local.redis_server import free_port
-from tests.chaos.balancer import Balancer, balancer
-from tests.chaos.blueprint import LOOPBACK, MODEL
+from tests.chaos.blueprint import LOOPBACK
 from tests.chaos.cluster import Cluster, ClusterSettings
 from tests.chaos.decoding import Decoder
 from tests.chaos.journal import Journals
@@ -24,8 +23,8 @@ from tests.net.net import HERE, Net
 _FOLDER: Final = Path(__file__).parent
 _PLACE: Final = "http://tool.test"
 """What the agents' profiles call the tool server; where it is turns out when it is there."""
-_PORTS: Final = (8080, 8765)
-"""Of the tool server and the models' one address, in a pod: nobody else is there."""
+_PORT: Final = 8080
+"""Of the tool server, in a pod: nobody else is there."""
 
 
 @dataclass
@@ -35,7 +34,6 @@ class Setting:
     cluster: Cluster
     tools: ToolServer
     decoder: Decoder
-    models: Balancer
     journals: Journals
     """What the models were asked."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -52,7 +50,7 @@ async def open_setting(
 ) -> AsyncIterator[Setting]:
     """Start everything. Raises what `Cluster` raises."""
     has_net = net and not Net.obstacle()
-    host, (tool_port, model_port) = (Net().address(HERE), _PORTS) if has_net else (LOOPBACK, (free_port(), free_port()))
+    host, port = (Net().address(HERE), _PORT) if has_net else (LOOPBACK, free_port())
     prepare()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-chaos-")))
@@ -60,11 +58,10 @@ async def open_setting(
         agents.mkdir()
         journals.mkdir()
         for profile in (_FOLDER / "agents").glob("*.yaml"):
-            text = profile.read_text(encoding="utf-8").replace(_PLACE, f"http://{host}:{tool_port}")
+            text = profile.read_text(encoding="utf-8").replace(_PLACE, f"http://{host}:{port}")
             (agents / profile.name).write_text(text, encoding="utf-8")
         known = {"PARLEY_AGENTS": str(agents)}
         model = {"PARLEY_SERVERS": str(_FOLDER / "servers"), "PARLEY_MODEL_SERVER": "chaos"}
-        model["PARLEY_MODEL_URL"] = f"ws://{host}:{model_port}/v1/realtime"
         settings = ClusterSettings(
             model=_model_command(journals),
             copies=copies or {},
@@ -74,11 +71,9 @@ async def open_setting(
             notice=notice,
         )
         cluster = await stack.enter_async_context(Cluster(settings))
-        addresses = [cluster.addresses[name] for name in cluster.names(MODEL)]
-        models = await stack.enter_async_context(balancer(cluster.here, model_port, addresses))
-        tools = await stack.enter_async_context(tool_server(cluster.here, tool_port))
+        tools = await stack.enter_async_context(tool_server(cluster.here, port))
         decoder = await stack.enter_async_context(Decoder())
-        yield Setting(cluster, tools, decoder, models, Journals(journals))
+        yield Setting(cluster, tools, decoder, Journals(journals))
 
 
 def _model_command(journals: Path) -> list[str]:
