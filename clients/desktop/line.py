@@ -65,6 +65,7 @@ class Line:
     async def open(self) -> None:
         """Call the servers and open the session. Raises ServerRefused."""
         self._connection = await self._caller.first(self._first)
+        self._note_limits(self._connection.opened.limits)
         self._hear(wire.ConverseResponse(opened=self._connection.opened))
 
     async def talk(self) -> None:
@@ -234,6 +235,7 @@ class Line:
         """Say again over the new connection what may not have been heard, and go on."""
         lost_before = self.resumption.retention.lost_samples
         self.resumption.came(wire.ConverseResponse(opened=opened))
+        self._note_limits(opened.limits)
         self.outbox.resume(*self.resumption.again(opened))
         lost_ms = (self.resumption.retention.lost_samples - lost_before) * 1000 // MIC_HZ
         now_s = asyncio.get_running_loop().time()
@@ -242,3 +244,7 @@ class Line:
         self._pulse.heard(wire.ConverseResponse(opened=opened))
         self._session.resumed(opened, gap_ms, lost_ms, time.monotonic())
         self._publish()
+
+    def _note_limits(self, limits: wire.Limits) -> None:
+        if limits.max_frame_ms:
+            self.outbox.largest_samples = limits.max_frame_ms * MIC_HZ // 1000

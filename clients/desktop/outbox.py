@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from parley.v1.conversation_service_pb2 import ConverseRequest
 
+from .mic_frames import go_as_one, joined, samples_in
 from .retention import MARKS
+from .sound import MIC_FRAME_SAMPLES
 
 LARGEST_BACKLOG_FRAMES = 100
 """2 s of microphone. A stall shorter than that loses no word; a longer one loses the oldest, and frames are counted."""
@@ -19,12 +21,15 @@ class Outbox:
 
     Keys and typed words stand between two samples, so they wait in one line with the audio. While the connection is
     away (`pause`) only a pressed stop key waits here; `resume` says what goes first over the next connection.
+    Frames that wait go together, as many as the server takes in one: each message costs a machine that is late already.
     """
 
     def __init__(self, backlog_frames: int = LARGEST_BACKLOG_FRAMES) -> None:
         self.dropped_frames = 0
         """Microphone frames that were pushed out; the server sees the hole in mic_offset."""
         self.paused = False
+        self.largest_samples = MIC_FRAME_SAMPLES
+        """As many a message of the microphone may hold."""
         self._urgent: deque[ConverseRequest] = deque()
         self._again: deque[ConverseRequest] = deque()
         self._in_order: deque[ConverseRequest] = deque()
@@ -72,6 +77,7 @@ class Outbox:
             words = [request for request in (*self._again, *self._in_order) if not request.HasField("audio")]
             self._again.clear()
             self._in_order.clear()
+            self._frames = 0
             self._urgent.extend([*words, last])
             self._last = last
             self._ready.set()
@@ -82,10 +88,23 @@ class Outbox:
             return None
         for queue in (self._urgent, self._again, self._in_order):
             if queue:
-                request = queue.popleft()
-                self._frames -= queue is self._in_order and request.HasField("audio")
-                return request
+                return self._take_from(queue)
         return None
+
+    def _take_from(self, queue: deque[ConverseRequest]) -> ConverseRequest:
+        """Return what is first, a frame with those that may go with it."""
+        first = queue.popleft()
+        if not first.HasField("audio"):
+            return first
+        frames, samples = [first.audio], samples_in(first.audio)
+        while queue and queue[0].HasField("audio") and go_as_one(frames[-1], queue[0].audio):
+            samples += samples_in(queue[0].audio)
+            if samples > self.largest_samples:
+                break
+            frames.append(queue.popleft().audio)
+        if queue is self._in_order:
+            self._frames -= len(frames)
+        return joined(frames) if len(frames) > 1 else first
 
     async def get(self) -> ConverseRequest | None:
         """Return the next request to send, when there is one; None once the last one was returned."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from parley.v1 import audio_pb2
 from parley.v1.conversation_service_pb2 import ConverseRequest
 
-from .sound import FRAME_MS, SAMPLE_BYTES, speaker_from_mic
+from .mic_frames import end_of, rest_of
+from .sound import FRAME_MS
 
 LARGEST_FRAMES = 10_000 // FRAME_MS
 """10 s of microphone, 320 kB. A server says every second how far it has received; beyond this the oldest go."""
@@ -59,7 +59,7 @@ class Retention:
         kind = request.WhichOneof("message")
         if kind == "audio":
             self._frames.append(request)
-            self._end = _end(request.audio)
+            self._end = end_of(request.audio)
             self._captured_frames += 1
             unheard_of = not self._is_heard_of and self._captured_frames > LARGEST_FRAMES
             while len(self._frames) > (FRAMES_UNHEARD_OF if unheard_of else LARGEST_FRAMES):
@@ -72,7 +72,7 @@ class Retention:
     def heard(self, received_offset: int) -> None:
         """Let go of what came before `received_offset`: it would survive the server."""
         self._is_heard_of = True
-        while self._frames and _end(self._frames[0].audio) <= received_offset:
+        while self._frames and end_of(self._frames[0].audio) <= received_offset:
             self._frames.popleft()
         # What stands just there is not known to have come: only the sample behind it tells.
         while self._marks and self._marks[0].at < received_offset:
@@ -82,11 +82,11 @@ class Retention:
         """Return what the next server is to be sent, in order: how the keys stood at `mic_offset`, and all after it."""
         self._is_heard_of = True
         keys = self._keys | {mark.kind: mark.request for mark in self._marks if mark.at < mic_offset}
-        frames = [frame for frame in self._frames if _end(frame.audio) > mic_offset]
+        frames = [frame for frame in self._frames if end_of(frame.audio) > mic_offset]
         oldest = frames[0].audio.mic_offset if frames else self._end
         self.lost_samples += max(0, oldest - mic_offset)
         if frames:
-            frames[0] = _from(frames[0], mic_offset)
+            frames[0] = rest_of(frames[0], mic_offset)
         return [keys[kind] for kind in MARKS if kind in keys and kind != "say"] + self._in_order(frames, mic_offset)
 
     def _in_order(self, frames: list[ConverseRequest], mic_offset: int) -> list[ConverseRequest]:
@@ -105,19 +105,3 @@ class Retention:
         if mark.kind != "say":
             self._keys[mark.kind] = mark.request
         return mark.kind
-
-
-def _end(frame: audio_pb2.AudioFrame) -> int:
-    return frame.mic_offset + len(frame.pcm) // SAMPLE_BYTES
-
-
-def _from(request: ConverseRequest, mic_offset: int) -> ConverseRequest:
-    """Return a frame without its samples before `mic_offset`."""
-    frame = request.audio
-    if (known := mic_offset - frame.mic_offset) <= 0:
-        return request
-    head = audio_pb2.Playhead(reply=frame.playhead.reply, position=frame.playhead.position)
-    if head.reply:
-        head.position += speaker_from_mic(known)
-    pcm = frame.pcm[known * SAMPLE_BYTES :]
-    return ConverseRequest(audio=audio_pb2.AudioFrame(mic_offset=mic_offset, pcm=pcm, playhead=head))

@@ -57,6 +57,7 @@ class FakeRing:
 
     fates: deque[Fate] = field(default_factory=deque)
     resume_s: int = 30
+    max_frame_ms: int = 200
     says_heard: bool = True
     reply_samples: int = 0
     reply_begins_s: float = 0.5
@@ -193,6 +194,7 @@ class FakeTransport:
                 resume_token="t",
                 protocol=1,
                 resume_s=ring.resume_s,
+                limits=wire.Limits(max_frame_ms=ring.max_frame_ms),
                 mic_offset=ring.heard_offset if fate.wants is None else fate.wants,
                 resumed=bool(open_.resume) and not fate.forgets,
             )

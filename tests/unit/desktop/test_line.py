@@ -134,7 +134,7 @@ def test_whatever_breaks_no_sample_is_lost_or_repeated(lives: list[Fate], server
 
 def test_what_is_said_again_begins_where_the_server_wants_it() -> None:
     """Opened.mic_offset may lie before what the last server had: it is sent from there, not from the beginning."""
-    ring = FakeRing(deque([Fate(2.9), Fate(wants=40_100)]))
+    ring = FakeRing(deque([Fate(2.9), Fate(wants=40_100)]), max_frame_ms=20)
     talk(ring, 5)
     offsets = [frame.mic_offset for frame in ring.frames]
     first = offsets.index(40_100)
