@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LATE_S: Final = 0.2
-"""Later than this on average, and nothing new is taken on: ten frames, which every reply and every stop would wait."""
+LATE_S: Final = 0.3
+"""Later than this on average, and nothing new is taken on: every answer, and every stop, would wait so long here."""
 
 _PERIOD_S: Final = 0.05
 _AVERAGED_S: Final = 1.0

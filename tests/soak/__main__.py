@@ -93,7 +93,8 @@ async def run(options: Options) -> bool:
     tell(f"Used: {report.USED}.")
     record = await Soak(plan, tell).hold()
     found = rows(record.looks, record.visits, record.began_s)
-    reached = goals(found, record.looks, record.visits, [*record.left, *(f"{name} crashed" for name in record.crashes)])
+    left = [*record.left, *(f"{name} crashed" for name in record.crashes)]
+    reached = goals(found, record.looks, record.visits, left, plan.conversations)
     tell(f"\n{report.table(found, reached)}\n")
     written = report.document(record, found, reached)
     beside = report.write(options.out, json.dumps(written, indent=1) + "\n", report.picture(record))

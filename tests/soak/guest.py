@@ -13,7 +13,7 @@ from typing import Final
 
 from clients.desktop import events
 from clients.desktop.conversation import Conversation
-from clients.desktop.failures import ClientError
+from clients.desktop.failures import ClientError, ServerRefused
 from clients.desktop.headless import HeadlessDevice
 from clients.desktop.sound import MIC_HZ
 from clients.desktop.transport import Transport, connect
@@ -43,6 +43,8 @@ class Visit:
     """From the key to silence."""
     done: Counter[str] = field(default_factory=Counter)
     failure: str = ""
+    turned_away: str = ""
+    """What it was told, if it was not let in."""
 
 
 @cache
@@ -84,6 +86,8 @@ class Guest:
                 finally:
                     await self._conversation.hang_up()
                     await watching
+        except ServerRefused as why:
+            self.visit.turned_away = str(why)
         except (GaveUp, ClientError) as why:
             self.visit.failure = str(why)
         return self.visit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,14 +43,17 @@ class Look:
     found: dict[str, Figures]
 
 
-async def look(cluster: Cluster, at_s: float) -> Look:
-    """Look at all. Raises OSError or TimeoutError when something does not answer, and ProcessLookupError."""
+async def look(cluster: Cluster, doors: Mapping[str, str], at_s: float) -> Look:
+    """Look at all; `doors` says where each process of the ring serves its metrics.
+
+    Raises OSError, TimeoutError or RedisError when something does not answer.
+    """
     found: dict[str, Figures] = {}
     for name in WATCHED:
         vitals = cluster.vitals(name)
         found[name] = {"rss_mb": vitals.rss_bytes / _MB, "fds": vitals.fds, "threads": vitals.threads}
     for name in RING:
-        found[name] |= figures_in(await _scrape(cluster.metrics(name)))
+        found[name] |= figures_in(await _scrape(doors[name]))
     found["redis"] |= await _redis(cluster)
     return Look(at_s, found)
 

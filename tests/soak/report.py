@@ -75,7 +75,7 @@ def document(record: Record, rows: Sequence[Row], goals: Sequence[Goal]) -> dict
         "met": all(goal.is_met for goal in goals),
         "goals": [vars(goal) for goal in goals],
         "figures": [_figure(row) for row in rows],
-        "conversations": _visits(record.visits),
+        "conversations": _visits(record.visits) | {"turned_away": record.turned_away},
         "cancelled_reads": cancelled(record.looks),
         "crashes": record.crashes,
         "looks": [{"at_s": round(each.at_s, 1), **each.found} for each in record.looks],
@@ -144,7 +144,8 @@ def _finish(axes: Any, title: str) -> None:
     axes.set_title(title)
     axes.set_xlabel("minutes")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="small")
+    if axes.lines:
+        axes.legend(fontsize="small")
 
 
 def write(out: Path, text: str, drawn: bytes) -> Path:

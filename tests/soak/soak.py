@@ -29,6 +29,8 @@ _TOLD_S: Final = 60.0
 _APART_S: Final = 0.6
 """Between the first guests: they do not all come at once."""
 _BETWEEN_S: Final = 0.3
+_AGAIN_S: Final = 2.0
+"""When who was turned away comes again."""
 _LAST_S: Final = 90.0
 """How long the last guests may take."""
 
@@ -57,6 +59,8 @@ class Record:
     began_s: float = field(default_factory=time.monotonic)
     looks: list[Look] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
+    turned_away: int = 0
+    """Guests that were not let in, because the processes were late with those they had."""
     left: list[str] = field(default_factory=list)
     crashes: dict[str, int] = field(default_factory=dict)
     worst_lag_ms: float = 0.0
@@ -99,6 +103,10 @@ class Soak:
             number = next(self._numbers)
             guest = Guest(doors[number % len(doors)], manners_of(self._plan.seed, number))
             visit = await guest.stay()
+            if visit.turned_away:
+                self._record.turned_away += 1
+                await asyncio.sleep(_AGAIN_S)
+                continue
             self._record.visits.append(visit)
             self._record.worst_lag_ms = max(self._record.worst_lag_ms, guest.device.worst_lag_ms)
             if visit.failure:
@@ -107,6 +115,7 @@ class Soak:
 
     async def _watch(self, cluster: Cluster) -> None:
         told_s = -_TOLD_S
+        doors = {name: cluster.metrics(name) for name in RING}
         end_s = WARM_UP_S + self._plan.minutes * 60
         due_s = WARM_UP_S
         while due_s <= end_s:
@@ -116,7 +125,7 @@ class Soak:
                     self._tell(cluster)
                 await asyncio.sleep(min(max(due_s - self._record.for_s, 0.0), 1.0))
             try:
-                self._record.looks.append(await look(cluster, self._record.for_s))
+                self._record.looks.append(await look(cluster, doors, self._record.for_s))
             except (OSError, TimeoutError, RedisError) as problem:  # ProcessLookupError is an OSError
                 self._say(f"  a look was missed: {problem!r}")
             due_s += self._plan.look_s
@@ -130,6 +139,6 @@ class Soak:
         load = os.getloadavg()[0]
         failed = sum(bool(visit.failure) for visit in record.visits)
         self._say(
-            f"{record.for_s / 60:5.1f} min: {len(record.visits)} conversations held, {failed} not to their end{wait};"
-            f" MB: {memory}; load {load:.1f}"
+            f"{record.for_s / 60:5.1f} min: {len(record.visits)} conversations held, {failed} not to their end, "
+            f"{record.turned_away} guests turned away{wait}; MB: {memory}; load {load:.1f}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,9 @@ TOLERANCES: Final = {
     **{f"keys_{kind}": Tolerance(share=0.15, plus=8.0) for kind in (*KINDS, "other")},
 }
 """By figure. What is counted on and on is not among them."""
+
+FULL: Final = 0.8
+"""So many of the seats at least are taken at a time; in the others somebody comes or goes."""
 
 CLIENTS: Final = "clients"
 """Stands for a process's name where latencies are meant."""
@@ -67,12 +71,14 @@ def rows(looks: Sequence[Look], visits: Sequence[Visit], began_s: float) -> list
     return found
 
 
-def goals(found: Sequence[Row], looks: Sequence[Look], visits: Sequence[Visit], left: Sequence[str]) -> list[Goal]:
-    """Hold everything against what must be."""
+def goals(
+    found: Sequence[Row], looks: Sequence[Look], visits: Sequence[Visit], left: Sequence[str], seats: int
+) -> list[Goal]:
+    """Hold everything against what must be. `seats`: how many conversations there were to be all the time."""
     growing = [f"{row.process} {row.figure}" for row in found if row.trend is not None and row.trend.grows]
     unsaid = [f"{row.process} {row.figure}" for row in found if row.trend is None]
     failed = [visit.failure for visit in visits if visit.failure]
-    cut = cancelled(looks)
+    cut, seated = cancelled(looks), _seated(looks, seats)
     broken = broken_connections(visits)
     return [
         Goal("nothing grows", ", ".join(growing) or "nothing", not growing),
@@ -83,6 +89,7 @@ def goals(found: Sequence[Row], looks: Sequence[Look], visits: Sequence[Visit], 
             f"{sum(cut.values()):g} of {len(visits)} conversations, in which clients broke off {broken} times",
             cut["ingress"] <= broken and not any(cut[name] for name in RING if name != "ingress"),
         ),
+        Goal("the seats are never empty", f"{seated:.0%} of them were taken", seated >= FULL),
         Goal("nothing is left behind", "; ".join(left) or "nothing", not left),
     ]
 
@@ -92,6 +99,12 @@ def cancelled(looks: Sequence[Look]) -> dict[str, float]:
     if not looks:
         return dict.fromkeys(RING, 0.0)
     return {name: looks[-1].found[name][CANCELLED] - looks[0].found[name][CANCELLED] for name in RING}
+
+
+def _seated(looks: Sequence[Look], seats: int) -> float:
+    """Return which share of the seats was taken, by the median of what ingress held but for those who had gone."""
+    held = [each.found["ingress"]["sessions"] - each.found["ingress"]["parked"] for each in looks]
+    return statistics.median(held) / seats if held else 0.0
 
 
 def broken_connections(visits: Sequence[Visit]) -> int:

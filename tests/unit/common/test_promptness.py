@@ -46,12 +46,12 @@ def test_a_prompt_loop_is_never_late() -> None:
 
 
 def test_a_moment_does_not_count_and_a_second_does() -> None:
-    """A hiccup of a quarter of a second refuses nobody; a loop that is late by the same time and again does."""
+    """A hiccup refuses nobody; a loop that is late by as much time and again does."""
     loop = Loop()
     loop.run(1.0)
-    assert not loop.run(0.01, 0.25)
+    assert not loop.run(0.01, 1.25 * LATE_S)
     loop.run(2.0)
-    assert loop.run(3.0, 0.25)
+    assert loop.run(3.0, 1.25 * LATE_S)
 
 
 def test_late_stays_late_until_it_is_clearly_better() -> None:
