@@ -1,6 +1,6 @@
 """Process meter: what every stage of the ring tells of itself, whatever it does. docs/metrics.md has the list.
 
-All of it is looked up when it is scraped, but for what only the event loop's own thread may look at.
+All of it is looked up when it is scraped, but for what only the event loop's own thread may look at: that, each second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.common.room import FULL, LATE_LOOP, Room
 from services.common.trunk import STRANDS_BROKEN, TRUNKS_BROKEN
 
 _LAG_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)
-_COUNT_TASKS_S: Final = 1.0
+_LOOK_S: Final = 1.0
 
 Count = Callable[[], int]
 
@@ -47,6 +47,7 @@ class ProcessMeter(Collector):
         self._sessions = sessions
         self._events = events
         self._tasks = 0
+        self._counted: dict[str, int] = {}
         lag = Histogram(names.LOOP_LAG, "How late the event loop was, each 50 ms.", registry=registry, buckets=_LAG_S)
         room.promptness.note = lag.observe
         registry.register(self)
@@ -55,12 +56,13 @@ class ProcessMeter(Collector):
         """Watch the event loop, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._room.promptness.run())
-            group.create_task(self._count_tasks())
+            group.create_task(self._look())
 
-    async def _count_tasks(self) -> None:
+    async def _look(self) -> None:
         while True:
             self._tasks = len(asyncio.all_tasks())
-            await asyncio.sleep(_COUNT_TASKS_S)
+            self._counted = dict(self._events())
+            await asyncio.sleep(_LOOK_S)
 
     def collect(self) -> Iterator[Metric]:
         """Tell how everything stands."""
@@ -84,7 +86,7 @@ class ProcessMeter(Collector):
             (names.STRANDS_BROKEN, "Sessions' streams that broke with them.", STRANDS_BROKEN),
         ):
             yield CounterMetricFamily(name, what, value=self._tally[key])
-        yield _counter(names.EVENTS, "What the stage's own counters say.", dict(self._events()), "event")
+        yield _counter(names.EVENTS, "What the stage's own counters say.", self._counted, "event")
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:
