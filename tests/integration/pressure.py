@@ -21,7 +21,7 @@ from tests.integration.bad_input.raw_caller import RawCaller, raw_caller
 
 RING: Final = ("ingress", "vad", "broker", "egress")
 
-BOUND_MB: Final[Mapping[str, int]] = {"ingress": 20, "vad": 16, "broker": 48, "egress": 24}
+BOUND_MB: Final[Mapping[str, int]] = {"ingress": 20, "vad": 20, "broker": 48, "egress": 24}
 """What one session costs a process at most, whatever its client and its model do: as ARCHITECTURE.md has it."""
 
 _MB: Final = 1 << 20
