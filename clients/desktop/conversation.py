@@ -132,7 +132,7 @@ class Conversation:
 
     @property
     def dropped_mic_frames(self) -> int:
-        """Microphone frames lost: a server did not take them for more than 2 s, or none was there for too long."""
+        """Microphone frames lost: a server did not take them for more than 8 s, or none was there for too long."""
         return self._line.outbox.dropped_frames + self._line.resumption.retention.lost_samples // MIC_FRAME_SAMPLES
 
     @property

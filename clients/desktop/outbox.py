@@ -12,8 +12,9 @@ from .mic_frames import go_as_one, joined, samples_in
 from .retention import MARKS
 from .sound import MIC_FRAME_SAMPLES
 
-LARGEST_BACKLOG_FRAMES = 100
-"""2 s of microphone. A stall shorter than that loses no word; a longer one loses the oldest, and frames are counted."""
+LARGEST_BACKLOG_FRAMES = 400
+"""8 s of microphone: a server takes ten that come all at once. A stall shorter than that loses no word; a longer one loses
+the oldest, and frames are counted."""
 
 
 class Outbox:
