@@ -13,8 +13,8 @@ from .retention import MARKS
 from .sound import MIC_FRAME_SAMPLES
 
 LARGEST_BACKLOG_FRAMES = 400
-"""8 s of microphone: a server takes ten that come all at once. A stall shorter than that loses no word; a longer one loses
-the oldest, and frames are counted."""
+"""8 s of microphone: a server takes ten that come all at once. A stall shorter than that loses no word; of a longer one
+the oldest are lost, and frames are counted."""
 
 
 class Outbox:
