@@ -82,6 +82,7 @@ class Asking:
         elif self.sequencer.wish is None:
             self._continues = True
             self.sequencer.want(reply.turn)
+            self._actions.add(Mark(journal.broken_off(reply.number, reply.turn)))
 
     def stop(self) -> None:
         """The person has taken the floor: nothing that failed is tried again."""

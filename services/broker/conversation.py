@@ -373,5 +373,6 @@ class Conversation:
 
     def _advance(self, now_s: float) -> list[Action]:
         self._speculation.check(now_s)
-        self._answering.asking.advance(now_s)
+        if not self._lost.is_missed(now_s):
+            self._answering.asking.advance(now_s)
         return self._actions.taken()

@@ -35,16 +35,17 @@ def heard_samples(held: egress.HeldReply, silent: egress.Played) -> int:
 def pieces_of(held: egress.HeldReply) -> list[tuple[int, str]]:
     """Return its words with their positions, and between two items the space that the whole line has there."""
     pieces = [(caption.position, caption.text) for caption in held.captions if not caption.final]
-    line = next((caption.text for caption in reversed(held.captions) if caption.final), "")
-    return _as_in(line, pieces) if line else pieces
+    line = next((caption.text for caption in reversed(held.captions) if caption.final), None)
+    return _as_in(line, pieces) if line is not None else pieces
 
 
 def _as_in(line: str, pieces: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    spaced, at = [], 0
+    spaced: list[tuple[int, str]] = []
+    at = 0
     for position, piece in pieces:
         found = line.find(piece.strip(), at)
-        if found < 0:
-            return list(pieces)
+        if found < 0:  # words that had no sound when the reply broke off stand in no line
+            return spaced if at == len(line.rstrip()) else list(pieces)
         end = found + len(piece.strip())
         spaced.append((position, line[at:end]))
         at = end

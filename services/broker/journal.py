@@ -20,6 +20,8 @@ SETTLED: Final = "settled"
 """Nobody waits for an answer to a turn any more: it wants none, or the person has taken the floor since."""
 ERASED: Final = "erased"
 """A reply is to be as if it had never been: the turn that it answers goes on."""
+BROKEN_OFF: Final = "broken off"
+"""A reply's model was lost in the middle of it: another reply to the same turn is to go on after its last words."""
 ANNOUNCED: Final = "announced"
 """A reply was asked for that says given words."""
 
@@ -42,6 +44,11 @@ def settled(turn: int) -> Item:
 def erased(reply: int) -> Item:
     """Return the mark of a reply that is to leave no trace."""
     return Item(item=ERASED, reply=reply)
+
+
+def broken_off(reply: int, turn: int) -> Item:
+    """Return the mark of a reply that another is to go on with."""
+    return Item(item=BROKEN_OFF, turn=turn, reply=reply)
 
 
 def announced(reply: int, name: str, words: str) -> Item:

@@ -14,6 +14,9 @@ from parley.v1 import session_pb2 as session
 from services.broker.history import History, Place
 from services.broker.part import Part
 
+ASKING_WAITS_S: Final = 2.0
+"""A model that is to go on answering a turn should know it: so long it is asked for nothing while one is missing."""
+
 PATIENCE_S: Final = 20.0
 """A turn that nobody has heard again by then stands in history without words, so that its answer has a question."""
 
@@ -33,13 +36,17 @@ class LostTurns:
         self._history = history
         self._lost: list[LostTurn] = []
         self._until = 0
-        self._deadline_s = 0.0
+        self._since_s = 0.0
 
     def expect(self, marks: Sequence[session.HistoryItem], now_s: float) -> None:
         """Keep the next places in history for these."""
         self._lost = [LostTurn(mark, self._history.reserve()) for mark in marks]
         self._until = max((mark.mic_offset for mark in marks), default=0)
-        self._deadline_s = now_s + PATIENCE_S
+        self._since_s = now_s
+
+    def is_missed(self, now_s: float) -> bool:
+        """Say whether one may come any moment, and the model should know it before it is asked for anything."""
+        return bool(self._lost) and now_s - self._since_s < ASKING_WAITS_S
 
     def covers(self, offset: int, name: str = "") -> bool:
         """Say whether what was said until `offset`, or typed under this name, was answered before."""
@@ -61,7 +68,7 @@ class LostTurns:
 
     def tick(self, now_s: float) -> None:
         """Give up those that have been waited for long enough."""
-        if self._lost and now_s >= self._deadline_s:
+        if self._lost and now_s - self._since_s >= PATIENCE_S:
             self.close()
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ class Recovered:
         self.taken = journal.marks(history, journal.TAKEN)
         self.announced = journal.marks(history, journal.ANNOUNCED)
         self._settled = journal.marks(history, journal.SETTLED)
+        self._broken_off = {mark.reply for mark in journal.marks(history, journal.BROKEN_OFF)}
         self._erased = {mark.reply for mark in journal.marks(history, journal.ERASED)}
         self.persons = [item for item in self.items if item.role == Item.ROLE_USER]
         self.spoken = [item for item in self.items if item.role == Item.ROLE_ASSISTANT]
@@ -87,6 +88,15 @@ class Recovered:
         if any(number >= max(called, default=0) for number in answers if number not in called):
             return 0
         return 0 if self.has_open_calls(turn) else turn
+
+    @property
+    def unfinished(self) -> int:
+        """The reply that broke off, and that no other has gone on with; 0 for none. Egress takes it for complete."""
+        turn = self.last_turn
+        if not turn or self.is_settled(turn) or self._is_to_be_heard or self.has_open_calls(turn):
+            return 0
+        newest = max(self._answers(turn), default=0)
+        return newest if newest in self._broken_off else 0
 
     @property
     def _is_to_be_heard(self) -> bool:

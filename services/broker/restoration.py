@@ -173,6 +173,8 @@ class Restoration:
     def _ask(self, known: Recovered) -> None:
         if turn := known.wanted:
             self.answering.sequencer.want(turn)
+        if number := known.unfinished:
+            self.answering.asking.go_on(Reply(number, known.last_turn, aligned=self.aligned))
         for announcement in reversed(known.unsaid):
             if not self.host.says_again(announcement):
                 self.answering.sequencer.announce_again(announcement)

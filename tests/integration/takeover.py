@@ -30,6 +30,7 @@ ANSWER = [f"word{n}" for n in range(12)]
 PER_WORD_S = 0.25
 PIECE = 1600
 WAITED_MS = 300
+DONE = wire.StreamEnd.REASON_DONE
 _STEP = 50
 
 
@@ -134,7 +135,8 @@ class Scene(Talk):
     async def end(self) -> None:
         """Hang up; the broker must be there to say goodbye."""
         self.is_over = True
-        await super().end()
+        await self.vad.say(end=wire.StreamEnd(reason=DONE))
+        await self.ring.egress.log.until(lambda r: r.HasField("end") and r.end.reason == DONE)
 
     async def lose_vad(self) -> None:
         """Vad dies."""
