@@ -15,6 +15,7 @@ CAUSES = {
     "connection reset": "it broke off",
     "socket closed": "it broke off",
     "goaway": "it broke off",
+    "internal error from core": "it broke off",
 }
 """What a person asks for, in gRPC's account of every address it tried, or of what its sockets met with."""
 

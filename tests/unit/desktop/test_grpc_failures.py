@@ -32,10 +32,16 @@ def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str,
 
 
 @pytest.mark.parametrize(
-    "details", ["Socket closed", "Stream removed (recvmsg:Connection reset by peer (104))", "GOAWAY received"]
+    ("code", "details"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "Socket closed"),
+        (grpc.StatusCode.UNAVAILABLE, "Stream removed (recvmsg:Connection reset by peer (104))"),
+        (grpc.StatusCode.UNAVAILABLE, "GOAWAY received"),
+        (grpc.StatusCode.INTERNAL, "Internal error from Core"),
+    ],
 )
-def test_failure_after_opened_is_a_broken_conversation(details: str) -> None:
+def test_failure_after_opened_is_a_broken_conversation(code: grpc.StatusCode, details: str) -> None:
     """A connection that breaks later has its own exit code, and the same words however it broke."""
-    failure = lost("there:1", True, failure_of(grpc.StatusCode.UNAVAILABLE, details))
+    failure = lost("there:1", True, failure_of(code, details))
     assert str(failure) == "The connection to there:1 was lost (it broke off)."
     assert failure.exit_code == EXIT_BROKEN
