@@ -109,6 +109,7 @@ def _sums(scores: Sequence[Score]) -> Row:
         "tool_calls": sum(score.calls for score in scores),
         "tool_calls_duplicated": sum(score.calls_duplicated for score in scores),
         "stale_samples": sum(score.stale_samples for score in scores),
+        "worst_lag_ms": round(max((score.worst_lag_ms for score in scores), default=0.0)),
         "missed_their_moment": sum(not score.was_in_moment for score in scores),
     }
 

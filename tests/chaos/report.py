@@ -10,6 +10,8 @@ from tests.chaos.figures import Row
 from tests.chaos.moments import Moment
 from tests.chaos.score import Score
 
+_LATE_MS: Final = 300.0
+"""A machine that holds its clients up for longer has too much else to do: the gaps are its own."""
 _NAME: Final = 20
 _WIDTH: Final = 21
 _FAULT: Final = 11
@@ -35,7 +37,9 @@ def summary(scores: Sequence[Score]) -> str:
     ]
     told = ", ".join(f"{count} {what}" for count, what in harm if count) or "nothing lost"
     gap_s = max((score.gap_s for score in scores), default=0.0)
-    return f"{went_on} of {len(scores)} went on, gap ≤ {gap_s:.2f} s, {told}"
+    lag_ms = max((score.worst_lag_ms for score in scores), default=0.0)
+    late = f" (our own clients were late by {lag_ms / 1000:.1f} s)" if lag_ms > _LATE_MS else ""
+    return f"{went_on} of {len(scores)} went on, gap ≤ {gap_s:.2f} s, {told}{late}"
 
 
 def problems(scores: Sequence[Score]) -> list[str]:
@@ -96,6 +100,7 @@ def _total(total: Row) -> str:
         ("tool calls duplicated", "tool_calls_duplicated"),
         ("stale samples", "stale_samples"),
         ("not in their moment when it struck", "missed_their_moment"),
+        ("our own clients late by, ms at most", "worst_lag_ms"),
     ):
         lines.append(f"{title:<46}{total[key]:>10}")
     return "\n".join(lines)
