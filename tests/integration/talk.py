@@ -17,8 +17,10 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker.agent import Agent
+from services.broker.heard import CHARS_PER_S
 from tests.fakes.position_code import track_pcm
 from tests.fakes.realtime import Connection, FakeRealtime, Response, orphans
+from tests.fakes.realtime.conversation import Item
 from tests.integration.broker_peers import MS, Vad
 from tests.integration.broker_ring import BrokerRing
 from tests.integration.speaker import Speaker
@@ -127,7 +129,7 @@ class Talk:
         heard, response = self.speaker.heard.get(reply, 0), self.response(reply)
         words: list[str] = []
         for item in response.items:
-            ends = [word.at_sample for word in item.words[1:]] + [item.generated_samples]
+            ends = [word.at_sample for word in item.words[1:]] + [_end_of_sound(item)]
             for word, end in zip(item.words, ends, strict=bool(item.words)):
                 if heard - item.track_start >= (word.at_sample + end) / 2 > word.at_sample:
                     words.append(word.text.strip())
@@ -184,6 +186,16 @@ class Talk:
         """Hang up; the broker must be there to say goodbye."""
         await self.vad.say(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE))
         assert (await self.ring.egress.last_word()).reason == wire.StreamEnd.REASON_DONE
+
+
+def _end_of_sound(item: Item) -> int:
+    """Where an item ends; of one that broke off, where its last word would, at the pace of those before it."""
+    if item.wire["status"] == "completed" or not item.words:
+        return item.generated_samples
+    *before, last = item.words
+    chars = sum(len(word.text) for word in before)
+    a_char = (last.at_sample - before[0].at_sample) / chars if chars else MS * 1000 / CHARS_PER_S
+    return max(item.generated_samples, last.at_sample + int(len(last.text) * a_char))
 
 
 def _less(some: list[str], others: list[str]) -> list[str]:

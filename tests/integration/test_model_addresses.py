@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -47,21 +48,19 @@ async def refusing(status: HTTPStatus) -> AsyncIterator[str]:
 @asynccontextmanager
 async def mute() -> AsyncIterator[str]:
     """A server that is frozen: the kernel takes the call, and nobody answers it."""
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    async with server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/realtime"
-        server.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"ws://127.0.0.1:{server.getsockname()[1]}/v1/realtime"
 
 
 async def gets_past(first: str) -> None:
     """Call two addresses, of which the first is of no use; the next call leaves that for later."""
     async with FakeRealtime([]) as fake:
         both = settings(first, fake.url, PARLEY_MODEL_CONNECT_S="0.5")
-        async with model_session(both) as socket:
-            assert socket.address == fake.url
+        async with model_session(both) as session:
+            assert session.address == fake.url
         assert ADDRESSES.ordered(both.server.addresses) == [fake.url, first]
-        async with model_session(both) as socket:
-            assert socket.address == fake.url
+        async with model_session(both) as session:
+            assert session.address == fake.url
 
 
 async def test_one_that_is_full_is_passed_by() -> None:

@@ -207,7 +207,7 @@ async def test_an_interruption_after_the_reply_was_recalled() -> None:
 
 async def test_connection_after_connection() -> None:
     """Four in a row break in the middle of an answer, and four of the next: a whole response lets tries count anew."""
-    drops = [Drop(after="response.output_audio.delta", nth=nth, code=1012) for nth in (6, 12, 18, 24, 50, 56, 62, 68)]
+    drops = [Drop(after="response.output_audio.delta", nth=nth, code=1012) for nth in (6, 12, 18, 24, 70, 76, 82, 88)]
     async with talk_with(fake_of(*drops), agent) as talk:
         await two_turns(talk)
         assert len(talk.fake.connections) == 9
