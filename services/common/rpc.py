@@ -41,6 +41,8 @@ _SERVER: Final = [
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),  # a second server on the port fails loudly
+    # A connection without a call is nobody's: some clients' libraries leave it open until their memory is tidied up.
+    ("grpc.max_connection_idle_ms", 20_000),
 ]
 
 
