@@ -6,8 +6,9 @@ PROTOS_BIN := .venv-protos/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
-# Integration tests that run beside the others; together they take about as long.
+# Integration tests that run beside the others, in two lots; all three take about as long.
 LATE := bench reconnect model_faults long_conversation
+LASTING := redis_outage sentinel pressure cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup run talk live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
@@ -44,10 +45,11 @@ unit: dev-setup ## Run the unit tests: fast, no network, virtual time
 	$(PYTEST) tests/unit $(ARGS)
 
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
-	@echo 'Two lots run side by side; their reports come one after the other.'
+	@echo 'Three lots run side by side; their reports come one after the other.'
 	@scripts/side_by_side.sh "$(ARGS)" \
-	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE),--ignore tests/integration/test_$(lot).py)' \
-	  '$(foreach lot,$(LATE),tests/integration/test_$(lot).py) tests/integration/bad_input'
+	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE) $(LASTING),--ignore tests/integration/test_$(lot).py)' \
+	  '$(foreach lot,$(LATE),tests/integration/test_$(lot).py) tests/integration/bad_input' \
+	  '$(foreach lot,$(LASTING),tests/integration/test_$(lot).py)'
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	@echo 'Three lots run side by side (conversations, turn modes, a lost model; races, the engine as the model; the rest);'
