@@ -121,6 +121,7 @@ class TakeoverWorld:
         self.uplink: deque[dict[str, Any]] = deque()
         self.speak: deque[egress.SpeakRequest] = deque()
         self.is_away = False
+        self.has_begun = True
         self.is_slow = self.was_behind = False
         """Redis takes nothing for the moment."""
         self.said: list[Said] = []

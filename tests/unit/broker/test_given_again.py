@@ -34,14 +34,15 @@ class Held:
         """Take a message of the Speak stream; audio must be gapless."""
         match request.WhichOneof("message"):
             case "reply_started":
-                assert request.reply_started.reply not in self.pcm
-                self.pcm[request.reply_started.reply] = b""
+                assert not self.pcm.get(request.reply_started.reply)
+                self.pcm.setdefault(request.reply_started.reply, b"")
             case "audio":
                 number = request.audio.reply
                 start = self.start.setdefault(number, request.audio.position)
                 assert request.audio.position == start + len(self.pcm[number]) // 2
                 self.pcm[number] += request.audio.pcm
             case "caption" if not request.caption.final and request.caption.who == client.Caption.WHO_ASSISTANT:
+                self.pcm.setdefault(request.caption.reply, b"")  # words may come before it has begun
                 self.words.setdefault(request.caption.reply, []).append(request.caption.text)
             case "reply_ended":
                 self.ended[request.reply_ended.reply] = request.reply_ended.samples
