@@ -190,7 +190,7 @@ class Talk:
 
 def _end_of_sound(item: Item) -> int:
     """Where an item ends; of one that broke off, where its last word would, at the pace of those before it."""
-    if item.wire["status"] == "completed" or not item.words:
+    if item.wire["status"] in ("completed", "incomplete") or not item.words:
         return item.generated_samples
     *before, last = item.words
     chars = sum(len(word.text) for word in before)

@@ -50,8 +50,10 @@ async def test_one_that_keeps_its_data_has_it_again() -> None:
         await server.revive()
         client = Redis.from_url(server.url)
         assert await client.get("key") == b"value"
+        await client.aclose()
         await server.die(loses_data=True)
         await server.revive()
+        client = Redis.from_url(server.url)
         assert await client.get("key") is None
         await client.aclose()
 
