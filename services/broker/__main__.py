@@ -38,7 +38,7 @@ USAGE = Usage(
         ),
         Variable("PARLEY_SERVERS", "folder of profiles of your own"),
         Variable(
-            "PARLEY_MODEL_URL", "ws:// or wss:// address of that server, or of any Realtime server", "the profile's"
+            "PARLEY_MODEL_URL", "ws:// or wss:// address of a Realtime server; several with commas", "the profile's"
         ),
         Variable("PARLEY_MODEL", "the model's name", f"the profile's, {MODEL} at OpenAI"),
         Variable("PARLEY_VOICE", "how it sounds", f"the profile's, {VOICE} at OpenAI"),

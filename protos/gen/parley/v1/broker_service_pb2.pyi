@@ -41,7 +41,7 @@ class RespondRequest(google.protobuf.message.Message):
     REROUTE_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> parley.v1.stream_pb2.StreamOpen:
-        """First."""
+        """First; and again when the same vad goes on for another ingress, under a higher lease."""
 
     @property
     def speech_started(self) -> Global___SpeechStarted:

@@ -397,7 +397,7 @@ class HistoryItem(google.protobuf.message.Message):
     class _RoleEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[HistoryItem._Role.ValueType], builtins.type):
         DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
         ROLE_UNSPECIFIED: HistoryItem._Role.ValueType  # 0
-        """Not said."""
+        """Nobody's: a mark by which a broker that takes over learns what was taken, settled or erased. Nothing to be read."""
         ROLE_USER: HistoryItem._Role.ValueType  # 1
         """The person."""
         ROLE_ASSISTANT: HistoryItem._Role.ValueType  # 2
@@ -409,7 +409,7 @@ class HistoryItem(google.protobuf.message.Message):
         """Whose item it is."""
 
     ROLE_UNSPECIFIED: HistoryItem.Role.ValueType  # 0
-    """Not said."""
+    """Nobody's: a mark by which a broker that takes over learns what was taken, settled or erased. Nothing to be read."""
     ROLE_USER: HistoryItem.Role.ValueType  # 1
     """The person."""
     ROLE_ASSISTANT: HistoryItem.Role.ValueType  # 2
@@ -435,7 +435,7 @@ class HistoryItem(google.protobuf.message.Message):
     turn: builtins.int
     """The turn it belongs to."""
     reply: builtins.int
-    """The reply it is, when it is the assistant's."""
+    """The reply it is, when it is the assistant's; the reply that called, when it is a tool's."""
     item: builtins.str
     """The model's id of the item."""
     heard_ms: builtins.int
