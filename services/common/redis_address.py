@@ -57,9 +57,9 @@ def read_address(url: str) -> Sentinels | None:
 
 
 def _read(url: str) -> Sentinels | None:
-    parts = urlsplit(url)
-    if parts.scheme in _TLS:
+    if url.partition("://")[0].lower() in _TLS:
         return _sentinels(url)
+    parts = urlsplit(url)
     if parts.scheme not in _PLAIN:
         raise _Wrong("it begins with none of redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://")
     if parts.scheme != "unix":
@@ -72,18 +72,21 @@ def _read(url: str) -> Sentinels | None:
 
 
 def _sentinels(url: str) -> Sentinels:
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    service, _, database = parts.path.strip("/").partition("/")
+    # By hand: newer Pythons refuse a [::1] that is not all of the host.
+    scheme_of, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    netloc, _, path = place.partition("/")
+    user, at, hosts = netloc.rpartition("@")
+    service, _, database = path.strip("/").partition("/")
     if not service:
         raise _Wrong("the name of the service is missing, under which the sentinels watch the master")
     _check_database(database)
     found = tuple(_host(host) for host in hosts.split(",") if host)
     if not found:
         raise _Wrong("no sentinel is named")
-    scheme = _TLS[parts.scheme]
+    scheme = _TLS[scheme_of.lower()]
     # What the client library knows to read from a URL is left to it: of a server whose place is not known yet.
-    options = cast("dict[str, Any]", dict(parse_url(f"{scheme}://{user}{at}somewhere/{database}?{parts.query}")))
+    options = cast("dict[str, Any]", dict(parse_url(f"{scheme}://{user}{at}somewhere/{database}?{query}")))
     for name in ("host", "connection_class"):
         options.pop(name, None)
     own = {name: value for name, value in options.items() if name.startswith("ssl_")}
