@@ -78,6 +78,8 @@ class Conversation:
             self._lost,
         )
         self._announced = Recent()
+        self._owes_memory = False
+        """The model is there, and is told what went before as soon as nothing of it is missed."""
         self._answering.responses.on_begun = self._ears.parts.answered
         self._answering.responses.on_calls = self._host.called
         self._answering.on_spent = self._host.responded
@@ -95,15 +97,14 @@ class Conversation:
         self._sequencer.release()
         self._ears.begin(now_s)
         self._host.begin(now_s)
-        if self._actions.model_away:  # the conversation has gone on before
-            self._remind(now_s)
+        self._owes_memory = self._actions.model_away  # the conversation has gone on before
         return self._advance(now_s)
 
     def lose_model(self, now_s: float) -> list[Action]:
         """The connection has broken: nothing more goes to the model until `rebuild`, and nothing is forgotten."""
         self._speculation.take_back(now_s)
         self._host.disconnected(now_s)
-        self._actions.model_away = True
+        self._actions.model_away, self._owes_memory = True, False
         self._answering.lose_model()
         self._tools.lose_model()
         self._ears.lose_model()
@@ -114,11 +115,12 @@ class Conversation:
     def rebuild(self, now_s: float) -> list[Action]:
         """A new connection stands: its model is told what was said and heard, and asked what nobody has answered."""
         self._host.connected(now_s)
-        self._remind(now_s)
+        self._owes_memory = True
         self._sequencer.release()
         return self._advance(now_s)
 
     def _remind(self, now_s: float) -> None:
+        self._owes_memory = False
         self._interruptions.settle_all()
         self._actions.model_away = False
         self._recollection.rebuild(now_s)
@@ -373,6 +375,8 @@ class Conversation:
 
     def _advance(self, now_s: float) -> list[Action]:
         self._speculation.check(now_s)
-        if not self._lost.is_missed(now_s):
+        if not self._lost.is_missed(now_s):  # a question must not stand behind its answer in the model's memory
+            if self._owes_memory:
+                self._remind(now_s)
             self._answering.asking.advance(now_s)
         return self._actions.taken()

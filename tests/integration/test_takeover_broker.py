@@ -136,9 +136,6 @@ async def test_a_broker_is_replaced_while_the_model_thinks() -> None:
         await scene.true()
 
 
-@pytest.mark.xfail(
-    reason="now and then the words that egress speaks already are said again from the start", strict=False
-)
 async def test_a_broker_is_replaced_before_the_words_of_a_turn_are_known() -> None:
     """Vad hears the turn again: it enters history once, and is answered once, by whichever broker."""
     async with scene_with(fake_of(transcript_delay_ms=60_000)) as scene:
