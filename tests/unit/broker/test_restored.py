@@ -107,14 +107,15 @@ def test_a_reply_that_the_person_has_cut_off_is_not() -> None:
 
 
 def test_a_model_is_asked_to_go_on_when_it_knows_the_question() -> None:
-    """Nobody had written it down: it is heard again first, if that does not take long."""
+    """Nobody had written it down: it is heard again first, if that does not take long, and stands before its answer."""
     core, actions = restored([], held("once", " upon"))
     assert requests(actions) == []
     core.from_vad(broker.RespondRequest(audio=broker.TurnAudio(turn=2, pcm=bytes(3200))), 10.2)
     ended = broker.TurnEnded(turn=2, end_offset=99, speech_ms=2000)
     actions = core.from_vad(broker.RespondRequest(turn_ended=ended), 10.3)
     kinds = [action.event["type"] for action in actions if isinstance(action, ToModel)]
-    assert kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
+    assert kinds[-3:] == ["input_audio_buffer.commit", "conversation.item.create", "response.create"]
+    assert told(actions)[-1] == ("assistant", "once upon")
 
 
 def test_a_question_that_does_not_come_is_not_waited_for() -> None:
