@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e conformance bench pressure chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -45,11 +45,12 @@ unit: dev-setup ## Run the unit tests: fast, no network, virtual time
 	$(PYTEST) tests/unit $(ARGS)
 
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
-	@echo 'Three lots run side by side; their reports come one after the other.'
+	@echo 'Three lots run side by side; their reports come one after the other. Then the one about pressure, by itself.'
 	@scripts/side_by_side.sh "$(ARGS)" \
 	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE) $(LASTING) pressure,--ignore tests/integration/test_$(lot).py)' \
 	  '$(foreach lot,$(LATE),tests/integration/test_$(lot).py) tests/integration/bad_input' \
 	  '$(foreach lot,$(LASTING),tests/integration/test_$(lot).py)'
+	$(PYTEST) tests/integration/test_pressure.py $(ARGS)
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	@echo 'Three lots run side by side (conversations, turn modes, a lost model; races, the engine as the model; the rest);'
@@ -65,9 +66,6 @@ conformance: dev-setup sdk-setup ## Run the official clients, unmodified, agains
 bench: dev-setup ## Measure waits and costs, six and a half minutes: make bench OUT=figures.json (DATA=folder, ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
-
-pressure: dev-setup ## Full stages, slow clients and models, bursts: with the machine to itself, four minutes
-	$(PYTEST) tests/integration/test_pressure.py $(ARGS)
 
 chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversation, 25 minutes: make chaos OUT=chaos.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make chaos OUT=chaos.json'; exit 2; }

@@ -59,7 +59,9 @@ class RawCaller(ABC):
         """Read until such a response has come; AssertionError when the end comes first."""
         async with self._news:
             await self._news.wait_for(lambda: self.ending or self.has_heard(kind, such))
-        assert self.has_heard(kind, such), f"no {kind}, but the end ({self.ending}) after {self.kinds()[-5:]}"
+        assert self.has_heard(kind, such), (
+            f"no {kind}, but the end ({self.ending}) after {self.kinds()[-5:]}: {self.responses[-2:]}"
+        )
 
     async def hear(self) -> None:
         """Read to the end."""
