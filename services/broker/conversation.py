@@ -2,7 +2,8 @@
 
 Each of its parts holds one concept: `listening` and `ears` what the person says, `answering` and `voice` what the model
 does, `interruptions` what was heard of it, `speculation` a turn that may go on, `tool_calls` what is done for it,
-`recollection` what it must remember when its connection is a new one, `host` what the agent does of its own accord.
+`recollection` what it must remember when its connection is a new one, `takeover` what others must know that take over,
+`host` what the agent does of its own accord. `members` makes them all.
 """
 
 from __future__ import annotations
@@ -17,25 +18,14 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.broker import faults
-from services.broker.actions import Action, Actions, Spent
-from services.broker.answering import Answering
+from services.broker.actions import Action, Spent
 from services.broker.apology import say_sorry
-from services.broker.ears import Ears
 from services.broker.event import Event, table, text
-from services.broker.history import History
-from services.broker.host import Host
-from services.broker.interruptions import Interruptions
-from services.broker.listening import Listening
-from services.broker.lost_turns import LostTurns
-from services.broker.manner import Manner, TurnMode
+from services.broker.manner import Manner
+from services.broker.members import Members
 from services.broker.part import Part
-from services.broker.recollection import Recollection
-from services.broker.restoration import Restoration
-from services.broker.server_ears import ServerEars
-from services.broker.speculation import Speculation, Tally
-from services.broker.tool_calls import ToolCalls
-from services.broker.voice import Voice
-from services.common.recent import Recent
+from services.broker.speculation import Tally
+from services.broker.takeover import Takeover
 
 log = logging.getLogger("parley.broker")
 
@@ -49,46 +39,19 @@ class Conversation:
     """
 
     def __init__(self, manner: Manner | None = None) -> None:
-        manner = manner or Manner()
-        self._can = can = manner.capabilities
-        listens, answers_itself = manner.listens_always, can.commit_responds or not can.has_turns
-        self._actions = Actions()
-        self._history = History(self._actions)
-        self._ears = (ServerEars if listens else Ears)(self._actions, self._history, can)
-        if isinstance(self._ears, ServerEars):
-            self._ears.is_semantic = manner.turns is TurnMode.SEMANTIC_VAD
-        self._voice = Voice(self._actions, self._history, capabilities=can)
-        self._recollection = Recollection(self._actions, self._ears, self._history)
-        self._tools = ToolCalls(self._actions, self._history, self._recollection)
-        self._answering = Answering(self._actions, self._voice, self._tools, manner)
-        self._sequencer = self._answering.sequencer
-        self._sequencer.hold()
-        speculates = manner.speculate and not listens and not answers_itself and can.can_delete
-        self._speculation = Speculation(self._ears, self._answering, enabled=speculates)
-        self._interruptions = Interruptions(self._actions, self._voice, self._sequencer)
-        self._lost = LostTurns(self._history)
-        self._host = Host(self._actions, self._sequencer, self._tools, manner)
-        self._listening = Listening(
-            self._actions,
-            self._ears,
-            self._answering,
-            self._speculation,
-            self._tools,
-            self._host.ending,
-            self._lost,
-        )
-        self._announced = Recent()
-        self._owes_memory = False
-        """The model is there, and is told what went before as soon as nothing of it is missed."""
-        self._answering.responses.on_begun = self._ears.parts.answered
-        self._answering.responses.on_calls = self._host.called
-        self._answering.on_spent = self._host.responded
-        self._ears.on_transcribed = self._host.transcribed
+        self._members = members = Members.of(manner or Manner())
+        self._actions = members.actions
+        self._ears = members.ears
+        self._voice = members.voice
+        self._tools = members.tools
+        self._answering = members.answering
+        self._sequencer = members.sequencer
+        self._speculation = members.speculation
+        self._interruptions = members.interruptions
+        self._host = members.host
+        self._listening = members.listening
         self._listening.on_understood = self._understood
-        if answers_itself:
-            self._answering.asking.commit = self._listening.commit_to_ask
-        if answers_itself and isinstance(self._ears, ServerEars):
-            self._answering.open_turn = self._ears.turn_of_speech
+        self._takeover = Takeover(members)
 
     # The connection to the model.
 
@@ -97,14 +60,14 @@ class Conversation:
         self._sequencer.release()
         self._ears.begin(now_s)
         self._host.begin(now_s)
-        self._owes_memory = self._actions.model_away  # the conversation has gone on before
+        self._takeover.owes_memory = self._actions.model_away  # the conversation has gone on before
         return self._advance(now_s)
 
     def lose_model(self, now_s: float) -> list[Action]:
         """The connection has broken: nothing more goes to the model until `rebuild`, and nothing is forgotten."""
         self._speculation.take_back(now_s)
         self._host.disconnected(now_s)
-        self._actions.model_away, self._owes_memory = True, False
+        self._actions.model_away, self._takeover.owes_memory = True, False
         self._answering.lose_model()
         self._tools.lose_model()
         self._ears.lose_model()
@@ -115,17 +78,9 @@ class Conversation:
     def rebuild(self, now_s: float) -> list[Action]:
         """A new connection stands: its model is told what was said and heard, and asked what nobody has answered."""
         self._host.connected(now_s)
-        self._owes_memory = True
+        self._takeover.owes_memory = True
         self._sequencer.release()
         return self._advance(now_s)
-
-    def _remind(self, now_s: float) -> None:
-        self._owes_memory = False
-        self._interruptions.settle_all()
-        self._actions.model_away = False
-        self._recollection.rebuild(now_s)
-        self._listening.doubt.wait_again(now_s)
-        self._host.ending.wait_again(now_s)
 
     def reconnecting(self) -> list[Action]:
         """Tell the client that the model is away for a moment."""
@@ -163,27 +118,7 @@ class Conversation:
 
     def past(self) -> stream_pb2.Past:
         """What a vad that begins must know of the conversation so far."""
-        taken = self._listening.taken
-        return stream_pb2.Past(
-            turn=taken.turn,
-            decided_offset=taken.offset,
-            awaited_turn=self._awaited_turn,
-            seq=self._interruptions.seq,
-            audio_offset=taken.audio_offset,
-        )
-
-    @property
-    def _awaited_turn(self) -> int:
-        """The turn that is to be answered, as long as nothing of its answer was heard."""
-        turn = self._answering.last_turn.turn
-        is_awaited = (
-            self._sequencer.wish == turn
-            or self._listening.doubt.stands
-            or self._tools.is_busy
-            or self._answering.responses.remote.is_busy
-            or any(reply.turn == turn for reply in self._voice.living())
-        )
-        return turn if is_awaited and turn > self._voice.heard_turn else 0
+        return self._takeover.past()
 
     def adopt(self, now_s: float) -> list[Action]:
         """A new vad has come: it hears again whatever is not decided. What was decided stays, and is awaited."""
@@ -195,15 +130,8 @@ class Conversation:
         return self._advance(now_s)
 
     def give_again(self, held: egress.Held, now_s: float) -> list[Action]:
-        """Give an egress that holds `held` everything that it lacks: the last floor, then the living replies.
-
-        What was lost with the other egress, because there is no copy here either, the model is asked for.
-        """
-        self._interruptions.give_again()
-        if held.HasField("silent"):
-            self._interruptions.played(held.silent, now_s)
-        for reply in self._voice.give_again(held, now_s):
-            self._answering.asking.go_on(reply)
+        """Give an egress that holds `held` everything that it lacks."""
+        self._takeover.give_again(held, now_s)
         return self._advance(now_s)
 
     def restore(
@@ -219,19 +147,7 @@ class Conversation:
 
         `record` and `history` are what Redis holds, `held` what egress does; the session was opened `age_s` ago.
         """
-        self._actions.model_away = True  # it knows nothing, and will be told everything when it is there
-        Restoration(
-            history=self._history,
-            voice=self._voice,
-            tools=self._tools,
-            answering=self._answering,
-            interruptions=self._interruptions,
-            listening=self._listening,
-            lost=self._lost,
-            host=self._host,
-            announced=self._announced,
-            aligned=self._can.aligned,
-        ).run(record, history, held, now_s, age_s)
+        self._takeover.restore(record, history, held, now_s, age_s)
         return self._advance(now_s)
 
     # From vad.
@@ -257,7 +173,7 @@ class Conversation:
 
     def _announce(self, announcement: session.Announcement) -> None:
         """Have something said as soon as the model is free; what was sent twice is said once."""
-        if not self._announced.is_news(announcement.id):
+        if not self._members.announced.is_news(announcement.id):
             self._actions.silent(0)
         elif not self._sequencer.announce(announcement):
             log.warning("announcement %s is not said: too many wait for the model already", announcement.id)
@@ -337,7 +253,7 @@ class Conversation:
         """
         self._interruptions.tick(now_s)
         self._listening.doubt.tick(now_s)
-        self._lost.tick(now_s)
+        self._members.lost.tick(now_s)
         for part in self._ears.expire(now_s):
             self._understood(part)
         self._answering.tick(now_s)
@@ -352,10 +268,10 @@ class Conversation:
         self._host.disconnected(now_s)
         self._interruptions.settle_all()
         self._ears.parts.close()
-        self._lost.close()
+        self._members.lost.close()
         for reply in self._voice.kill(self._voice.minted):
             self._voice.settle([reply], reply.number, reply.estimate(now_s))
-        self._history.close()
+        self._members.history.close()
         return [action for action in self._actions.taken() if isinstance(action, session.HistoryItem | Spent)]
 
     @property
@@ -375,8 +291,7 @@ class Conversation:
 
     def _advance(self, now_s: float) -> list[Action]:
         self._speculation.check(now_s)
-        if not self._lost.is_missed(now_s):  # a question must not stand behind its answer in the model's memory
-            if self._owes_memory:
-                self._remind(now_s)
+        if not self._takeover.is_missed(now_s):
+            self._takeover.remind(now_s)
             self._answering.asking.advance(now_s)
         return self._actions.taken()

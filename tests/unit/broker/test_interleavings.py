@@ -262,7 +262,7 @@ def test_the_promises_hold_in_any_order(
     world.settle_down()
     last = world.scene.core._voice.minted
     assert world.listener.given[last] == items * 3 * (100 * MS + 7)
-    assert len(world.scene.core._history) == 1, "only the reply being played is still open"
+    assert len(world.scene.core._members.history) == 1, "only the reply being played is still open"
 
 
 def _memory_equals_hearing(world: World) -> None:

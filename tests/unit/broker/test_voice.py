@@ -140,7 +140,7 @@ def test_a_long_conversation_does_not_grow() -> None:
     voice, ears = core._voice, core._ears
     assert [len(voice._replies), len(voice._responses), len(voice._places), len(voice._disowned)] == [0] * 4
     assert [len(ears.parts.pending), len(ears._uncommitted), core._interruptions.is_settling] == [0, 0, False]
-    assert len(core._history) == 0
+    assert len(core._members.history) == 0
     assert len(scene.history) == 600
 
 
