@@ -84,16 +84,27 @@ class ModelLine:
         """Hold the connection until cancelled.
 
         Raises:
-            ModelFault: there is none to be had: at the first try, on grounds that won't change, or after `TRIES`.
+            ModelFault: there is none to be had: as a session begins, on grounds that won't change, or after `TRIES`.
         """
-        line = await Line().open(self._settings)
+        line = await self._first()
         try:
+            await self._thinking.known.wait()
             self._thinking.begin()
             while True:
                 line = await self._next(line)
                 self._thinking.rebuild()
         finally:
             await line.close()
+
+    async def _first(self) -> Line:
+        """Make the first connection. A conversation that another broker has led is not given up at the first try."""
+        try:
+            return await Line().open(self._settings)
+        except ModelFault as fault:
+            await self._thinking.known.wait()
+            if not (self._thinking.is_taken_over and fault.retryable):
+                raise
+            return await self._again(fault)
 
     async def _next(self, line: Line) -> Line:
         """Serve a connection to its end; return the one that takes its place."""

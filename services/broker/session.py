@@ -56,6 +56,8 @@ class Thinking:
         self.notes = notes or Notes(session, give_up=self.close)
         self.story = Story()
         self.core = core
+        self.is_taken_over = not is_known
+        """Another broker has led it before."""
         self.known = asyncio.Event()
         """Set as soon as the core knows what the session is about."""
         if is_known:

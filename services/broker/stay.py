@@ -164,7 +164,7 @@ class Stay:
         executor = Executor(self._agent.toolbox, self._house.callers)
         work = [
             self._begin(),
-            self._think(),
+            ModelLine(self.thinking, self._agent.model).run(),
             self._custody.watch(),
             self.thinking.errands.run(executor, self._agent.name),
             self.thinking.tick(),
@@ -198,11 +198,6 @@ class Stay:
             self._is_ready = True
             self.thinking.ready(is_told_past=self.opened.resumes)
         await asyncio.Event().wait()
-
-    async def _think(self) -> None:
-        """Keep the model's connection, once there is something to tell it."""
-        await self.thinking.known.wait()
-        await ModelLine(self.thinking, self._agent.model).run()
 
     async def _restore(self) -> None:
         """Learn from Redis and egress what the session is about. Raises Superseded when it was dialled elsewhere."""

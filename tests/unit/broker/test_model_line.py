@@ -13,6 +13,8 @@ import pytest
 
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
+from parley.v1 import egress_service_pb2 as egress
+from parley.v1 import session_pb2 as session
 from services.broker import model_line
 from services.broker.conversation import Conversation
 from services.broker.faults import ModelRefused
@@ -93,15 +95,15 @@ class Exchange:
 Play = Callable[[Exchange, Thinking, "asyncio.Task[None]"], Awaitable[None]]
 
 
-def play(monkeypatch: pytest.MonkeyPatch, exchange: Exchange, steps: Play) -> Thinking:
+def play(monkeypatch: pytest.MonkeyPatch, exchange: Exchange, steps: Play, *, is_taken_over: bool = False) -> Thinking:
     """Hold a line while a test's steps are taken, then let go of it; nothing may be left open."""
 
-    async def session() -> Thinking:
+    async def hold() -> Thinking:
         loop = asyncio.get_running_loop()
         times = SimpleNamespace(monotonic=loop.time, time=lambda: EPOCH_S + loop.time())
         monkeypatch.setattr(model_line, "time", times)
         monkeypatch.setattr(model_line, "model_session", exchange.session)
-        thinking = Thinking("s1", Conversation(), clock=loop.time)
+        thinking = Thinking("s1", Conversation(), clock=loop.time, is_known=not is_taken_over)
         line = asyncio.create_task(ModelLine(thinking, settings()).run())
         await asyncio.sleep(0.001)
         await steps(exchange, thinking, line)
@@ -110,7 +112,7 @@ def play(monkeypatch: pytest.MonkeyPatch, exchange: Exchange, steps: Play) -> Th
             await line
         return thinking
 
-    thinking = run(session())
+    thinking = run(hold())
     assert exchange.open == [], "a connection was left open"
     return thinking
 
@@ -142,6 +144,50 @@ def test_a_line_that_breaks_is_made_again(monkeypatch: pytest.MonkeyPatch) -> No
     thinking = play(monkeypatch, Exchange(first, second), steps)
     assert notices(thinking) == 1
     assert apologies(thinking) == ["hello"], "their own words, and no apology"
+
+
+def take_over(thinking: Thinking) -> None:
+    """Record, history and what egress holds are known by now: in them a turn that nobody has answered."""
+    asked = session.HistoryItem(role=session.HistoryItem.ROLE_USER, text="a story", turn=1)
+    thinking.mouth.hold(egress.Held())
+    thinking.restore(session.SessionRecord(session="s1"), [asked])
+
+
+def test_a_conversation_that_is_taken_over_has_its_line_made_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked of the model before it is known what went before."""
+    socket = Socket()
+
+    async def steps(exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
+        await asyncio.sleep(1)
+        assert (exchange.open, socket.sent) == ([socket], [])
+        take_over(thinking)
+        await asyncio.sleep(0.1)
+        assert [event["type"] for event in socket.sent][-1] == "response.create"
+        assert not line.done()
+
+    assert notices(play(monkeypatch, Exchange(socket), steps, is_taken_over=True)) == 0
+
+
+def test_a_conversation_that_is_taken_over_is_not_given_up_at_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is in the middle of it waits for the model as after any loss, and is told so; a refusal is the end."""
+    socket = Socket()
+
+    async def steps(exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
+        await asyncio.sleep(1)
+        assert len(exchange.dialled_s) == 1
+        take_over(thinking)
+        await asyncio.sleep(1)
+        assert [event["type"] for event in socket.sent][-1] == "response.create"
+        assert not line.done()
+
+    assert notices(play(monkeypatch, Exchange(ModelFault("down"), socket), steps, is_taken_over=True)) == 1
+
+    async def refused(_exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
+        take_over(thinking)
+        with pytest.raises(ModelRefused):
+            await line
+
+    play(monkeypatch, Exchange(ModelRefused("bad key")), refused, is_taken_over=True)
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
