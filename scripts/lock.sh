@@ -12,3 +12,5 @@ done
 compile --no-deps lock/models.in -o lock/models.txt
 compile lock/protos.in -o lock/protos.txt
 compile lock/sdk.in -o lock/sdk.txt
+compile lock/k8s.in -o lock/k8s.txt
+compile lock/fuzz.in -o lock/fuzz.txt
