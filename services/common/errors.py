@@ -4,6 +4,7 @@ ParleyError
 ├── ProtocolFault   the peer broke the wires' rules
 ├── LimitFault      a limit was passed
 ├── FullFault       no room for another session
+├── Unauthenticated no token that is good here
 ├── Superseded      a higher (lease, dial) owns the session
 ├── PeerLost        a stage's stream broke, or fell silent
 ├── StoreLost       Redis can't be reached
@@ -89,6 +90,12 @@ class FullFault(ParleyError):
 
     code = wire.Error.CODE_FULL
     retryable = True
+
+
+class Unauthenticated(ParleyError):
+    """Who calls has shown no token that is good here, or it does not allow what was asked for."""
+
+    code = wire.Error.CODE_UNAUTHENTICATED
 
 
 class PeerLost(ParleyError):

@@ -266,7 +266,7 @@ class Open(google.protobuf.message.Message):
     agent: builtins.str
     """The agent profile. Empty: the default."""
     token: builtins.str
-    """Proof that the client may call. Empty where the server is open."""
+    """Proof that the client may call: a token (docs/tokens.md). Empty where the server is open, or where it came with the call."""
     resume: builtins.str
     """The resume token of a dropped session. Empty: a new one."""
     echo: Global___Open.Echo.ValueType

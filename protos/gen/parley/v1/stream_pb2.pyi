@@ -399,6 +399,8 @@ class Error(google.protobuf.message.Message):
         """The client reads too slowly or sends too much."""
         CODE_INTERNAL: Error._Code.ValueType  # 11
         """A fault in the server; its log says more."""
+        CODE_UNAUTHENTICATED: Error._Code.ValueType  # 12
+        """No token was shown that is good here, or it does not allow what was asked for."""
 
     class Code(_Code, metaclass=_CodeEnumTypeWrapper):
         """What went wrong, for programs."""
@@ -427,6 +429,8 @@ class Error(google.protobuf.message.Message):
     """The client reads too slowly or sends too much."""
     CODE_INTERNAL: Error.Code.ValueType  # 11
     """A fault in the server; its log says more."""
+    CODE_UNAUTHENTICATED: Error.Code.ValueType  # 12
+    """No token was shown that is good here, or it does not allow what was asked for."""
 
     CODE_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
