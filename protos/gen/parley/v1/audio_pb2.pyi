@@ -268,6 +268,7 @@ class Playback(google.protobuf.message.Message):
     UNDERRUNS_FIELD_NUMBER: builtins.int
     ESTIMATED_FIELD_NUMBER: builtins.int
     ENDED_FIELD_NUMBER: builtins.int
+    AT_US_FIELD_NUMBER: builtins.int
     reply: builtins.int
     """Number of the reply being played, or played last. 0: none yet."""
     position: builtins.int
@@ -282,6 +283,10 @@ class Playback(google.protobuf.message.Message):
     """True when the position was estimated by ingress."""
     ended: builtins.bool
     """True when the reply has been played to its end."""
+    at_us: builtins.int
+    """Inside the ring: that moment in microseconds of Unix time, as ingress reckons it from the microphone clock. 0: not
+    known. A client does not send it.
+    """
     def __init__(
         self,
         *,
@@ -292,8 +297,9 @@ class Playback(google.protobuf.message.Message):
         underruns: builtins.int = ...,
         estimated: builtins.bool = ...,
         ended: builtins.bool = ...,
+        at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["buffered_ms", b"buffered_ms", "ended", b"ended", "estimated", b"estimated", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply", "underruns", b"underruns"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["at_us", b"at_us", "buffered_ms", b"buffered_ms", "ended", b"ended", "estimated", b"estimated", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply", "underruns", b"underruns"]) -> None: ...
 
 Global___Playback: typing_extensions.TypeAlias = Playback
 
@@ -308,6 +314,7 @@ class Flushed(google.protobuf.message.Message):
     POSITION_FIELD_NUMBER: builtins.int
     MIC_OFFSET_FIELD_NUMBER: builtins.int
     ESTIMATED_FIELD_NUMBER: builtins.int
+    AT_US_FIELD_NUMBER: builtins.int
     seq: builtins.int
     """The interrupt that is answered."""
     reply: builtins.int
@@ -318,6 +325,10 @@ class Flushed(google.protobuf.message.Message):
     """The microphone clock when the output fell silent, in the user's samples since the session began."""
     estimated: builtins.bool
     """True when the position was estimated by ingress."""
+    at_us: builtins.int
+    """Inside the ring: that moment in microseconds of Unix time, as ingress reckons it from the microphone clock. 0: not
+    known. A client does not send it.
+    """
     def __init__(
         self,
         *,
@@ -326,7 +337,8 @@ class Flushed(google.protobuf.message.Message):
         position: builtins.int = ...,
         mic_offset: builtins.int = ...,
         estimated: builtins.bool = ...,
+        at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["estimated", b"estimated", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply", "seq", b"seq"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["at_us", b"at_us", "estimated", b"estimated", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply", "seq", b"seq"]) -> None: ...
 
 Global___Flushed: typing_extensions.TypeAlias = Flushed

@@ -368,6 +368,8 @@ class TurnEnded(google.protobuf.message.Message):
     SPEECH_MS_FIELD_NUMBER: builtins.int
     STOP_WORD_FIELD_NUMBER: builtins.int
     ANSWERS_STOP_FIELD_NUMBER: builtins.int
+    SPOKEN_UNTIL_US_FIELD_NUMBER: builtins.int
+    DECIDED_AT_US_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     end_offset: builtins.int
@@ -386,6 +388,10 @@ class TurnEnded(google.protobuf.message.Message):
     """The turn is nothing but this word, as far as the ear can tell, and the word asks for silence. Empty: it is not."""
     answers_stop: builtins.bool
     """True: answer it even if it is a bare stop word; the agent's profile wants that."""
+    spoken_until_us: builtins.int
+    """When the last speech ended, in microseconds of Unix time, for traces. 0: not said."""
+    decided_at_us: builtins.int
+    """When the end was decided, on the same clock."""
     def __init__(
         self,
         *,
@@ -398,8 +404,10 @@ class TurnEnded(google.protobuf.message.Message):
         speech_ms: builtins.int = ...,
         stop_word: builtins.str = ...,
         answers_stop: builtins.bool = ...,
+        spoken_until_us: builtins.int = ...,
+        decided_at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["answers_stop", b"answers_stop", "confidence", b"confidence", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "stop_word", b"stop_word", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answers_stop", b"answers_stop", "confidence", b"confidence", "decided_at_us", b"decided_at_us", "end_offset", b"end_offset", "interruption", b"interruption", "speech_ms", b"speech_ms", "spoken_until_us", b"spoken_until_us", "stop_word", b"stop_word", "tentative", b"tentative", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
 
 Global___TurnEnded: typing_extensions.TypeAlias = TurnEnded
 
@@ -412,20 +420,24 @@ class TurnConfirmed(google.protobuf.message.Message):
     TURN_FIELD_NUMBER: builtins.int
     WAITED_MS_FIELD_NUMBER: builtins.int
     CONFIDENCE_FIELD_NUMBER: builtins.int
+    DECIDED_AT_US_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     waited_ms: builtins.float
     """Silence waited for in the end, in milliseconds."""
     confidence: builtins.float
     """p(complete) in the end, 0 to 1."""
+    decided_at_us: builtins.int
+    """When it was confirmed, in microseconds of Unix time, for traces. 0: not said."""
     def __init__(
         self,
         *,
         turn: builtins.int = ...,
         waited_ms: builtins.float = ...,
         confidence: builtins.float = ...,
+        decided_at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "decided_at_us", b"decided_at_us", "turn", b"turn", "waited_ms", b"waited_ms"]) -> None: ...
 
 Global___TurnConfirmed: typing_extensions.TypeAlias = TurnConfirmed
 
@@ -502,6 +514,8 @@ class Typed(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     ID_FIELD_NUMBER: builtins.int
     MIC_OFFSET_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
+    DECIDED_AT_US_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     text: builtins.str
@@ -510,6 +524,10 @@ class Typed(google.protobuf.message.Message):
     """Names it, so that what is sent twice is answered once. Empty: it has no name."""
     mic_offset: builtins.int
     """The microphone's clock when it was typed."""
+    traceparent: builtins.str
+    """W3C trace context of the turn."""
+    decided_at_us: builtins.int
+    """When it was typed, in microseconds of Unix time, for traces. 0: not said."""
     def __init__(
         self,
         *,
@@ -517,8 +535,10 @@ class Typed(google.protobuf.message.Message):
         text: builtins.str = ...,
         id: builtins.str = ...,
         mic_offset: builtins.int = ...,
+        traceparent: builtins.str = ...,
+        decided_at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["id", b"id", "mic_offset", b"mic_offset", "text", b"text", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["decided_at_us", b"decided_at_us", "id", b"id", "mic_offset", b"mic_offset", "text", b"text", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___Typed: typing_extensions.TypeAlias = Typed
 
@@ -594,19 +614,23 @@ class TurnProgress(google.protobuf.message.Message):
     TURN_FIELD_NUMBER: builtins.int
     STAGE_FIELD_NUMBER: builtins.int
     REPLY_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The turn."""
     stage: Global___TurnProgress.Stage.ValueType
     """What happened to it."""
     reply: builtins.int
     """The reply, when one was begun."""
+    traceparent: builtins.str
+    """W3C trace context of the turn; of a reply that answers none, its own."""
     def __init__(
         self,
         *,
         turn: builtins.int = ...,
         stage: Global___TurnProgress.Stage.ValueType = ...,
         reply: builtins.int = ...,
+        traceparent: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["reply", b"reply", "stage", b"stage", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["reply", b"reply", "stage", b"stage", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___TurnProgress: typing_extensions.TypeAlias = TurnProgress

@@ -193,6 +193,7 @@ class HeldReply(google.protobuf.message.Message):
     ENDED_FIELD_NUMBER: builtins.int
     CAPTIONS_FIELD_NUMBER: builtins.int
     DEAD_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
     reply: builtins.int
     """Its number."""
     turn: builtins.int
@@ -207,6 +208,8 @@ class HeldReply(google.protobuf.message.Message):
     """True: it was heard to its end."""
     dead: builtins.bool
     """True: it was cut off by a verdict; what was heard of it is not known to be in history."""
+    traceparent: builtins.str
+    """W3C trace context of its turn."""
     @property
     def captions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[parley.v1.conversation_service_pb2.Caption]:
         """Its words, each with the position at which it is heard, as they were given; of a complete one the last is its whole
@@ -224,8 +227,9 @@ class HeldReply(google.protobuf.message.Message):
         ended: builtins.bool = ...,
         captions: collections.abc.Iterable[parley.v1.conversation_service_pb2.Caption] | None = ...,
         dead: builtins.bool = ...,
+        traceparent: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["captions", b"captions", "complete", b"complete", "dead", b"dead", "ended", b"ended", "played", b"played", "reply", b"reply", "samples", b"samples", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["captions", b"captions", "complete", b"complete", "dead", b"dead", "ended", b"ended", "played", b"played", "reply", b"reply", "samples", b"samples", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___HeldReply: typing_extensions.TypeAlias = HeldReply
 
@@ -239,12 +243,15 @@ class ReplyStarted(google.protobuf.message.Message):
     TURN_FIELD_NUMBER: builtins.int
     STAGES_FIELD_NUMBER: builtins.int
     TRACEPARENT_FIELD_NUMBER: builtins.int
+    FIRST_AUDIO_US_FIELD_NUMBER: builtins.int
     reply: builtins.int
     """Its number."""
     turn: builtins.int
     """The turn that it answers."""
     traceparent: builtins.str
     """W3C trace context of the turn."""
+    first_audio_us: builtins.int
+    """When the model's first audio came, in microseconds of Unix time, for traces. 0: not said."""
     @property
     def stages(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[parley.v1.conversation_service_pb2.TurnReport.Stage]:
         """What the turn's stages took so far."""
@@ -256,8 +263,9 @@ class ReplyStarted(google.protobuf.message.Message):
         turn: builtins.int = ...,
         stages: collections.abc.Iterable[parley.v1.conversation_service_pb2.TurnReport.Stage] | None = ...,
         traceparent: builtins.str = ...,
+        first_audio_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["reply", b"reply", "stages", b"stages", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["first_audio_us", b"first_audio_us", "reply", b"reply", "stages", b"stages", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___ReplyStarted: typing_extensions.TypeAlias = ReplyStarted
 
@@ -273,6 +281,7 @@ class Played(google.protobuf.message.Message):
     FLUSHED_SEQ_FIELD_NUMBER: builtins.int
     ESTIMATED_FIELD_NUMBER: builtins.int
     ENDED_FIELD_NUMBER: builtins.int
+    AT_US_FIELD_NUMBER: builtins.int
     reply: builtins.int
     """The reply."""
     position: builtins.int
@@ -285,6 +294,8 @@ class Played(google.protobuf.message.Message):
     """True: the position was estimated by ingress."""
     ended: builtins.bool
     """True: the reply has been played to its end."""
+    at_us: builtins.int
+    """That moment in microseconds of Unix time, as ingress reckons it. 0: not known."""
     def __init__(
         self,
         *,
@@ -294,8 +305,9 @@ class Played(google.protobuf.message.Message):
         flushed_seq: builtins.int = ...,
         estimated: builtins.bool = ...,
         ended: builtins.bool = ...,
+        at_us: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["ended", b"ended", "estimated", b"estimated", "flushed_seq", b"flushed_seq", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["at_us", b"at_us", "ended", b"ended", "estimated", b"estimated", "flushed_seq", b"flushed_seq", "mic_offset", b"mic_offset", "position", b"position", "reply", b"reply"]) -> None: ...
 
 Global___Played: typing_extensions.TypeAlias = Played
 

@@ -272,6 +272,7 @@ class Interrupt(google.protobuf.message.Message):
     LEASE_FIELD_NUMBER: builtins.int
     TRACEPARENT_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
+    DECIDED_AT_US_FIELD_NUMBER: builtins.int
     session: builtins.str
     """The session it belongs to."""
     seq: builtins.int
@@ -290,6 +291,8 @@ class Interrupt(google.protobuf.message.Message):
     """The owner's lease; a stage ignores an interrupt of a lower one."""
     traceparent: builtins.str
     """W3C trace context of the turn that is interrupted."""
+    decided_at_us: builtins.int
+    """When it was decided, in microseconds of Unix time, for traces: nothing acts on it. 0: not said."""
     @property
     def playhead(self) -> parley.v1.audio_pb2.Playhead:
         """What was audible at the onset."""
@@ -312,9 +315,10 @@ class Interrupt(google.protobuf.message.Message):
         lease: builtins.int = ...,
         traceparent: builtins.str = ...,
         evidence: Global___VerdictEvidence | None = ...,
+        decided_at_us: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["evidence", b"evidence", "playhead", b"playhead"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cause", b"cause", "decided_offset", b"decided_offset", "evidence", b"evidence", "floor", b"floor", "kind", b"kind", "lease", b"lease", "onset_offset", b"onset_offset", "playhead", b"playhead", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cause", b"cause", "decided_at_us", b"decided_at_us", "decided_offset", b"decided_offset", "evidence", b"evidence", "floor", b"floor", "kind", b"kind", "lease", b"lease", "onset_offset", b"onset_offset", "playhead", b"playhead", "seq", b"seq", "session", b"session", "traceparent", b"traceparent"]) -> None: ...
 
 Global___Interrupt: typing_extensions.TypeAlias = Interrupt
 
@@ -428,6 +432,8 @@ class HistoryItem(google.protobuf.message.Message):
     TOOL_FIELD_NUMBER: builtins.int
     MIC_OFFSET_FIELD_NUMBER: builtins.int
     ID_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
+    SPOKEN_UNTIL_US_FIELD_NUMBER: builtins.int
     role: Global___HistoryItem.Role.ValueType
     """Whose item it is."""
     text: builtins.str
@@ -448,6 +454,10 @@ class HistoryItem(google.protobuf.message.Message):
     """Where the turn ended, on the microphone's clock, when it is the person's."""
     id: builtins.str
     """The name of the typed turn or the announcement that it comes of."""
+    traceparent: builtins.str
+    """Of the mark of a turn that was taken: its W3C trace context, for whoever takes over."""
+    spoken_until_us: builtins.int
+    """Of the same mark: when the person's speech ended, in microseconds of Unix time."""
     @property
     def tool(self) -> Global___ToolCall:
         """The tool call, when the role is ROLE_TOOL. A call stands there twice: when it begins, and when its result is known."""
@@ -466,9 +476,11 @@ class HistoryItem(google.protobuf.message.Message):
         tool: Global___ToolCall | None = ...,
         mic_offset: builtins.int = ...,
         id: builtins.str = ...,
+        traceparent: builtins.str = ...,
+        spoken_until_us: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["tool", b"tool"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "id", b"id", "interrupted", b"interrupted", "item", b"item", "mic_offset", b"mic_offset", "reply", b"reply", "role", b"role", "text", b"text", "tool", b"tool", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["at_ms", b"at_ms", "heard_ms", b"heard_ms", "id", b"id", "interrupted", b"interrupted", "item", b"item", "mic_offset", b"mic_offset", "reply", b"reply", "role", b"role", "spoken_until_us", b"spoken_until_us", "text", b"text", "tool", b"tool", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___HistoryItem: typing_extensions.TypeAlias = HistoryItem
 

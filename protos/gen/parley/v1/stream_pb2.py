@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/stream.proto\x12\tparley.v1\"\xaf\x01\n\nStreamOpen\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\x04\x12\x0c\n\x04\x64ial\x18\x04 \x01(\r\x12\x1f\n\x05route\x18\x05 \x01(\x0b\x32\x10.parley.v1.Route\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\r\n\x05\x61gent\x18\x07 \x01(\t\x12\x0f\n\x07resumes\x18\x08 \x01(\x08\x12\x0b\n\x03seq\x18\t \x01(\x04\"8\n\x07Reroute\x12\x0c\n\x04\x64ial\x18\x01 \x01(\r\x12\x1f\n\x05route\x18\x02 \x01(\x0b\x32\x10.parley.v1.Route\"e\n\x04Past\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x02 \x01(\x04\x12\x14\n\x0c\x61waited_turn\x18\x03 \x01(\x04\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x14\n\x0c\x61udio_offset\x18\x05 \x01(\x04\"4\n\x05Route\x12\x0b\n\x03vad\x18\x01 \x01(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\xc0\x01\n\x0bStreamReady\x12/\n\x07hearing\x18\x01 \x01(\x0e\x32\x1e.parley.v1.StreamReady.Hearing\x12\x1d\n\x04past\x18\x02 \x01(\x0b\x32\x0f.parley.v1.Past\x12\x11\n\thear_from\x18\x03 \x01(\x04\"N\n\x07Hearing\x12\x17\n\x13HEARING_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEARING_SPEECH\x10\x01\x12\x16\n\x12HEARING_CONTINUOUS\x10\x02\"\xba\x01\n\tStreamEnd\x12+\n\x06reason\x18\x01 \x01(\x0e\x32\x1b.parley.v1.StreamEnd.Reason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"p\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREASON_DONE\x10\x01\x12\x15\n\x11REASON_SUPERSEDED\x10\x02\x12\x13\n\x0fREASON_DRAINING\x10\x03\x12\x11\n\rREASON_FAILED\x10\x04\"\x19\n\tHeartbeat\x12\x0c\n\x04\x62\x65\x61t\x18\x01 \x01(\x04\"\xc6\x01\n\x06Hangup\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.parley.v1.Hangup.Reason\x12\r\n\x05words\x18\x02 \x01(\t\"\x82\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_SILENCE\x10\x01\x12\x12\n\x0eREASON_GOODBYE\x10\x02\x12\x14\n\x10REASON_ASSISTANT\x10\x03\x12\x11\n\rREASON_BUDGET\x10\x04\x12\x0f\n\x0bREASON_TIME\x10\x05\")\n\x08PeerLost\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\xcd\x02\n\x05\x45rror\x12#\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x15.parley.v1.Error.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\xfa\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x11\n\rCODE_PROTOCOL\x10\x01\x12\x10\n\x0c\x43ODE_VERSION\x10\x02\x12\x0f\n\x0b\x43ODE_FORMAT\x10\x03\x12\r\n\tCODE_FULL\x10\x04\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x05\x12\x0e\n\nCODE_MODEL\x10\x06\x12\x0e\n\nCODE_STORE\x10\x07\x12\x13\n\x0f\x43ODE_SUPERSEDED\x10\x08\x12\x0f\n\x0b\x43ODE_RESUME\x10\t\x12\x0e\n\nCODE_LIMIT\x10\n\x12\x11\n\rCODE_INTERNAL\x10\x0b\x12\x18\n\x14\x43ODE_UNAUTHENTICATED\x10\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/stream.proto\x12\tparley.v1\"\xaf\x01\n\nStreamOpen\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\x04\x12\x0c\n\x04\x64ial\x18\x04 \x01(\r\x12\x1f\n\x05route\x18\x05 \x01(\x0b\x32\x10.parley.v1.Route\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\r\n\x05\x61gent\x18\x07 \x01(\t\x12\x0f\n\x07resumes\x18\x08 \x01(\x08\x12\x0b\n\x03seq\x18\t \x01(\x04\"8\n\x07Reroute\x12\x0c\n\x04\x64ial\x18\x01 \x01(\r\x12\x1f\n\x05route\x18\x02 \x01(\x0b\x32\x10.parley.v1.Route\"z\n\x04Past\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x02 \x01(\x04\x12\x14\n\x0c\x61waited_turn\x18\x03 \x01(\x04\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x14\n\x0c\x61udio_offset\x18\x05 \x01(\x04\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\"4\n\x05Route\x12\x0b\n\x03vad\x18\x01 \x01(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\xc0\x01\n\x0bStreamReady\x12/\n\x07hearing\x18\x01 \x01(\x0e\x32\x1e.parley.v1.StreamReady.Hearing\x12\x1d\n\x04past\x18\x02 \x01(\x0b\x32\x0f.parley.v1.Past\x12\x11\n\thear_from\x18\x03 \x01(\x04\"N\n\x07Hearing\x12\x17\n\x13HEARING_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEARING_SPEECH\x10\x01\x12\x16\n\x12HEARING_CONTINUOUS\x10\x02\"\xba\x01\n\tStreamEnd\x12+\n\x06reason\x18\x01 \x01(\x0e\x32\x1b.parley.v1.StreamEnd.Reason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"p\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREASON_DONE\x10\x01\x12\x15\n\x11REASON_SUPERSEDED\x10\x02\x12\x13\n\x0fREASON_DRAINING\x10\x03\x12\x11\n\rREASON_FAILED\x10\x04\"\x19\n\tHeartbeat\x12\x0c\n\x04\x62\x65\x61t\x18\x01 \x01(\x04\"\xc6\x01\n\x06Hangup\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.parley.v1.Hangup.Reason\x12\r\n\x05words\x18\x02 \x01(\t\"\x82\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_SILENCE\x10\x01\x12\x12\n\x0eREASON_GOODBYE\x10\x02\x12\x14\n\x10REASON_ASSISTANT\x10\x03\x12\x11\n\rREASON_BUDGET\x10\x04\x12\x0f\n\x0bREASON_TIME\x10\x05\")\n\x08PeerLost\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\xcd\x02\n\x05\x45rror\x12#\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x15.parley.v1.Error.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\xfa\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x11\n\rCODE_PROTOCOL\x10\x01\x12\x10\n\x0c\x43ODE_VERSION\x10\x02\x12\x0f\n\x0b\x43ODE_FORMAT\x10\x03\x12\r\n\tCODE_FULL\x10\x04\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x05\x12\x0e\n\nCODE_MODEL\x10\x06\x12\x0e\n\nCODE_STORE\x10\x07\x12\x13\n\x0f\x43ODE_SUPERSEDED\x10\x08\x12\x0f\n\x0b\x43ODE_RESUME\x10\t\x12\x0e\n\nCODE_LIMIT\x10\n\x12\x11\n\rCODE_INTERNAL\x10\x0b\x12\x18\n\x14\x43ODE_UNAUTHENTICATED\x10\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,27 +36,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REROUTE']._serialized_start=215
   _globals['_REROUTE']._serialized_end=271
   _globals['_PAST']._serialized_start=273
-  _globals['_PAST']._serialized_end=374
-  _globals['_ROUTE']._serialized_start=376
-  _globals['_ROUTE']._serialized_end=428
-  _globals['_STREAMREADY']._serialized_start=431
-  _globals['_STREAMREADY']._serialized_end=623
-  _globals['_STREAMREADY_HEARING']._serialized_start=545
-  _globals['_STREAMREADY_HEARING']._serialized_end=623
-  _globals['_STREAMEND']._serialized_start=626
-  _globals['_STREAMEND']._serialized_end=812
-  _globals['_STREAMEND_REASON']._serialized_start=700
-  _globals['_STREAMEND_REASON']._serialized_end=812
-  _globals['_HEARTBEAT']._serialized_start=814
-  _globals['_HEARTBEAT']._serialized_end=839
-  _globals['_HANGUP']._serialized_start=842
-  _globals['_HANGUP']._serialized_end=1040
-  _globals['_HANGUP_REASON']._serialized_start=910
-  _globals['_HANGUP_REASON']._serialized_end=1040
-  _globals['_PEERLOST']._serialized_start=1042
-  _globals['_PEERLOST']._serialized_end=1083
-  _globals['_ERROR']._serialized_start=1086
-  _globals['_ERROR']._serialized_end=1419
-  _globals['_ERROR_CODE']._serialized_start=1169
-  _globals['_ERROR_CODE']._serialized_end=1419
+  _globals['_PAST']._serialized_end=395
+  _globals['_ROUTE']._serialized_start=397
+  _globals['_ROUTE']._serialized_end=449
+  _globals['_STREAMREADY']._serialized_start=452
+  _globals['_STREAMREADY']._serialized_end=644
+  _globals['_STREAMREADY_HEARING']._serialized_start=566
+  _globals['_STREAMREADY_HEARING']._serialized_end=644
+  _globals['_STREAMEND']._serialized_start=647
+  _globals['_STREAMEND']._serialized_end=833
+  _globals['_STREAMEND_REASON']._serialized_start=721
+  _globals['_STREAMEND_REASON']._serialized_end=833
+  _globals['_HEARTBEAT']._serialized_start=835
+  _globals['_HEARTBEAT']._serialized_end=860
+  _globals['_HANGUP']._serialized_start=863
+  _globals['_HANGUP']._serialized_end=1061
+  _globals['_HANGUP_REASON']._serialized_start=931
+  _globals['_HANGUP_REASON']._serialized_end=1061
+  _globals['_PEERLOST']._serialized_start=1063
+  _globals['_PEERLOST']._serialized_end=1104
+  _globals['_ERROR']._serialized_start=1107
+  _globals['_ERROR']._serialized_end=1440
+  _globals['_ERROR_CODE']._serialized_start=1190
+  _globals['_ERROR_CODE']._serialized_end=1440
 # @@protoc_insertion_point(module_scope)

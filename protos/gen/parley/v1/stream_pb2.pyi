@@ -110,6 +110,7 @@ class Past(google.protobuf.message.Message):
     AWAITED_TURN_FIELD_NUMBER: builtins.int
     SEQ_FIELD_NUMBER: builtins.int
     AUDIO_OFFSET_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
     turn: builtins.int
     """The newest turn whose end was taken; 0: none."""
     decided_offset: builtins.int
@@ -120,6 +121,8 @@ class Past(google.protobuf.message.Message):
     """The highest verdict that was carried out."""
     audio_offset: builtins.int
     """With HEARING_CONTINUOUS: the model has been given everything before this."""
+    traceparent: builtins.str
+    """W3C trace context of the newest turn."""
     def __init__(
         self,
         *,
@@ -128,8 +131,9 @@ class Past(google.protobuf.message.Message):
         awaited_turn: builtins.int = ...,
         seq: builtins.int = ...,
         audio_offset: builtins.int = ...,
+        traceparent: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_offset", b"audio_offset", "awaited_turn", b"awaited_turn", "decided_offset", b"decided_offset", "seq", b"seq", "turn", b"turn"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_offset", b"audio_offset", "awaited_turn", b"awaited_turn", "decided_offset", b"decided_offset", "seq", b"seq", "traceparent", b"traceparent", "turn", b"turn"]) -> None: ...
 
 Global___Past: typing_extensions.TypeAlias = Past
 
