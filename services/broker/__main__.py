@@ -14,14 +14,18 @@ from services.broker.server import BrokerServer
 from services.broker.sessions import MOST_SESSIONS
 from services.broker.settings import DEFAULT_PORT, BrokerSettings
 from services.broker.turn_log import TurnLog
-from services.common import metrics, process
+from services.common import health, metrics, process
 from services.common.channels import Channels
+from services.common.health import Health
+from services.common.health_state import Needs
 from services.common.process_meter import ProcessMeter
 from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
-from services.common.usage import AGENTS, HISTORY, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
+
+SERVICE = "parley.v1.BrokerService"
 
 USAGE = Usage(
     service="broker",
@@ -54,6 +58,7 @@ USAGE = Usage(
         Variable("PARLEY_SPECULATE", "on or off: answers are begun when a turn has probably ended", "on"),
         *variables(MOST_SESSIONS),
         METRICS,
+        HEALTH,
         Variable("PARLEY_TURN_LOG", "file for a line of JSON per turn; -: standard output", "not written"),
     ),
     example="OPENAI_API_KEY=sk-... PARLEY_AGENTS=deploy/agents",
@@ -68,7 +73,7 @@ async def main(stopping: asyncio.Event) -> None:
     registry = metrics.registry()
     meter = Meter(registry)
     with TurnLog(env, meter.lines_dropped.inc) as turn_log, metrics.served(registry, metrics_listen):
-        await think(settings, meter, registry, turn_log, room, stopping)
+        await think(settings, meter, registry, turn_log, room, health.listen_address(env), stopping)
 
 
 async def think(
@@ -77,25 +82,31 @@ async def think(
     registry: CollectorRegistry,
     turn_log: TurnLog,
     room: Room,
+    health_listen: str,
     stopping: asyncio.Event,
 ) -> None:
     """Serve sessions until asked to stop; then let others go on with them."""
     tally = Counter[str]()
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
     channels = Channels(tally)
+    vitals = Health(health_listen, SERVICE, needs=Needs.ONCE, ping=store.ping)
     grpc_server = server()
+    vitals.add_to(grpc_server)
     broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write, room)
     looking = ProcessMeter(registry, room, tally, parked=broker.parked, events=broker.events)
     serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker, tally)
     address = bind(grpc_server, settings.common.listen)
-    async with asyncio.TaskGroup() as group:
-        background = group.create_task(looking.run())
+    async with vitals.served(), asyncio.TaskGroup() as group:
+        background = [group.create_task(each.run()) for each in (looking, vitals)]
         await grpc_server.start()
+        await vitals.opened()
         process.announce("broker", address)
         await stopping.wait()
+        await vitals.drain()
         await broker.drain()
         await grpc_server.stop(grace=0.5)
-        background.cancel()
+        for task in background:
+            task.cancel()
     await broker.close()
     await channels.close()
     await store.close()

@@ -8,6 +8,10 @@ import logging
 import signal
 import sys
 
+from services.common import health
+from services.common.errors import SettingsFault
+from services.common.health import Health
+from services.common.settings import Environment
 from services.engine.parts import PartError
 from services.engine.server import PATH, engine
 from services.engine.settings import Settings, SettingsError
@@ -23,6 +27,7 @@ where it listens
   PARLEY_ENGINE_HOST, _PORT     address (127.0.0.1, 8765)
   PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine
   PARLEY_ENGINE_SPEED           how many times faster than real time it gives audio (8)
+  PARLEY_HEALTH_LISTEN          host:port for probes over gRPC (not served)
   PARLEY_ENGINE_SESSIONS        how many sessions at once (256); one more is answered HTTP 503
 
 what hears                      PARLEY_ENGINE_STT=embedded, openai or whisper
@@ -56,11 +61,16 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with engine(settings) as (host, port):
+    vitals = Health(health.listen_address(Environment.here()))
+    async with vitals.served(), engine(settings) as (host, port), asyncio.TaskGroup() as group:
+        looking = group.create_task(vitals.run())
+        await vitals.opened()
         name = f"[{host}]" if ":" in host else host
         _log.info("%s", settings.parts.summary)
         _log.info("engine listening on ws://%s:%d%s", name, port, PATH)
         await stop.wait()
+        await vitals.drain()
+        looking.cancel()
 
 
 def main() -> int:
@@ -74,6 +84,9 @@ def main() -> int:
         asyncio.run(run(Settings.read()))
     except (SettingsError, PartError) as error:
         print(f"engine: {error}", file=sys.stderr)
+        return 2
+    except SettingsFault as fault:
+        print(f"engine: {fault.message}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"engine: cannot listen: {error.strerror or error}. Is another engine running?", file=sys.stderr)

@@ -6,22 +6,24 @@ import asyncio
 from collections import Counter
 
 from parley.v1 import operator_service_pb2_grpc as rpc
-from services.common import metrics, process
+from services.common import health, metrics, process
 from services.common.channels import Channels
+from services.common.health import Health
+from services.common.health_state import Needs
 from services.common.process_meter import ProcessMeter
 from services.common.room import Room, variables
 from services.common.rpc import bind, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.topic import Subscriber
-from services.common.usage import HISTORY, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
 from services.ingress.admission import STAGE
 from services.ingress.call import Calls
 from services.ingress.limits import Limits
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
 from services.ingress.route import DEFAULT_PORT, DEFAULT_WEBSOCKET, IngressSettings, Routes
-from services.ingress.server import ConversationServer
+from services.ingress.server import SERVICE, ConversationServer
 from services.ingress.websocket import WebSocketDoor
 
 USAGE = Usage(
@@ -40,6 +42,7 @@ USAGE = Usage(
         Variable("PARLEY_ADVERTISE", "host:port at which other ingresses find this one", "where it listens"),
         *variables(Limits.max_sessions),
         METRICS,
+        HEALTH,
         Variable("PARLEY_MAX_MESSAGE_BYTES", "bytes of one message of a client", Limits.max_message_bytes),
         Variable("PARLEY_MAX_FRAME_MS", "milliseconds of audio in one message", Limits.max_frame_ms),
         Variable("PARLEY_MAX_MESSAGES_PER_S", "messages a second of one client, on average", Limits.max_messages_per_s),
@@ -67,7 +70,9 @@ async def main(stopping: asyncio.Event) -> None:
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels(tally)
+    vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ALWAYS, ping=store.ping)
     grpc_server = server()
+    vitals.add_to(grpc_server)
     address = bind(grpc_server, settings.common.listen)
     calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address, room)
     meter = ProcessMeter(
@@ -82,12 +87,14 @@ async def main(stopping: asyncio.Event) -> None:
     rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
     websocket_door = WebSocketDoor(calls, settings.origins)
     with metrics.served(registry, metrics_listen):
-        async with asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, calls, meter)]
+        async with vitals.served(), asyncio.TaskGroup() as group:
+            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals)]
             await grpc_server.start()
             process.announce_door("websocket", await websocket_door.listen(settings.websocket_listen))
+            await vitals.opened()
             process.announce("ingress", address)
             await stopping.wait()
+            await vitals.drain()
             websocket_door.drain()
             await calls.drain()
             await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())

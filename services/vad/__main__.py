@@ -6,15 +6,17 @@ import asyncio
 from collections import Counter
 
 from parley.v1 import vad_service_pb2_grpc as rpc
-from services.common import metrics, process
+from services.common import health, metrics, process
 from services.common.channels import Channels
+from services.common.health import Health
+from services.common.health_state import Needs
 from services.common.process_meter import ProcessMeter
 from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
-from services.common.store import connect
+from services.common.store import Store, connect
 from services.common.topic import Publisher
-from services.common.usage import AGENTS, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HEALTH, METRICS, REDIS, Usage, Variable, listens
 from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
 from services.vad.judge import Judge
@@ -24,6 +26,7 @@ from services.vad.silero import SileroModel
 from services.vad.smart_turn import SmartTurn
 
 DEFAULT_PORT = 7701
+SERVICE = "parley.v1.VadService"
 
 USAGE = Usage(
     service="vad",
@@ -36,6 +39,7 @@ USAGE = Usage(
         Variable("PARLEY_MODELS", "folder of the models' weights", "services/vad/models, where `make setup` puts them"),
         *variables(MOST_SESSIONS),
         METRICS,
+        HEALTH,
     ),
     example="PARLEY_AGENTS=deploy/agents",
 )
@@ -51,7 +55,9 @@ async def main(stopping: asyncio.Event) -> None:
     topic = Publisher(redis)
     judge = Judge(SmartTurn())
     channels = Channels(tally)
+    vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ONCE, ping=Store(redis).ping)
     grpc_server = server()
+    vitals.add_to(grpc_server)
     hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_soon)
     vad = VadServer(hearing, judge, ContentModel(), agents, topic, channels, room=room)
     meter = ProcessMeter(
@@ -60,11 +66,13 @@ async def main(stopping: asyncio.Event) -> None:
     serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally)
     address = bind(grpc_server, settings.listen)
     with metrics.served(registry, metrics_listen):
-        async with asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, meter)]
+        async with vitals.served(), asyncio.TaskGroup() as group:
+            background = [group.create_task(each.run()) for each in (topic, meter, vitals)]
             await grpc_server.start()
+            await vitals.opened()
             process.announce("vad", address)
             await stopping.wait()
+            await vitals.drain()
             await vad.drain()
             await grpc_server.stop(grace=0.5)
             for task in background:
