@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
-from services.common.errors import ParleyError
+from services.common import logs
+from services.common.errors import ParleyError, SettingsFault
+from services.common.log_settings import LogSettings
+from services.common.settings import Environment
 from services.common.usage import Usage
 
 if sys.platform != "win32":
     import uvloop
-
-_FORMAT = "%(asctime)s.%(msecs)03d %(levelname).1s %(name)s %(message)s"
 
 
 def announce(service: str, address: str) -> None:
@@ -36,10 +37,16 @@ def run(usage: Usage, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         words, code = answer
         print(words, file=sys.stderr if code else sys.stdout)
         sys.exit(code)
-    service = usage.service
-    logging.basicConfig(level=logging.INFO, format=_FORMAT, datefmt="%H:%M:%S", stream=sys.stderr)
-    log = logging.getLogger(f"parley.{service}")
+    try:
+        settings = LogSettings.read(Environment.here())
+    except SettingsFault as error:
+        print(f"{usage.service} cannot start: {error.message}", file=sys.stderr)
+        sys.exit(1)
+    with logs.written(settings):
+        _run(usage.service, main)
 
+
+def _run(service: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     async def body() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -52,5 +59,5 @@ def run(usage: Usage, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         with runner:
             runner.run(body())
     except ParleyError as error:
-        log.error("%s cannot start: %s", service, error.message)
+        logging.getLogger(f"parley.{service}").error("%s cannot start: %s", service, error.message)
         sys.exit(1)

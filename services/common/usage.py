@@ -47,6 +47,14 @@ LOG: Final = (
 AGENTS: Final = Variable("PARLEY_AGENTS", "folder of the agents' profiles, see docs/agents.md")
 
 
+LOG: Final = (
+    Variable("PARLEY_LOG", "text or json: how the log is written, see docs/logs.md", "text"),
+    Variable("PARLEY_LOG_LEVEL", "debug, info, warning or error: from where on", "info"),
+    Variable("PARLEY_LOG_WORDS", "on or off: whether people's words may stand in it", "off"),
+)
+"""Every service has these; nobody need name them."""
+
+
 def listens(default_port: int) -> Variable:
     """Return the variable that says where a service takes calls."""
     sets = "host:port at which it takes calls; port 0: a free one"
