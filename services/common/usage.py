@@ -38,12 +38,6 @@ HISTORY: Final = Variable(
 )
 METRICS: Final = Variable("PARLEY_METRICS_LISTEN", "host:port for Prometheus, see docs/metrics.md", "not served")
 HEALTH: Final = Variable("PARLEY_HEALTH_LISTEN", "host:port for probes over gRPC, see docs/tls.md", "not served")
-LOG: Final = (
-    Variable("PARLEY_LOG", "text or json: how the log is written, see docs/logs.md", "text"),
-    Variable("PARLEY_LOG_LEVEL", "debug, info, warning or error: from where on", "info"),
-    Variable("PARLEY_LOG_WORDS", "on or off: whether people's words may stand in it", "off"),
-)
-"""Every service has these; nobody need name them."""
 AGENTS: Final = Variable("PARLEY_AGENTS", "folder of the agents' profiles, see docs/agents.md")
 
 
