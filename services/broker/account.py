@@ -9,18 +9,24 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.broker.actions import Action, Spent
 from services.broker.agent import Agent
 from services.broker.conversation import Conversation
 from services.broker.event import Event, table, text
+from services.broker.latencies import Latencies, Response, Stop
 from services.broker.meter import RESPONSES, SPECULATIONS, TOKENS, UNKNOWN, Meter, transcriber
 from services.broker.money import amount, in_words
 from services.broker.tools.call import ToolRequest
-from services.broker.turn_record import TurnRecords, trace_id, usage_attributes
-from services.common import names
+from services.broker.turn_record import TurnRecord, TurnRecords, cause_of, usage_attributes
+from services.broker.turn_words import in_words as turn_in_words
+from services.broker.words_said import WordsSaid
+from services.common import moments, names
 from services.common.errors import ParleyError, Superseded
+from services.common.logs import fields
+from services.common.traceparent import trace_id
 
 log = logging.getLogger("parley.broker")
 
@@ -56,6 +62,9 @@ class Unmetered:
     def see(self, action: Action, now_s: float) -> None:
         """Take what the session does."""
 
+    def played(self, played: egress.Played) -> None:
+        """Take what the client's speaker has done."""
+
     def tool_done(self, request: ToolRequest, status: Status.ValueType, took_s: float, now_s: float) -> None:
         """A tool has answered."""
 
@@ -90,6 +99,8 @@ class Account(Unmetered):
         self._clock = clock
         self._model = (agent.name, agent.model.model)
         self._records = TurnRecords(opened.traceparent)
+        self._latencies = Latencies()
+        self._words = WordsSaid()
         self._began_s, self._began_unix_s = clock(), unix_clock()
         self._reason = ""
         self._turns = 0
@@ -111,7 +122,7 @@ class Account(Unmetered):
         self._meter.ended.labels(self._agent.name, reason).inc()
         self._count_speculations()
         for record in self._records.close():
-            self._tell(names.TURN_EVENT, record.trace_id, record.since_s, record.attributes(self._agent.manner.prices))
+            self._tell_turn(record)
         spent = self._core.spent
         total = {
             names.END_REASON: reason,
@@ -132,6 +143,7 @@ class Account(Unmetered):
     def hear(self, request: broker.RespondRequest, now_s: float) -> None:
         """Take what vad says."""
         self._records.hear(request, now_s)
+        self._measured(self._latencies.hear(request))
         if self._records.ended > self._turns:
             self._turns = self._records.ended
             self._meter.turns.labels(self._agent.name).inc()
@@ -144,9 +156,24 @@ class Account(Unmetered):
 
     def see(self, action: Action, now_s: float) -> None:
         """Take what the session does."""
+        match action:
+            case Spent():
+                self._records.see(action, now_s)
+                self._spend(action)
+                return
+            case egress.SpeakRequest() if action.HasField("interrupt"):
+                self._note_cleared(action.interrupt)
+            case egress.SpeakRequest() if action.HasField("reply_started"):
+                self._latencies.begin(action.reply_started)
+            case broker.RespondResponse() if action.progress.stage == broker.TurnProgress.STAGE_REPLYING:
+                self._note(moments.RESPONSE_CREATED, turn=action.progress.turn, reply=action.progress.reply)
+            case session.HistoryItem():
+                self._words.take(action)
         self._records.see(action, now_s)
-        if isinstance(action, Spent):
-            self._spend(action)
+
+    def played(self, played: egress.Played) -> None:
+        """Take what the client's speaker has done."""
+        self._measured(self._latencies.played(played))
 
     def tool_done(self, request: ToolRequest, status: Status.ValueType, took_s: float, now_s: float) -> None:
         """A tool has answered."""
@@ -163,16 +190,51 @@ class Account(Unmetered):
     def tick(self, now_s: float) -> None:
         """Write down the turns that are over."""
         for record in self._records.over(now_s):
-            self._tell(names.TURN_EVENT, record.trace_id, record.since_s, record.attributes(self._agent.manner.prices))
+            self._tell_turn(record)
 
     def ended(self, fault: ParleyError | None) -> None:
         """The session ends: of itself, or by a fault."""
         self._reason = end_reason(self._core.hangup, fault)
 
+    def _measured(self, measured: Response | Stop | None) -> None:
+        """Somebody has waited so long."""
+        if measured is None:
+            return
+        record, trace = self._records.find(measured.turn), self._records.trace_of(measured.turn)
+        if isinstance(measured, Response):
+            self._meter.answered(self._agent.name, measured.ms, trace)
+            if record is not None:
+                record.response_ms = measured.ms
+        else:
+            self._meter.stopped(self._agent.name, measured.ms, measured.onset_ms, trace)
+            if record is not None:
+                record.stop_ms = measured.ms
+
+    def _note_cleared(self, interrupt: session.Interrupt) -> None:
+        """What the model has said, and is saying, is dead."""
+        cause, seq, floor = cause_of(interrupt), interrupt.seq, interrupt.floor
+        self._note(moments.BUFFERS_CLEARED, f"replies up to {floor}", seq=seq, floor=floor, cause=cause)
+
+    def _note(self, moment: str, words: str = "", *, turn: int = 0, **known: Any) -> None:
+        trace = self._records.trace_of(turn)
+        moments.note(log, moment, self._opened.session, words, turn=turn, trace_id=trace, **known)
+
+    def _tell_turn(self, record: TurnRecord) -> None:
+        """A turn is over: a line of the turn log, and its story in the log."""
+        prices = self._agent.manner.prices
+        attributes = record.attributes(prices)
+        self._tell(names.TURN_EVENT, record.trace_id, record.since_s, attributes)
+        words = turn_in_words(self._agent.name, attributes, prices.currency)
+        known = {**attributes, **self._words.of(record.turn)}
+        told = {"turn": record.turn, "trace_id": record.trace_id, names.AGENT_NAME: self._agent.name}
+        moments.note(log, moments.TURN_OVER, self._opened.session, words, **told, **known)
+
     def _spend(self, spent: Spent) -> None:
         cost, total = amount(spent.usage.cost_micros), amount(spent.total.cost_micros)
         session_id, used = self._opened.session, in_words(spent.usage)
-        log.info("session %s: turn %d used %s; cost %s, session %s", session_id, spent.turn, used, cost, total)
+        known = fields(turn=spent.turn, trace_id=self._records.trace_of(spent.turn))
+        words = "session %s: turn %d used %s; cost %s, session %s"
+        log.info(words, session_id, spent.turn, used, cost, total, extra=known)
         for kind in TOKENS:
             if count := getattr(spent.usage, kind):
                 self._meter.tokens.labels(*self._model, kind).inc(count)

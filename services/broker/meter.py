@@ -30,6 +30,9 @@ PARKED_LOST: Final = "parked_lost"
 REROUTED: Final = "rerouted"
 TAKEOVERS: Final = (ADOPTED, RESTORED, RESTORED_BLIND, PARKED, PARKED_LOST, REROUTED)
 
+RESPONSE_S: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0)
+STOP_S: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4)
+YIELD_S: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
 _TOOL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
 
 
@@ -60,6 +63,27 @@ class Meter:
         self.tool_seconds = Histogram(
             names.TOOL_SECONDS, "From a tool's call to its answer.", ("tool",), buckets=_TOOL_SECONDS, registry=registry
         )
+        self.response_latency = Histogram(
+            names.RESPONSE_LATENCY,
+            "From the person's last sound to the first sample of the answer that is heard, by the client's clock.",
+            ("agent",),
+            buckets=RESPONSE_S,
+            registry=registry,
+        )
+        self.stop_latency = Histogram(
+            names.STOP_LATENCY,
+            "From the decision to interrupt to the client's silence, by the client's clock.",
+            ("agent",),
+            buckets=STOP_S,
+            registry=registry,
+        )
+        self.yield_latency = Histogram(
+            names.YIELD_LATENCY,
+            "From the first sound of an interruption to the client's silence, by the client's clock.",
+            ("agent",),
+            buckets=YIELD_S,
+            registry=registry,
+        )
         self.lines_dropped = counter(names.TURN_LOG_DROPPED, "Lines of the turn log that could not be written.")
 
     def know(self, agent: Agent) -> None:
@@ -67,6 +91,8 @@ class Meter:
         model = (agent.name, agent.model.model)
         for each in (self.active, self.turns, self.prepared):
             each.labels(agent.name)
+        for latency in (self.response_latency, self.stop_latency, self.yield_latency):
+            latency.labels(agent.name)
         for kind in TOKENS:
             self.tokens.labels(*model, kind)
         self.transcribed.labels(agent.name, transcriber(agent))
@@ -79,6 +105,20 @@ class Meter:
             self.takeovers.labels(agent.name, what)
         for outcome in SPECULATIONS:
             self.speculations.labels(agent.name, outcome)
+
+    def answered(self, agent: str, ms: float, trace: str) -> None:
+        """An answer is heard, so long after the person's last sound; `trace` is an example of it."""
+        self.response_latency.labels(agent).observe(ms / 1000, _exemplar(trace))
+
+    def stopped(self, agent: str, ms: float, onset_ms: float | None, trace: str) -> None:
+        """A reply is silent, so long after that was decided, and after the person's first sound where one was heard."""
+        self.stop_latency.labels(agent).observe(ms / 1000, _exemplar(trace))
+        if onset_ms is not None:
+            self.yield_latency.labels(agent).observe(onset_ms / 1000, _exemplar(trace))
+
+
+def _exemplar(trace: str) -> dict[str, str] | None:
+    return {"trace_id": trace} if trace else None
 
 
 def transcriber(agent: Agent) -> str:

@@ -150,6 +150,7 @@ class Thinking:
 
     def from_egress(self, played: egress.Played) -> None:
         """Take what was played."""
+        self._account.played(played)
         if self.is_known:
             self._carry_out(self.core.from_egress(played, self._clock()))
         else:

@@ -6,7 +6,6 @@ They are what a trace of the turn will say; the attributes have its names (servi
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +16,7 @@ from parley.v1 import session_pb2 as session
 from services.broker.actions import Action, CallTool, Spent
 from services.broker.money import Prices, cost_micros
 from services.common import names
+from services.common.traceparent import trace_id
 
 QUIET_S: Final = 10.0
 """So long after the last news of a turn it is over, if nothing of it is being heard or done. What comes later still (a
@@ -25,14 +25,12 @@ late transcription's usage) makes another record of the same turn: add them up."
 MOST_OPEN: Final = 64
 """Turns that are not over; the one that began first is taken for over when there are more."""
 
-_TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _SUMMED: Final = tuple(each.name for each in session.Usage.DESCRIPTOR.fields if each.name != "cost_micros")
 
 
-def trace_id(traceparent: str) -> str:
-    """Return the trace that a W3C trace context belongs to; "" for one that is none."""
-    found = _TRACE.fullmatch(traceparent)
-    return found[1] if found else ""
+def cause_of(interrupt: session.Interrupt) -> str:
+    """Return what brought an interrupt about, in small letters."""
+    return session.Interrupt.Cause.Name(interrupt.cause).removeprefix("CAUSE_").lower()
 
 
 def usage_attributes(usage: session.Usage) -> dict[str, int]:
@@ -73,6 +71,12 @@ class TurnRecord:
     """Replies of which it is not known yet how much was heard."""
     cut_off: set[int] = field(default_factory=set)
     """Those that an interruption has ended; one that is never told of was not heard at all."""
+    interrupted_by: str = ""
+    """What cut a reply off last."""
+    response_ms: float | None = None
+    """From the person's last sound to the first sample of the answer that was heard, by the client's clock."""
+    stop_ms: float | None = None
+    """From the decision to cut it off to the client's silence, by the same clock."""
     calls: int = 0
     """Tools that have not answered."""
 
@@ -89,10 +93,19 @@ class TurnRecord:
             names.STAGES_MS: {name: round(ms, 1) for name, ms in self.stages_ms.items()},
             names.HEARD_MS: self.heard_ms,
             names.INTERRUPTED: self.interrupted or bool(self.cut_off),
+            **self._measured(),
             names.TOOLS: self.tools,
             **usage_attributes(self.usage),
             names.COST_MICROS: cost_micros(self.usage, prices),
         }
+
+    def _measured(self) -> dict[str, Any]:
+        """Return what is known only of some."""
+        measured: dict[str, Any] = {names.INTERRUPTED_BY: self.interrupted_by} if self.interrupted_by else {}
+        for name, ms in ((names.RESPONSE_MS, self.response_ms), (names.STOP_MS, self.stop_ms)):
+            if ms is not None:
+                measured[name] = round(ms, 1)
+        return measured
 
 
 class TurnRecords:
@@ -142,6 +155,15 @@ class TurnRecords:
         tool = {names.TOOL_NAME: name, names.TOOL_OUTCOME: outcome, names.TOOL_MS: round(took_s * 1000, 1)}
         record.tools.append(tool)
 
+    def find(self, turn: int) -> TurnRecord | None:
+        """Return a turn's that is not over."""
+        return self._open.get(turn)
+
+    def trace_of(self, turn: int) -> str:
+        """Return the trace of a turn, as far as it is known; the session's where it has none."""
+        record, (started, trace) = self._open.get(turn), self._started
+        return record.trace_id if record is not None else trace if turn == started and trace else self._session_trace
+
     def over(self, now_s: float) -> list[TurnRecord]:
         """Return the turns that are over by now, and forget them."""
         for record in [each for each in self._open.values() if each.is_over(now_s)]:
@@ -184,13 +206,12 @@ class TurnRecords:
                 record.playing -= dead
                 if interrupt.cause != session.Interrupt.CAUSE_TURN_RESUMED:
                     record.cut_off |= dead
+                    record.interrupted_by = cause_of(interrupt)
 
     def _of(self, turn: int, now_s: float) -> TurnRecord:
         record = self._open.get(turn)
         if record is None:
-            started, trace = self._started
-            trace = trace if trace and turn == started else self._session_trace
-            record = self._open[turn] = TurnRecord(turn, trace, now_s, now_s)
+            record = self._open[turn] = TurnRecord(turn, self.trace_of(turn), now_s, now_s)
             if len(self._open) > MOST_OPEN:
                 self._over.append(self._open.popitem(last=False)[1])
         record.news_s = now_s

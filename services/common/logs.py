@@ -34,7 +34,7 @@ _FIELDS: Final = "fields"
 
 def fields(**known: Any) -> dict[str, Any]:
     """Return what a line of the log is to tell besides its words, as `extra`; what is empty, or 0, is left out."""
-    return {_FIELDS: {name: value for name, value in known.items() if value not in ("", 0, None)}}
+    return {_FIELDS: {name: value for name, value in known.items() if value not in ("", 0, None) or value is False}}
 
 
 class _Words:

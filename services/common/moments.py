@@ -18,7 +18,7 @@ CLIENT_SILENT: Final = "client silent"
 LISTENING_AGAIN: Final = "listening again"
 TURN_ENDED: Final = "turn ended"
 RESPONSE_CREATED: Final = "response created"
-TURN: Final = "turn"
+TURN_OVER: Final = "turn over"
 MOMENTS: Final = (
     SPEECH_OVER_REPLY,
     REPLY_GOES_ON,
@@ -28,7 +28,7 @@ MOMENTS: Final = (
     LISTENING_AGAIN,
     TURN_ENDED,
     RESPONSE_CREATED,
-    TURN,
+    TURN_OVER,
 )
 
 _NUMBERS: Final = ("turn", "reply", "seq")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.v1 import broker_service_pb2 as broker
+from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2 as wire
 from services.broker.account import Account, end_reason
@@ -271,6 +273,54 @@ def test_what_is_known_of_an_agent_is_there_at_0() -> None:
         account.reconnected(GIVEN_UP)
     assert {each[0] for each in desk.series() - before} == {"parley_sessions_ended_total"}
     assert desk.value("parley_model_tokens_total", **MODEL, kind="audio_out") == 0
+
+
+def test_who_waited_is_an_example_of_how_long(caplog: pytest.LogCaptureFixture) -> None:
+    """Both latencies carry the trace of their turn; the log tells the turn's story, and each step by its name."""
+    caplog.set_level(logging.INFO)
+    desk, cancelled = (
+        Desk(),
+        session.Interrupt(
+            seq=1,
+            kind=session.Interrupt.KIND_CANCEL,
+            cause=session.Interrupt.CAUSE_WORD,
+            onset_offset=64_000,
+            decided_offset=68_800,
+        ),
+    )
+    trace = "a" * 32
+    with desk.account() as account:
+        speech = broker.SpeechStarted(turn=1, traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+        account.hear(broker.RespondRequest(speech_started=speech), 100.0)
+        account.hear(broker.RespondRequest(turn_ended=broker.TurnEnded(turn=1, end_offset=16_000)), 101.0)
+        progress = broker.TurnProgress(turn=1, reply=1, stage=broker.TurnProgress.STAGE_REPLYING)
+        account.see(broker.RespondResponse(progress=progress), 101.1)
+        account.see(egress.SpeakRequest(reply_started=egress.ReplyStarted(reply=1, turn=1)), 101.4)
+        account.played(egress.Played(reply=1, mic_offset=28_800))
+        account.hear(broker.RespondRequest(interrupt=cancelled), 103.0)
+        floored = session.Interrupt(seq=1, floor=1, cause=cancelled.cause, kind=cancelled.kind)
+        account.see(egress.SpeakRequest(interrupt=floored), 103.0)
+        account.played(egress.Played(reply=1, position=60_000, mic_offset=69_520, flushed_seq=1))
+    exemplars = {
+        sample.name: sample.exemplar
+        for family in desk.registry.collect()
+        for sample in family.samples
+        if sample.exemplar is not None
+    }
+    assert {name: (each.labels, round(each.value, 3)) for name, each in exemplars.items()} == {
+        "parley_response_latency_seconds_bucket": ({"trace_id": trace}, 0.8),
+        "parley_barge_in_stop_latency_seconds_bucket": ({"trace_id": trace}, 0.045),
+        "parley_barge_in_yield_latency_seconds_bucket": ({"trace_id": trace}, 0.345),
+    }
+    (line, _) = desk.lines
+    assert (line["parley.response_ms"], line["parley.stop_ms"]) == (800.0, 45.0)
+    assert line["parley.interrupted_by"] == "word"
+    told = {record.fields["event"]: record.fields for record in caplog.records if hasattr(record, "fields")}
+    assert list(told) == ["response created", "buffers cleared", "turn over"]
+    assert (told["response created"]["turn"], told["response created"]["reply"]) == (1, 1)
+    assert told["response created"]["trace_id"] == told["turn over"]["trace_id"] == trace
+    assert (told["buffers cleared"]["seq"], told["buffers cleared"]["floor"]) == (1, 1)
+    assert "answered after 800 ms" in caplog.text
 
 
 def test_the_document_has_every_metric_with_its_labels() -> None:

@@ -13,7 +13,8 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from services.broker.actions import CallTool, Spent
 from services.broker.money import Prices
-from services.broker.turn_record import MOST_OPEN, QUIET_S, TurnRecords, trace_id, usage_attributes
+from services.broker.turn_record import MOST_OPEN, QUIET_S, TurnRecords, usage_attributes
+from services.common.traceparent import trace_id
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
