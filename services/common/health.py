@@ -54,15 +54,22 @@ def listen_address(env: Environment) -> str:
 class Health:
     """One process's. `services` are the full names of what it serves, which its callers may ask about.
 
-    `ping` asks Redis, and raises StoreLost. Have it `run` while it is `served`; say `opened` and, before anything else
-    when the process is to stop, `drain`.
+    `ping` asks Redis, and raises StoreLost; `also` is another condition of being ready. Have it `run` while it is
+    `served`; say `opened` and, before anything else when the process is to stop, `drain`.
     """
 
-    def __init__(self, listen: str, *services: str, needs: Needs = Needs.NOTHING, ping: Ping | None = None) -> None:
+    def __init__(
+        self,
+        listen: str,
+        *services: str,
+        needs: Needs = Needs.NOTHING,
+        ping: Ping | None = None,
+        also: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._listen = listen
         self._names = (STARTUP, READINESS, LIVENESS, OVERALL, *services)
         self._ping = ping
-        self._state = HealthState(needs)
+        self._state = HealthState(needs, also)
         self._servicer = aio.HealthServicer()
         self._said: dict[str, bool] = {}
 

@@ -9,6 +9,7 @@ says so.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
@@ -40,10 +41,11 @@ class Needs(Enum):
 
 
 class HealthState:
-    """One process's. Tell it what happens; it says what is served."""
+    """One process's. `also` is another condition of being ready. Tell it what happens; it says what is served."""
 
-    def __init__(self, needs: Needs) -> None:
+    def __init__(self, needs: Needs, also: Callable[[], bool] = lambda: True) -> None:
         self._needs = needs
+        self._also = also
         self._is_open = False
         self._is_draining = False
         self._redis_s = -math.inf
@@ -72,7 +74,7 @@ class HealthState:
                 return self._is_open
             case "liveness":
                 return self._late_looks < STUCK_LOOKS
-        return self._is_open and not self._is_draining and self._has_redis(now_s)
+        return self._is_open and not self._is_draining and self._has_redis(now_s) and self._also()
 
     def _has_redis(self, now_s: float) -> bool:
         match self._needs:

@@ -19,6 +19,7 @@ from services.common.topic import Subscriber
 from services.common.usage import HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
 from services.ingress.admission import STAGE
 from services.ingress.call import Calls
+from services.ingress.discovery import Discovery
 from services.ingress.limits import Limits
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
@@ -35,7 +36,7 @@ USAGE = Usage(
         Variable("PARLEY_WS_ORIGINS", "whose web pages may call: https://a.example or *", "this machine's"),
         REDIS,
         HISTORY,
-        Variable("PARLEY_VADS", "where the vads are: host:port,host:port", "127.0.0.1:7701"),
+        Variable("PARLEY_VADS", "where the vads are: host:port,host:port, or dns:name:port", "127.0.0.1:7701"),
         Variable("PARLEY_BROKERS", "where the brokers are", "127.0.0.1:7702"),
         Variable("PARLEY_EGRESSES", "where the egresses are", "127.0.0.1:7703"),
         Variable("PARLEY_OPERATOR_TOKEN", "lets your own code take part, see docs/operators.md", "nobody may"),
@@ -70,11 +71,15 @@ async def main(stopping: asyncio.Event) -> None:
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels(tally)
-    vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ALWAYS, ping=store.ping)
+    vitals = Health(
+        health.listen_address(env), SERVICE, needs=Needs.ALWAYS, ping=store.ping, also=lambda: discovery.is_complete
+    )
     grpc_server = server()
     vitals.add_to(grpc_server)
     address = bind(grpc_server, settings.common.listen)
-    calls = Calls(store, topic, Routes(settings), channels, limits, operators.advertise or address, room)
+    routes = Routes(settings)
+    discovery = Discovery(routes)
+    calls = Calls(store, topic, routes, channels, limits, operators.advertise or address, room)
     meter = ProcessMeter(
         registry,
         room,
@@ -88,7 +93,8 @@ async def main(stopping: asyncio.Event) -> None:
     websocket_door = WebSocketDoor(calls, settings.origins)
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals)]
+            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals, discovery)]
+            await discovery.begin()
             await grpc_server.start()
             process.announce_door("websocket", await websocket_door.listen(settings.websocket_listen))
             await vitals.opened()

@@ -27,6 +27,9 @@ ATTEMPT_S: Final = 2.5
 RECOVER_S: Final = 15.0
 """How long a session looks for somebody to take over."""
 
+ELSEWHERE: Final = 3
+"""So many others a new session asks, when the first is full or away: then the caller is told, who may know better."""
+
 INTERNAL_FAULTS: Final = 5
 INTERNAL_S: Final = 30.0
 """A session that has brought more faults of programs about than that, in that time, brings the next one about too."""
@@ -194,7 +197,7 @@ class Recovery:
         """Choose who is asked next, and when: at once if there is no reason to doubt them."""
         best = min(self._options(hop), key=lambda option: self._rank(hop, state, option, now_s))
         is_worn = state.tried[best] > 0 or any(state.doubts[address] >= _CERTAIN for address in best)
-        if is_worn and not self._resumes_hop(state):
+        if not self._resumes_hop(state) and (is_worn or len(state.losses) > ELSEWHERE):
             return [GiveUp(state.losses[-1].fault)]  # nobody is left who was not asked; the caller may try again
         for stage, address in zip(BEHIND[hop], best, strict=True):
             setattr(self.route, stage, address)

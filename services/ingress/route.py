@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parley.v1 import stream_pb2 as wire
+from services.common.errors import FullFault, SettingsFault
 from services.common.settings import CommonSettings, Environment
+from services.ingress.addresses import Addresses, Name, name_in
 from services.ingress.suspects import Suspects
 from services.ingress.web_origin import Origins
 
@@ -28,15 +29,28 @@ class IngressSettings:
 
     @classmethod
     def read(cls, env: Environment) -> IngressSettings:
-        """Read PARLEY_WS_LISTEN, PARLEY_WS_ORIGINS, and the host:port lists PARLEY_VADS, _BROKERS and _EGRESSES."""
+        """Read PARLEY_WS_LISTEN, PARLEY_WS_ORIGINS, and PARLEY_VADS, _BROKERS and _EGRESSES.
+
+        Each of these is a list of host:port, or of dns:name:port.
+        """
         return cls(
             common=CommonSettings.read(env, DEFAULT_PORT),
             websocket_listen=env.address("PARLEY_WS_LISTEN", DEFAULT_WEBSOCKET),
             origins=Origins.read(env),
-            vads=env.addresses("PARLEY_VADS", "127.0.0.1:7701"),
-            brokers=env.addresses("PARLEY_BROKERS", "127.0.0.1:7702"),
-            egresses=env.addresses("PARLEY_EGRESSES", "127.0.0.1:7703"),
+            vads=_places(env, "PARLEY_VADS", "127.0.0.1:7701"),
+            brokers=_places(env, "PARLEY_BROKERS", "127.0.0.1:7702"),
+            egresses=_places(env, "PARLEY_EGRESSES", "127.0.0.1:7703"),
         )
+
+
+def _places(env: Environment, variable: str, default: str) -> tuple[str, ...]:
+    listed = env.addresses(variable, default)
+    for text in listed:
+        try:
+            name_in(text)
+        except ValueError as error:
+            raise SettingsFault(f"{variable}: {error}") from error
+    return listed
 
 
 class Routes:
@@ -45,29 +59,38 @@ class Routes:
     def __init__(self, settings: IngressSettings) -> None:
         self.suspects = Suspects()
         self._addresses = {
-            stage: _shuffled(addresses)
-            for stage, addresses in (
-                ("vad", settings.vads),
-                ("broker", settings.brokers),
-                ("egress", settings.egresses),
-            )
+            "vad": Addresses(settings.vads),
+            "broker": Addresses(settings.brokers),
+            "egress": Addresses(settings.egresses),
         }
 
     def pick(self, now_s: float) -> wire.Route:
-        """Return the next route, around what has failed lately, where there is a way around it."""
+        """Return the next route, around what has failed lately, where there is a way around it.
+
+        Raises:
+            FullFault: of a stage nobody is known.
+        """
+        for stage in self.missing():
+            raise FullFault(f"no {stage} is to be found just now; try again in a moment, or another server.")
         return wire.Route(**{stage: self._best(stage, now_s) for stage in self._addresses})
 
     def candidates(self, stage: str) -> tuple[str, ...]:
         """Return the addresses of a stage, each time another one first."""
-        addresses = self._addresses[stage]
-        addresses.rotate(-1)
-        return tuple(addresses)
+        return self._addresses[stage].deal()
 
     def _best(self, stage: str, now_s: float) -> str:
         return min(self.candidates(stage), key=lambda address: self.suspects.penalty(address, now_s))
 
+    # Those that are known by a name.
 
-def _shuffled(addresses: tuple[str, ...]) -> deque[str]:
-    turned = deque(addresses)
-    turned.rotate(random.randrange(len(addresses)))
-    return turned
+    def names(self) -> list[tuple[str, Name]]:
+        """Return what is to be looked up, each with its stage."""
+        return [(stage, name) for stage, addresses in self._addresses.items() for name in addresses.names]
+
+    def found(self, stage: str, name: Name, addresses: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Take what a name means now; return who is new and who has gone."""
+        return self._addresses[stage].found(name, addresses)
+
+    def missing(self) -> list[str]:
+        """Return the stages of which nobody is known."""
+        return [stage for stage, addresses in self._addresses.items() if not addresses]

@@ -33,12 +33,18 @@ class Suspects:
 
     def suspect(self, address: str, now_s: float) -> None:
         """Note a failure. Those that come while an address is avoided are of the same one."""
+        self._forget(now_s)
         known = self._suspicions.get(address)
-        if known is None or now_s > known.until_s + _FORGOTTEN_S:
+        if known is None:
             self._suspicions[address] = _Suspicion(now_s + AVOIDED_S, AVOIDED_S)
         elif now_s >= known.until_s:
             lasts_s = min(2 * known.lasts_s, LONGEST_S)
             self._suspicions[address] = _Suspicion(now_s + lasts_s, lasts_s)
+
+    def _forget(self, now_s: float) -> None:
+        """Who has left for good, and its address with it, would be kept for ever."""
+        for address in [each for each, known in self._suspicions.items() if now_s > known.until_s + _FORGOTTEN_S]:
+            del self._suspicions[address]
 
     def trust(self, address: str) -> None:
         """Note that an address answers."""

@@ -15,6 +15,7 @@ from services.common.settings import Environment
 from services.ingress.losses import BEHIND, BROKER, EGRESS, VAD, Loss, loss_of
 from services.ingress.recovery import (
     ATTEMPT_S,
+    ELSEWHERE,
     INTERNAL_FAULTS,
     INTERNAL_S,
     READY_S,
@@ -316,6 +317,17 @@ def test_a_session_opens_around_who_is_not_there(bad: str, how: str) -> None:
         assert ring.fault is None
         assert bad not in (*ring.standing[VAD], *ring.standing[EGRESS])
         assert not any(step.is_takeover for step in ring.recovered)
+
+
+def test_an_opening_asks_three_others_at_most() -> None:
+    """Where all of many are full the caller is told soon: it may know of another ingress."""
+    ring = Ring(routes(20, 20, 1))
+    ring.refusing = {f"v{n}:1": Code.CODE_FULL for n in range(20)}
+    ring.settle()
+    assert ring.fault is not None
+    assert ring.fault.to_wire().code == Code.CODE_FULL
+    asked = [along[0] for dial, along in ring.dials if dial.hop == VAD]
+    assert len(set(asked)) == len(asked) == 1 + ELSEWHERE
 
 
 def test_an_opening_that_fails_everywhere_fails_at_once() -> None:
