@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from services.common.errors import SettingsFault
@@ -30,6 +31,18 @@ class Environment:
     def text(self, name: str, default: str = "") -> str:
         """Return a string; an empty one counts as unset."""
         return self.values.get(name) or default
+
+    def secret(self, name: str) -> str:
+        """Return what must not be shown: the variable's value, or what the file holds that NAME_FILE names."""
+        path = self.text(f"{name}_FILE")
+        if not path:
+            return self.text(name)
+        if self.text(name):
+            raise SettingsFault(f"{name} and {name}_FILE are both set; set one of them.")
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsFault(f"{name}_FILE={path!r} can't be read: {type(error).__name__}.") from error
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         """Return a number between `low` and `high`."""

@@ -26,6 +26,9 @@ from services.ingress.house import House
 from services.ingress.leases import Leases
 from services.ingress.life import Life
 from services.ingress.limits import Limits
+from services.ingress.locks.doorkeeper import Doorkeeper
+from services.ingress.locks.grant import Grant
+from services.ingress.locks.knock import Knock
 from services.ingress.opening import elsewhere, new_record, taken_over
 from services.ingress.resumption import Token, resumable
 from services.ingress.route import Routes
@@ -48,6 +51,7 @@ class Calls:
         limits: Limits | None = None,
         address: str = "",
         room: Room | None = None,
+        doorkeeper: Doorkeeper | None = None,
     ) -> None:
         self.address = address
         """host:port by which other ingresses find the sessions of this one."""
@@ -57,6 +61,8 @@ class Calls:
         self._house = House(store, topic, routes, channels, Leases(store, self._owner), self.limits)
         self._lives: dict[str, Life] = {}
         self._admission = Admission(self.limits, self._make_room, room)
+        self.doorkeeper = doorkeeper or Doorkeeper(self.limits)
+        self.doorkeeper.counters = self._house.counters
         self._forgetting = Forgetting(store, self._house.counters)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,16 +94,23 @@ class Calls:
             group.create_task(self._house.clock.run())
             group.create_task(self._house.leases.run())
             group.create_task(self._forgetting.run())
+            group.create_task(self.doorkeeper.run())
 
-    async def answer(self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink) -> None:
+    async def answer(
+        self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink, knock: Knock
+    ) -> None:
         """Take a caller at any door: wait for Open, then hold the conversation, for as long as the caller is there.
 
         Raises:
-            ProtocolFault, VersionFault, FormatFault, ResumeFault, LimitFault, FullFault, StoreLost: no session began.
+            ProtocolFault, VersionFault, FormatFault, ResumeFault, Unauthenticated, LimitFault, FullFault, StoreLost: no
+                session began.
         """
         try:
             opened = await self._admission.open(requests)
-            life = await (self._resume(opened) if opened.resume else self._begin(opened))
+            with _told_of_redis("begin"):
+                grant = await self.doorkeeper.admit(knock, opened)
+            life = await (self._resume(opened, grant) if opened.resume else self._begin(opened, grant))
+            knock.place.free()
         except ParleyError as fault:
             if not isinstance(fault, PeerLost):  # who goes before Open is a port scanner, a health check, or nobody
                 self._house.count(fault)
@@ -119,14 +132,16 @@ class Calls:
 
     # How one begins.
 
-    async def _begin(self, opened: client.Open) -> Life:
+    async def _begin(self, opened: client.Open, grant: Grant) -> Life:
         """Take the lease and write the record of a new session."""
-        token = Token.mint(uuid.uuid4().hex)
-        session = Session(opened, self.limits)
+        token = Token.mint(uuid.uuid4().hex, grant.holder)
+        session = Session(opened, grant.within(self.limits))
         with ExitStack() as undo:
             place = self._admission.place()
             undo.callback(place.free)
             with _told_of_redis("begin"):
+                await self.doorkeeper.enter(grant, token.session)
+                undo.callback(lambda: self._soon(self.doorkeeper.withdraw(grant, token.session)))
                 # An answer that does not come may be late: what was asked for is done when Redis awakes.
                 undo.callback(self._forget_soon, token.session)
                 session.lease = await self._store.take_lease(token.session, self._owner)
@@ -138,15 +153,17 @@ class Calls:
             "session %s opened: vad %s, broker %s, egress %s", token.session, route.vad, route.broker, route.egress
         )
         self.counters["sessions"] += 1
-        return self._live(Life(self._house, session, record, opened, token, place, resumed=False))
+        return self._live(Life(self._house, session, record, opened, token, place, resumed=False), grant)
 
-    async def _resume(self, opened: client.Open) -> Life:
+    async def _resume(self, opened: client.Open, grant: Grant) -> Life:
         """Take over a session whose client comes back, wherever it was."""
         with ExitStack() as undo, _told_of_redis("be resumed"):
-            token, known = await resumable(self._store, opened.resume, self.limits.resume_s)
-            session = Session(opened, self.limits, elsewhere=elsewhere(known, self.limits))
+            token, known = await resumable(self._store, opened.resume, self.limits.resume_s, grant.holder)
+            grant.check_agent(known.agent)
+            session = Session(opened, grant.within(self.limits), elsewhere=elsewhere(known, self.limits))
             place = self._admission.place(resumes=True, replaces=token.session in self._lives)
             undo.callback(place.free)
+            await self.doorkeeper.enter(grant, token.session, goes_on=True)
             session.lease = await self._store.take_lease(token.session, self._owner, by_force=True)
             record = taken_over(known, session.lease, self.address)
             if not await self._store.write_record(record):
@@ -155,7 +172,7 @@ class Calls:
         self._let_go(token.session)
         log.info("session %s is resumed", token.session)
         self.counters["resumed"] += 1
-        return self._live(Life(self._house, session, record, opened, token, place, resumed=True))
+        return self._live(Life(self._house, session, record, opened, token, place, resumed=True), grant)
 
     def _let_go(self, name: str) -> None:
         """The session goes on under a later lease; who holds it here, parked or before a dead connection, does not."""
@@ -169,13 +186,14 @@ class Calls:
 
     # How it goes on, and ends.
 
-    def _live(self, life: Life) -> Life:
+    def _live(self, life: Life, grant: Grant) -> Life:
         name = life.session.name
         self._lives[name] = life
-        self._soon(contained_work(log, f"session {name}", self._see_through(life)))
+        self.doorkeeper.watch(grant, name, life.end)
+        self._soon(contained_work(log, f"session {name}", self._see_through(life, grant)))
         return life
 
-    async def _see_through(self, life: Life) -> None:
+    async def _see_through(self, life: Life, grant: Grant) -> None:
         name, session = life.session.name, life.session
         try:
             await life.run()
@@ -186,6 +204,7 @@ class Calls:
             self._house.counters.update(statistics)
             if not life.is_left:
                 await self._forgetting.forget(name, session.lease)
+            await self.doorkeeper.leave(grant, name, goes_on=life.is_left)
             life.over.set()
         if life.fault is not None and not life.is_parked:
             self._house.count(life.fault)

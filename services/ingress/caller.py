@@ -16,6 +16,7 @@ from services.common.link import Link, tell
 from services.ingress.call import Calls
 from services.ingress.farewell import farewell
 from services.ingress.inbox import Inbox
+from services.ingress.locks.knock import Knock
 from services.ingress.session import Session
 
 log = logging.getLogger("parley.ingress")
@@ -34,7 +35,9 @@ class Caller:
     However it ends, the client is told: Error where there was one, then Closed.
     """
 
-    def __init__(self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write) -> None:
+    def __init__(
+        self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write, knock: Knock | None = None
+    ) -> None:
         self.told: stream_pb2.Error | None = None
         """The Error that the client was told."""
         self.closed: wire.Closed | None = None
@@ -44,6 +47,7 @@ class Caller:
         self._calls = calls
         self._requests = requests
         self._door_write = write
+        self._knock = knock or Knock()
         self._writing = False
         self._session: Session | None = None
         self._fault: ParleyError | None = None
@@ -56,10 +60,14 @@ class Caller:
     async def converse(self) -> None:
         """Hold the conversation. Raises nothing: whatever goes wrong is told and logged."""
         async with session_boundary(log, "a call", self._refuse):
-            await self._calls.answer(self._requests, self._link)
+            await self._calls.answer(self._requests, self._link, self._knock)
             if self._session is not None:
                 self._session.to_client.clear_audio()
                 await self._say_last([message async for message in self._session.to_client])
+
+    async def turn_away(self, fault: ParleyError) -> None:
+        """Hold none: say why instead."""
+        await self._refuse(fault.to_wire())
 
     async def _link(self, session: Session) -> None:
         self._session = session

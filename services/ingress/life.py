@@ -185,7 +185,7 @@ class Life:
     def _hop_ready(self, hop: str) -> None:
         self._carry_out(self._recovery.ready(hop, self._house.clock()))
         if self.session.stands and not self.session.is_announced:
-            limits, wanted = self._house.limits, self.session.microphone.wanted
+            limits, wanted = self.session.limits, self.session.microphone.wanted
             self.session.announce(opened_message(self._token, self._opened, limits, wanted, resumed=self._resumed))
 
     def _hop_over(self, hop: str, fault: ParleyError | None) -> None:

@@ -44,6 +44,10 @@ class Limits:
     ends."""
     drain_s: float = 1.0
     """How long clients have to resume elsewhere when this ingress is to stop."""
+    max_waiting: int = 400
+    """Connections that have not opened a conversation yet, at a time."""
+    max_waiting_per_address: int = 100
+    """Those of one address; an IPv6 one is known by its first 64 bits. Behind a proxy all come from the proxy's."""
 
     @property
     def max_at_once(self) -> int:
@@ -66,6 +70,10 @@ class Limits:
             max_session_s=env.number("PARLEY_MAX_SESSION_S", cls.max_session_s, 0, 86_400),
             resume_s=env.number("PARLEY_RESUME_S", cls.resume_s, 0, PARKED_S - SLACK_S),
             drain_s=env.number("PARLEY_DRAIN_S", cls.drain_s, 0, 600),
+            max_waiting=int(env.number("PARLEY_MAX_WAITING", cls.max_waiting, 1, 100_000)),
+            max_waiting_per_address=int(
+                env.number("PARLEY_MAX_WAITING_PER_ADDRESS", cls.max_waiting_per_address, 1, 100_000)
+            ),
         )
 
     def to_wire(self) -> client.Limits:

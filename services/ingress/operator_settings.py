@@ -23,7 +23,7 @@ class OperatorSettings:
     @classmethod
     def read(cls, env: Environment) -> OperatorSettings:
         """Read PARLEY_OPERATOR_TOKEN and PARLEY_ADVERTISE. Raises SettingsFault for a token that is easily guessed."""
-        token = env.text("PARLEY_OPERATOR_TOKEN")
+        token = env.secret("PARLEY_OPERATOR_TOKEN")
         if token and not _TOKEN.fullmatch(token):
             raise SettingsFault(
                 "PARLEY_OPERATOR_TOKEN must be 16 to 256 printable ASCII characters without spaces; "

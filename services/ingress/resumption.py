@@ -27,18 +27,20 @@ class Token:
 
     session: str
     secret: str
+    holder: str = ""
+    """Whose session it is, where callers have to say who they are: nobody else resumes it, whatever they show."""
 
     @classmethod
-    def mint(cls, session: str) -> Token:
+    def mint(cls, session: str, holder: str = "") -> Token:
         """Make a token nobody can guess."""
-        return cls(session, secrets.token_urlsafe(_SECRET_BYTES))
+        return cls(session, secrets.token_urlsafe(_SECRET_BYTES), holder)
 
     @classmethod
-    def read(cls, shown: str) -> Token:
+    def read(cls, shown: str, holder: str = "") -> Token:
         """Read what a client shows. Raises ResumeFault for what no server ever gave out."""
         if (match := _TOKEN.fullmatch(shown)) is None:
             raise ResumeFault(_UNKNOWN)
-        return cls(match[1], match[2])
+        return cls(match[1], match[2], holder)
 
     def __str__(self) -> str:
         return f"{self.session}.{self.secret}"
@@ -46,7 +48,8 @@ class Token:
     @property
     def hash(self) -> str:
         """What the record keeps."""
-        return hashlib.sha256(self.secret.encode()).hexdigest()
+        whose = f"\n{self.holder}" if self.holder else ""
+        return hashlib.sha256((self.secret + whose).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,19 @@ class Elsewhere:
     """How much its client may have kept of its microphone, and sends at once."""
 
 
-async def resumable(store: Store, shown: str, resume_s: float) -> tuple[Token, session_pb2.SessionRecord]:
+async def resumable(
+    store: Store, shown: str, resume_s: float, holder: str = ""
+) -> tuple[Token, session_pb2.SessionRecord]:
     """Return the token that a client shows, and the record of the session that it opens.
 
     Raises:
-        ResumeFault: there is none, the secret is another, it is over, or has been left alone for too long. Which of
+        ResumeFault: there is none, the secret or holder is another, it is over, or was left alone too long. Which of
             these, a client is not told: it would learn which sessions there are.
         StoreLost: Redis can't be reached.
     """
     if resume_s <= 0:
         raise ResumeFault("this server keeps no session whose connection broke; open a new one without `resume`.")
-    token = Token.read(shown)
+    token = Token.read(shown, holder)
     record = await store.read_record(token.session)
     known_hash = record.resume_hash if record is not None else ""
     is_right = hmac.compare_digest(token.hash.encode(), known_hash.encode())

@@ -15,11 +15,12 @@ from google.protobuf.message import DecodeError
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
 from services.common.boundary import contained_work
-from services.common.errors import LimitFault, ProtocolFault
+from services.common.errors import LimitFault, ParleyError, ProtocolFault
 from services.common.reads import CANCELLED_READS, Reader
 from services.ingress.call import Calls
 from services.ingress.caller import Caller
 from services.ingress.inbox import Inbox
+from services.ingress.locks.knock import Knock, bearer, grpc_address
 
 log = logging.getLogger("parley.ingress")
 
@@ -54,10 +55,12 @@ class ConversationServer:
         inbox: Inbox[wire.ConverseRequest] = Inbox(self._calls.limits.max_at_once, lambda may: reader.may_send(may))
         reader = Reader(requests, inbox.put, inbox.close)
         self._begin(reader)
-        caller = Caller(self._calls, inbox, context.write)
+        knock = _knock(context)
+        caller = Caller(self._calls, inbox, context.write, knock)
         try:
-            await self._hold(caller, reader)
+            await self._hold(caller, reader, knock)
         finally:
+            knock.place.free()
             if reader.is_over.is_set() and not _has_ended(caller):
                 self._tally[CANCELLED_READS] += 1  # the client went without a word, or did not wait for our end
             reader.leave()
@@ -67,8 +70,12 @@ class ConversationServer:
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED if limit else grpc.StatusCode.UNAVAILABLE)
             context.set_details(caller.untold.message)
 
-    async def _hold(self, caller: Caller, reader: Reader[wire.ConverseRequest]) -> None:
-        await caller.converse()
+    async def _hold(self, caller: Caller, reader: Reader[wire.ConverseRequest], knock: Knock) -> None:
+        try:
+            knock.place = self._calls.doorkeeper.threshold.come(knock.address)
+            await caller.converse()
+        except ParleyError as fault:
+            await caller.turn_away(fault)
         if not _has_ended(caller) and caller.closed is not None:
             # A client that is sending when the stream closes may lose what it has not read: its own library's INTERNAL
             # takes the place of our words. One that has read them goes, and this ends.
@@ -96,6 +103,12 @@ class ConversationServer:
                 f"a message of {len(message)} bytes is no ConverseRequest in protobuf; see "
                 "protos/parley/v1/conversation_service.proto."
             ) from error
+
+
+def _knock(context: Context) -> Knock:
+    pairs = context.invocation_metadata() or ()
+    shown = next((value for key, value in pairs if key == "authorization" and isinstance(value, str)), "")
+    return Knock(grpc_address(context.peer()), bearer(shown))
 
 
 def _has_ended(caller: Caller) -> bool:

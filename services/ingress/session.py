@@ -57,7 +57,7 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        limits = limits or Limits()
+        limits = self.limits = limits or Limits()
         self.counters: Counter[str] = Counter()
         self.name = ""
         self.lease = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +19,7 @@ from services.ingress.caller import Caller, Write
 from services.ingress.frame_reader import BINARY, TEXT, FrameReader
 from services.ingress.inbox import Inbox
 from services.ingress.limits import BURST_S
+from services.ingress.locks.knock import Knock, bearer, offered
 from services.ingress.upgrade import Refusal, Upgrade
 from services.ingress.web_origin import Origins, path_of
 from services.ingress.websocket_connection import WebSocketConnection
@@ -83,10 +85,22 @@ class WebSocketDoor:
 
     def _connection(self) -> WebSocketConnection:
         limits = self._calls.limits
-        reader = FrameReader(limits.max_message_bytes)
-        return WebSocketConnection(Upgrade(self._admit), reader, self._welcome, limits.handshake_s)
+        reader, knock = FrameReader(limits.max_message_bytes), Knock()
 
-    def _admit(self, request: Request) -> Refusal | None:
+        def arrived(connection: WebSocketConnection) -> bool:
+            knock.address = connection.address
+            try:
+                knock.place = self._calls.doorkeeper.threshold.come(knock.address)
+            except ParleyError:
+                return False
+            connection.gone = knock.place.free
+            return True
+
+        return WebSocketConnection(
+            Upgrade(partial(self._admit, knock)), reader, partial(self._welcome, knock), limits.handshake_s, arrived
+        )
+
+    def _admit(self, knock: Knock, request: Request) -> Refusal | None:
         """Answer what is no conversation over HTTP; None lets the WebSocket open."""
         path = path_of(request)
         if path == HEALTH_PATH:
@@ -98,9 +112,13 @@ class WebSocketDoor:
                 HTTPStatus.FORBIDDEN,
                 "Pages of this origin may not call. PARLEY_WS_ORIGINS lists those that may.\n",
             )
-        return (HTTPStatus.SERVICE_UNAVAILABLE, f"{_STOPPING}\n") if self._draining else None
+        if self._draining:
+            return HTTPStatus.SERVICE_UNAVAILABLE, f"{_STOPPING}\n"
+        shown = request.headers.get_all("Authorization")
+        knock.token = bearer(shown[0]) if shown else offered(request.headers.get_all("Sec-WebSocket-Protocol"))
+        return None
 
-    def _welcome(self, connection: WebSocketConnection) -> None:
+    def _welcome(self, knock: Knock, connection: WebSocketConnection) -> None:
         """Begin a call with who has just connected."""
         limits = self._calls.limits
         requests = Inbox[wire.ConverseRequest](limits.max_messages_per_s * BURST_S, connection.may_send)
@@ -114,7 +132,7 @@ class WebSocketDoor:
                 requests.close(fault)
 
         connection.take, connection.over = take, requests.close
-        caller = self._callers[connection] = Caller(self._calls, requests, _writer(connection))
+        caller = self._callers[connection] = Caller(self._calls, requests, _writer(connection), knock)
         call = asyncio.create_task(contained_work(log, "a connection", self._hold(connection, caller)))
         self._connections[call] = connection
         call.add_done_callback(self._connections.pop)

@@ -31,6 +31,9 @@ _PONG_S: Final = 3.0
 _NO_PONG: Final = 1011
 _MAX_IDLE_PINGS: Final = 100
 """Pings without a message between: a client need not ping at all, and each has to be answered."""
+_TOO_MANY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 _SEND_BUFFER_BYTES: Final = 1 << 16
 """About a second of PCM16 at 24 kHz."""
 _HIGH_WATER_BYTES: Final = 1 << 15
@@ -49,10 +52,15 @@ class WebSocketConnection(asyncio.Protocol):
         reader: FrameReader,
         opened: Callable[[WebSocketConnection], None],
         handshake_s: float,
+        arrived: Callable[[WebSocketConnection], bool] | None = None,
     ) -> None:
+        """`arrived` says whether it may stay, before anything is read of it."""
         self.take: Callable[[str | bytes], None] = _nobody
         self.over: Callable[[ParleyError | None], None] = _nobody
         """Told the fault, or PeerLost; None when the client closed."""
+        self.gone: Callable[[], None] = lambda: None
+        """Called once the connection is no more."""
+        self._arrived = arrived
         self._upgrade: Upgrade | None = upgrade
         self._reader: FrameReader | None = reader
         self._opened = opened
@@ -68,6 +76,12 @@ class WebSocketConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle
         """What happens next if nothing else does: the handshake's end, a ping, a missing pong, the end of patience."""
+
+    @property
+    def address(self) -> str:
+        """The IP address from which it comes; "" if that is unknown."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) and peer else ""
 
     async def send(self, opcode: int, payload: bytes) -> None:
         """Send a message, and wait while the client reads too slowly. Raises PeerLost."""
@@ -114,6 +128,10 @@ class WebSocketConnection(asyncio.Protocol):
             wire_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
         self._timer = self._loop.call_later(self._handshake_s, self.cut_off)
+        if self._arrived is not None and not self._arrived(self):
+            self._upgrade = self._reader = None
+            self._transport.write(_TOO_MANY)
+            self._finish()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. What comes after the last frame of interest is dropped."""
@@ -143,6 +161,7 @@ class WebSocketConnection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Let go."""
         self._timer.cancel()
+        self.gone()
         self._lost.set()
         self._may_write.set()
         self._stop_reading(PeerLost("client", "its connection broke"))

@@ -140,6 +140,7 @@ class Blueprint:
         }
         if service == "ingress":
             env["PARLEY_WS_LISTEN"] = self.doors[name, WEBSOCKET]
+            env["PARLEY_AUTH"] = "off"  # a pod has an address of its own, and nobody else is in its network
             for peer, variable in (("vad", "PARLEY_VADS"), ("broker", "PARLEY_BROKERS"), ("egress", "PARLEY_EGRESSES")):
                 env[variable] = ",".join(self.addresses[copy] for copy in self.copies(peer))
         if service == "broker":

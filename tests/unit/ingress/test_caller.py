@@ -15,6 +15,7 @@ from services.ingress import caller as caller_module
 from services.ingress.call import Calls, ClientLink
 from services.ingress.caller import Caller
 from services.ingress.limits import Limits
+from services.ingress.locks.knock import Knock
 from services.ingress.session import Session
 
 OPEN = wire.ConverseRequest(open=wire.Open(protocol=1))
@@ -32,7 +33,9 @@ class Ring:
         self.fault: ParleyError | None = None
         self._refusal = refusal
 
-    async def answer(self, requests: AsyncIterator[wire.ConverseRequest], client_link: ClientLink) -> None:
+    async def answer(
+        self, requests: AsyncIterator[wire.ConverseRequest], client_link: ClientLink, knock: Knock
+    ) -> None:
         """Take the call."""
         await anext(requests)
         if self._refusal is not None:
