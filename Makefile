@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -25,6 +25,9 @@ run: setup ## Start the ring on this machine and hold a demonstration conversati
 
 talk: setup ## Talk to a running ring with the desktop program (ARGS=--help says more)
 	@$(BIN)/python -m clients.desktop $(ARGS)
+
+token: setup ## Make a token that callers show: make token AGENT=default MINUTES=15 (ARGS=--help: keys, devices, revoking)
+	@$(BIN)/python -m services.ingress.locks $(if $(AGENT),--agent '$(AGENT)') $(if $(MINUTES),--minutes '$(MINUTES)') $(ARGS)
 
 live: ## Install microphone and speaker support for `make talk` (needs PortAudio and, on Linux, a compiler)
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt lock/live.txt

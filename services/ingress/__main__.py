@@ -21,6 +21,9 @@ from services.ingress.admission import STAGE
 from services.ingress.call import Calls
 from services.ingress.discovery import Discovery
 from services.ingress.limits import Limits
+from services.ingress.locks.doorkeeper import Doorkeeper
+from services.ingress.locks.settings import VARIABLES as LOCKS
+from services.ingress.locks.settings import LockSettings
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
 from services.ingress.route import DEFAULT_PORT, DEFAULT_WEBSOCKET, IngressSettings, Routes
@@ -39,6 +42,7 @@ USAGE = Usage(
         Variable("PARLEY_VADS", "where the vads are: host:port,host:port, or dns:name:port", "127.0.0.1:7701"),
         Variable("PARLEY_BROKERS", "where the brokers are", "127.0.0.1:7702"),
         Variable("PARLEY_EGRESSES", "where the egresses are", "127.0.0.1:7703"),
+        *LOCKS,
         Variable("PARLEY_OPERATOR_TOKEN", "lets your own code take part, see docs/operators.md", "nobody may"),
         Variable("PARLEY_ADVERTISE", "host:port at which other ingresses find this one", "where it listens"),
         *variables(Limits.max_sessions),
@@ -49,6 +53,8 @@ USAGE = Usage(
         Variable("PARLEY_MAX_MESSAGES_PER_S", "messages a second of one client, on average", Limits.max_messages_per_s),
         Variable("PARLEY_MAX_AHEAD_MS", "milliseconds of audio that may come faster than spoken", Limits.max_ahead_ms),
         Variable("PARLEY_HANDSHAKE_S", "seconds from the connection to Open", Limits.handshake_s),
+        Variable("PARLEY_MAX_WAITING", "connections that have opened no conversation yet", Limits.max_waiting),
+        Variable("PARLEY_MAX_WAITING_PER_ADDRESS", "those of one address", Limits.max_waiting_per_address),
         Variable("PARLEY_CLIENT_SILENT_S", "seconds after which a silent client has gone", Limits.client_silent_s),
         Variable("PARLEY_SLOW_READER_S", "seconds after which one that does not read is closed", Limits.slow_reader_s),
         Variable("PARLEY_MAX_IDLE_S", "seconds without a word that end a session; 0: none", Limits.max_idle_s),
@@ -67,8 +73,13 @@ async def main(stopping: asyncio.Event) -> None:
     env = Environment.here()
     settings, limits, operators = IngressSettings.read(env), Limits.read(env), OperatorSettings.read(env)
     room, metrics_listen = Room.read(env, STAGE, Limits.max_sessions), metrics.listen_address(env)
+    locks = LockSettings.read(
+        env, (("PARLEY_LISTEN", settings.common.listen), ("PARLEY_WS_LISTEN", settings.websocket_listen))
+    )
     registry, tally = metrics.registry(), Counter[str]()
-    store = Store(connect(settings.common.redis_url), settings.common.history_s)
+    redis = connect(settings.common.redis_url)
+    doorkeeper, store = Doorkeeper(limits, locks, redis), Store(redis, settings.common.history_s)
+    locks.tell()
     topic = Subscriber(settings.common.redis_url, store)
     channels = Channels(tally)
     vitals = Health(
@@ -79,7 +90,7 @@ async def main(stopping: asyncio.Event) -> None:
     address = bind(grpc_server, settings.common.listen)
     routes = Routes(settings)
     discovery = Discovery(routes)
-    calls = Calls(store, topic, routes, channels, limits, operators.advertise or address, room)
+    calls = Calls(store, topic, routes, channels, limits, operators.advertise or address, room, doorkeeper)
     meter = ProcessMeter(
         registry,
         room,
