@@ -133,7 +133,7 @@ class Answering:
         else:
             self._voice.break_off(reply)
             if not has_called:
-                self.asking.go_on(reply)
+                self.asking.go_on(reply, reply.text)
 
     # From the model.
 

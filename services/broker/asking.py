@@ -74,13 +74,17 @@ class Asking:
         else:
             self.sequencer.want_also(reply.turn)
 
-    def go_on(self, reply: Reply) -> None:
-        """Ask for the rest of a reply that broke off, unless something else is wished for."""
+    def go_on(self, reply: Reply, told: str) -> None:
+        """Ask for the rest of a reply that broke off, unless something else is wished for.
+
+        `told` is what the model remembers of it. Where that is not a word there is nothing to go on from, and it would
+        take its answer before that for the one that broke off: the turn is answered anew.
+        """
         if reply.announcement is not None:
-            if words := rest_of(reply.announcement.text, reply.text):
+            if words := rest_of(reply.announcement.text, told):
                 self.sequencer.announce_again(session.Announcement(id=reply.announcement.id, text=words))
         elif self.sequencer.wish is None:
-            self._continues = True
+            self._continues = bool(told)
             self.sequencer.want(reply.turn)
             self._actions.add(Mark(journal.broken_off(reply.number, reply.turn)))
 

@@ -140,6 +140,12 @@ class Recovered:
         """Say whether history has it."""
         return any(item.reply == has.reply for item in self.spoken)
 
+    def words_of(self, reply: int) -> str:
+        """Return what was heard of a reply, or will be, as far as is known."""
+        return next((item.text for item in self.spoken if item.reply == reply), "") or next(
+            ("".join(caption.text for caption in has.captions) for has in self.replies if has.reply == reply), ""
+        )
+
     def is_erased(self, has: egress.HeldReply, heard: int) -> bool:
         """Say whether a dead reply is to be as if it had never been: the turn that it answered goes on.
 

@@ -126,7 +126,7 @@ class Restoration:
         """The model was in the middle of it: it is to go on, unless it had called tools, whose results ask it again."""
         self.members.voice.break_off(reply)
         if not any(item.reply == reply.number for item in known.calls):
-            self.members.answering.asking.go_on(reply)
+            self.members.answering.asking.go_on(reply, reply.text)
 
     # Tools.
 
@@ -161,7 +161,8 @@ class Restoration:
         if turn := known.wanted:
             self.members.answering.sequencer.want(turn)
         if number := known.unfinished:
-            self.members.answering.asking.go_on(Reply(number, known.last_turn, aligned=self.members.can.aligned))
+            reply = Reply(number, known.last_turn, aligned=self.members.can.aligned)
+            self.members.answering.asking.go_on(reply, known.words_of(number))
         for announcement in reversed(known.unsaid):
             if not self.members.host.says_again(announcement):
                 self.members.answering.sequencer.announce_again(announcement)

@@ -57,7 +57,7 @@ class Takeover:
         if held.HasField("silent"):
             members.interruptions.played(held.silent, now_s)
         for reply in members.voice.give_again(held, now_s):
-            members.answering.asking.go_on(reply)
+            members.answering.asking.go_on(reply, reply.heard_text(reply.played))
 
     def restore(
         self,

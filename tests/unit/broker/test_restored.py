@@ -91,6 +91,16 @@ def test_so_is_one_that_was_heard_to_its_end_meanwhile() -> None:
     assert CONTINUE in requests(actions)[0]["instructions"]
 
 
+def test_a_reply_of_which_no_word_had_sounded_is_asked_for_anew() -> None:
+    """There is nothing to go on from: the model would take its answer before that for the one that broke off."""
+    greeting = session.HistoryItem(role=ASSISTANT, text="hello", turn=0, reply=1, at_ms=1)
+    breath = held(reply=2, samples=1_200)
+    for history in ([greeting, ASKED], [greeting, ASKED, at(3, journal.broken_off(2, 1))]):
+        _, actions = restored(history, breath)
+        (request,) = requests(actions)
+        assert CONTINUE not in request.get("instructions", "")
+
+
 def test_a_reply_that_another_has_gone_on_with_is_not() -> None:
     """What egress has of that one, whole, is the rest of it."""
     broken_off = at(3, journal.broken_off(1, 1))
