@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from local.child import StartFault
-from local.redis_server import NoRedisError
+from tests import errand
 from tests.chaos.chaos import Chaos, Options
 from tests.chaos.cluster import FAULTS
 from tests.chaos.matrix import STAGES
 from tests.chaos.storm import StormPlan
 from tests.net.pod import PodFault
-
-EXIT_MISSED = 1
-EXIT_INTERRUPTED = 130
 
 ABOUT = """\
 Starts the ring with two copies of every service, holds conversations through its doors with the real client, and
@@ -80,33 +74,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def tell(text: str) -> None:
-    """Say something to the person."""
-    print(text, flush=True)
-
-
-async def until_told_to_stop(options: Options) -> int:
-    """Run; SIGINT and SIGTERM end it in good order."""
-    work = asyncio.create_task(Chaos(options, tell).run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    try:
-        return 0 if await work else EXIT_MISSED
-    except asyncio.CancelledError:
-        tell("\nStopped; nothing was written.")
-        return EXIT_INTERRUPTED
-
-
 def main() -> int:
     """Run; a fault is told in words, not in a traceback."""
-    options = parse()
-    try:
-        return asyncio.run(until_told_to_stop(options))
-    except (StartFault, NoRedisError, PodFault) as fault:
-        print(f"\n{fault}", file=sys.stderr)
-    except OSError as fault:
-        print(f"\nA file could not be used: {fault}", file=sys.stderr)
-    return EXIT_MISSED
+    return errand.run(Chaos(parse(), errand.tell).run(), PodFault)
 
 
 if __name__ == "__main__":

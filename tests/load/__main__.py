@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import pstats
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from local.child import StartFault
-from local.redis_server import NoRedisError
+from tests import errand
+from tests.errand import tell
 from tests.load import report
 from tests.load.bench import Bench, Plan
 from tests.load.load_process import LoadError
 from tests.load.talk import TalkPlan
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 PROFILED: Final = ("ingress", "vad", "broker", "egress")
 QUICK_TALK: Final = TalkPlan(steps=((1, 8.0),), engine_turns=2)
 _PROFILE_ROWS: Final = 30
@@ -109,13 +105,8 @@ def plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def tell(text: str) -> None:
-    """Say something to the person."""
-    print(text, flush=True)
-
-
-async def measure(options: argparse.Namespace) -> int:
-    """Measure, show, save; return the exit code."""
+async def measure(options: argparse.Namespace) -> bool:
+    """Measure, show, save; say whether all went well."""
     wanted = plan(options)
     found = await Bench(wanted, tell).run()
     report.save(found, options.out)
@@ -127,19 +118,7 @@ async def measure(options: argparse.Namespace) -> int:
         print(f"WARNING: {problem}", file=sys.stderr)
     if found["problems"] and options.logs is None:
         print("With --logs FOLDER what the services print is kept.", file=sys.stderr)
-    return EXIT_FAILED if found["problems"] else 0
-
-
-async def until_told_to_stop(options: argparse.Namespace) -> int:
-    """Run `measure`; SIGINT and SIGTERM end it in good order."""
-    work = asyncio.create_task(measure(options))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        tell("\nStopped; nothing was written.")
-        return EXIT_INTERRUPTED
+    return not found["problems"]
 
 
 def main() -> int:
@@ -147,14 +126,8 @@ def main() -> int:
     options = parse()
     if sys.platform != "linux":
         print("make bench needs Linux: it reads costs from /proc and binds processes to cores.", file=sys.stderr)
-        return EXIT_FAILED
-    try:
-        return asyncio.run(until_told_to_stop(options))
-    except (StartFault, NoRedisError, LoadError) as fault:
-        print(f"\n{fault}", file=sys.stderr)
-    except OSError as fault:
-        print(f"\nA file could not be used: {fault}", file=sys.stderr)
-    return EXIT_FAILED
+        return errand.EXIT_FAILED
+    return errand.run(measure(options), LoadError)
 
 
 if __name__ == "__main__":

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.child import StartFault
-from local.redis_server import NoRedisError
+from tests import errand
+from tests.errand import tell
 from tests.soak import report
 from tests.soak.soak import WARM_UP_S, Plan, Soak
 from tests.soak.verdict import goals, rows
-
-EXIT_MISSED = 1
-EXIT_INTERRUPTED = 130
 
 ABOUT = """\
 Starts the ring and keeps twenty conversations going: each guest comes, speaks, is answered, interrupts now and then by
@@ -81,11 +76,6 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def tell(text: str) -> None:
-    """Say something to the person."""
-    print(text, flush=True)
-
-
 async def run(options: Options) -> bool:
     """Hold it, tell of it, and return whether all is well."""
     plan = options.plan
@@ -102,28 +92,9 @@ async def run(options: Options) -> bool:
     return bool(written["met"])
 
 
-async def until_told_to_stop(options: Options) -> int:
-    """Run; SIGINT and SIGTERM end it in good order."""
-    work = asyncio.create_task(run(options))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    try:
-        return 0 if await work else EXIT_MISSED
-    except asyncio.CancelledError:
-        tell("\nStopped; nothing was written.")
-        return EXIT_INTERRUPTED
-
-
 def main() -> int:
     """Run; a fault is told in words, not in a traceback."""
-    options = parse()
-    try:
-        return asyncio.run(until_told_to_stop(options))
-    except (StartFault, NoRedisError) as fault:
-        print(f"\n{fault}", file=sys.stderr)
-    except OSError as fault:
-        print(f"\nA file could not be used: {fault}", file=sys.stderr)
-    return EXIT_MISSED
+    return errand.run(run(parse()))
 
 
 if __name__ == "__main__":
