@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -36,7 +36,7 @@ setup: ## Install what `make run` needs: the packages and the speech models (ins
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt
 	@$(BIN)/python scripts/fetch_models.py
 
-test: check unit integration e2e conformance ## Run everything: check, then the unit, integration, end-to-end and conformance tests
+test: check unit integration e2e conformance chaos-short ## Run everything: check, then the unit, integration, end-to-end, conformance and chaos tests
 
 check: dev-setup protos-setup ## Check format, lint, types, and that the generated code matches the protos
 	$(BIN)/ruff format --check .
@@ -73,6 +73,9 @@ bench: dev-setup ## Measure waits and costs, six and a half minutes: make bench 
 chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversation, 25 minutes: make chaos OUT=chaos.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make chaos OUT=chaos.json'; exit 2; }
 	@$(BIN)/python -m tests.chaos $(if $(OUT),--out '$(OUT)') $(ARGS)
+
+chaos-short: dev-setup ## The short form of the same, two and a half minutes; `make test` runs it
+	$(PYTEST) -s tests/chaos $(ARGS)
 
 soak: dev-setup ## Twenty conversations for twenty minutes, and nothing grows: make soak OUT=soak.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make soak OUT=soak.json'; exit 2; }
