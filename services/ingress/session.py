@@ -22,7 +22,7 @@ from services.ingress.downlink import Downlink
 from services.ingress.echo.canceller import EchoCanceller
 from services.ingress.echo.notice import notice_of
 from services.ingress.echo.watch import Trouble
-from services.ingress.formats import input_format, output_format
+from services.ingress.formats import OPUS, input_format, output_format
 from services.ingress.limits import Limits
 from services.ingress.listener import Listener
 from services.ingress.losses import EGRESS, VAD, ended
@@ -70,10 +70,13 @@ class Session:
         self._echo = EchoCanceller(self._say_trouble) if opened.echo == client.Open.ECHO_SERVER else None
         self.verdicts = Verdicts(begun.seq, begun.floor, plausible_seq(opened.seq) if elsewhere else 0)
         self._gate = self.verdicts.gate
-        self.microphone = Microphone(input_format(opened.input), limits.max_frame_ms)
+        heard = input_format(opened.input)
+        self.microphone = Microphone(heard, limits.max_frame_ms)
         self.uplink = Uplink(limits.max_at_once)
         shift = elsewhere.mic_shift if elsewhere else None
-        self._listener = Listener(self.microphone, self.uplink, self._echo, self._count_sound, shift)
+        self._listener = Listener(
+            self.microphone, self.uplink, self._echo, self._count_sound, shift, is_steady=heard.encoding != OPUS
+        )
         self.speaker = Speaker(output_format(opened.output))
         self.downlink = Downlink(self.speaker, self._gate, limits.max_at_once, self._echo)
         self.to_client = self.downlink.to_client
@@ -112,7 +115,9 @@ class Session:
 
     def from_client(self, request: client.ConverseRequest) -> None:
         """Take a message of the client. Raises ProtocolFault, FormatFault or LimitFault for a bad one."""
-        match request.WhichOneof("message"):
+        if (kind := request.WhichOneof("message")) != "audio":
+            self._listener.sign()
+        match kind:
             case "audio":
                 if (stamp := request.audio.playhead).reply:
                     stamp.position = self.speaker.to_ring(plausible_samples(stamp.position))

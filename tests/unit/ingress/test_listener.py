@@ -11,7 +11,7 @@ from parley.v1 import stream_pb2
 from services.common.errors import LimitFault
 from services.common.outbox import Outbox
 from services.ingress.formats import PCM16, Format
-from services.ingress.listener import WIRE_SILENCE_MS, Listener
+from services.ingress.listener import FOLLOWS_MS, STALL_MS, WIRE_SILENCE_MS, Listener
 from services.ingress.microphone import MAX_RESUMED_HOLE_S, Microphone
 from services.ingress.receipts import EVERY_MS, Receipts
 from services.ingress.uplink import Uplink
@@ -23,13 +23,13 @@ RATES_HZ = (8_000, 16_000, 24_000, 44_100, 48_000)
 class Ear:
     """A listener before a vad that is ready."""
 
-    def __init__(self, rate_hz: int = 16_000, shift: int | None = None) -> None:
+    def __init__(self, rate_hz: int = 16_000, shift: int | None = None, *, is_steady: bool = False) -> None:
         self.microphone = Microphone(Format(PCM16, rate_hz))
         self.uplink = Uplink(10_000)
         self.uplink.dial(stream_pb2.StreamOpen(), None)
         self.uplink.ready(0)
         self.paced_ms = 0.0
-        self.listener = Listener(self.microphone, self.uplink, None, self._pace, shift)
+        self.listener = Listener(self.microphone, self.uplink, None, self._pace, shift, is_steady=is_steady)
 
     def _pace(self, ms: float) -> None:
         self.paced_ms += ms
@@ -121,6 +121,41 @@ async def test_a_gap_under_way_at_the_break_is_no_loss() -> None:
     after.listener.hear(frame(320, counted(320, 320)))
     (heard,) = await after.given()
     assert heard.mic_offset == 320 + 48_000
+
+
+def wait(ear: Ear, ms: int, *, signs: bool = False) -> None:
+    """Let time pass in which nothing is heard; the client may send something else meanwhile, each second."""
+    for passed_ms in range(100, ms + 1, 100):
+        ear.listener.tick(100)
+        if signs and passed_ms % 1_000 == 0:
+            ear.listener.sign()
+
+
+async def test_a_connection_that_stalls_puts_no_silence_into_a_word() -> None:
+    """What was said meanwhile comes in the end, and follows what had come, as it was said."""
+    ear = Ear(is_steady=True)
+    for stall_ms in (0, STALL_MS - FOLLOWS_MS, 1_000):
+        wait(ear, stall_ms)
+        ear.listener.sign()  # more urgent, so it comes first
+        ear.listener.tick(FOLLOWS_MS // 2)
+        for start in range(ear.microphone.mic_offset, ear.microphone.mic_offset + 3_200, 320):
+            ear.listener.hear(frame(start, counted(start, 320)))
+    given = await ear.given()
+    assert all(isinstance(each, audio.AudioFrame) for each in given)
+    assert [each.mic_offset for each in given] == list(range(0, 9_600, 320))
+
+
+async def test_a_microphone_that_is_silent_on_a_live_connection_is_silent() -> None:
+    """The first time it is known by the next sign of life, then at once; a client that says nothing at all is, too."""
+    ear = Ear(is_steady=True)
+    wait(ear, 1_000 + FOLLOWS_MS, signs=True)
+    assert ear.microphone.mic_offset == (1_000 + FOLLOWS_MS) * 16
+    ear.listener.hear(frame(0, counted(0, 320)))
+    wait(ear, WIRE_SILENCE_MS)
+    assert ear.microphone.mic_offset == (1_000 + FOLLOWS_MS + WIRE_SILENCE_MS) * 16 + 320
+    mute = Ear(is_steady=True)
+    wait(mute, STALL_MS)
+    assert mute.microphone.mic_offset == STALL_MS * 16
 
 
 async def test_a_client_is_told_what_it_need_not_keep() -> None:

@@ -16,7 +16,7 @@ from parley.v1 import vad_service_pb2 as vad
 from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault, Superseded
 from services.common.outbox import Outbox
 from services.ingress.limits import Limits
-from services.ingress.listener import WIRE_SILENCE_MS
+from services.ingress.listener import STALL_MS
 from services.ingress.losses import StageFailed
 from services.ingress.resumption import Elsewhere
 from services.ingress.retention import MAX_RETAINED
@@ -215,18 +215,23 @@ async def test_hands_and_words_keep_their_place_in_the_sound() -> None:
 
 
 async def test_a_microphone_silent_on_the_wire_becomes_gaps() -> None:
-    """The first after 400 ms, then as time passes; the next frame ends it and its clock is taken over."""
+    """The first once a sign of life has told that it is silent, later ones after 400 ms; a frame ends one, and its
+    clock is taken over.
+    """
     to = session()
     to.from_client(client.ConverseRequest(audio=frame(0, counted(0, 320))))
-    for _ in range(6):
+    for _ in range(4):
+        to.tick(100)
+    to.from_client(client.ConverseRequest(heartbeat=stream_pb2.Heartbeat(beat=1)))
+    for _ in range(2):
         to.tick(100)
     to.from_client(client.ConverseRequest(audio=frame(320, counted(320, 320))))
-    for _ in range(3):
+    for _ in range(5):
         to.tick(100)
     messages = await drained(to.to_vad)
-    assert [message.gap.ms for message in messages] == [0, 400, 100, 100, 0]
-    assert messages[-1].audio.mic_offset == 320 + 600 * 16
-    assert to.statistics()["mic_gap_ms"] == 600
+    assert [message.gap.ms for message in messages] == [0, 600, 0, 400, 100]
+    assert messages[2].audio.mic_offset == 320 + 600 * 16
+    assert to.statistics()["mic_gap_ms"] == 1_100
 
 
 @pytest.mark.parametrize(
@@ -484,7 +489,7 @@ async def test_only_a_client_that_leaves_echo_to_the_server_has_it_cancelled() -
         each.verdict(verdict(1, Interrupt.KIND_DUCK))
         for start in range(0, 1_600, 320):
             each.from_client(client.ConverseRequest(audio=frame(start, counted(start, 320))))
-        each.tick(WIRE_SILENCE_MS)
+        each.tick(STALL_MS)
         given.append(await drained(each.to_vad))
     whole = [b"".join(message.audio.pcm for message in messages) for messages in given]
     assert whole[0] == whole[1] == counted(0, 1_600).astype("<i2").tobytes()
