@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.vad.completeness import Context, ends, probability
+from services.vad.completeness import ANSWER, ANSWER_MS, Context, ends, log_odds, probability
 from services.vad.rhythm import Rhythm
 from services.vad.voice import SAMPLES_PER_MS, WINDOW_SAMPLES
+from services.vad.wording import wording
 
 JUDGED_MS: Final = 8_000
 """How much of a turn the end-of-turn model hears."""
@@ -136,6 +137,18 @@ class Pause:
     def pause_ms(self) -> float:
         """The pause that ends the turn, as things stand."""
         return self.settings.pause_ms(self.odds)
+
+    def evidence(self) -> dict[str, float]:
+        """Return what decides this pause, for traces: each in log odds, but for the pause that ends the turn."""
+        known = {"needed_pause_ms": self.pause_ms, "rhythm": self.rhythm.ends}
+        known |= {f"judgement_{number}": log_odds(heard) for number, heard in enumerate(self.heard, 1)}
+        if self.context.words:
+            known["wording"] = wording(self.context.words, self.context.language)
+        if self.context.model_stopped:
+            known["model_ear"] = self.context.model_stopped
+        if self.context.asked:
+            known["question_asked"] = ANSWER * max(1.0 - self.speech_ms / ANSWER_MS, 0.0)
+        return {name: round(value, 2) for name, value in known.items()}
 
     def is_over(self, silence_samples: int) -> bool:
         """Say whether the turn is over after this much silence."""

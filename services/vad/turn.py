@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
+from services.common.tracing.context import mint
 from services.vad.endpointing import Pause
 from services.vad.voice import SAMPLES_PER_MS
 
@@ -15,11 +15,6 @@ PRE_ROLL_MS: Final = 300
 
 BARE_WORD_MS: Final = 900
 """A turn with more speech than this is more than the word it began with."""
-
-
-def new_trace() -> str:
-    """Return a fresh W3C trace context for a turn."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 @dataclass
@@ -32,7 +27,7 @@ class Turn:
     onset: int
     interruption: bool
     pause: Pause
-    traceparent: str = field(default_factory=new_trace)
+    traceparent: str = field(default_factory=mint)
     part_start: int = 0
     """Offset at which it began, or began again when it was resumed."""
     speech_samples: int = 0

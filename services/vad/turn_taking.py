@@ -77,6 +77,11 @@ class TurnTaking:
 
     # Takeover.
 
+    def end_rests_on(self) -> dict[str, float]:
+        """Return what the end of the newest turn rests on, for traces."""
+        turn = self._turns.open or self._turns.last
+        return turn.pause.evidence() if turn is not None else {}
+
     def go_on(self, past: Beginning) -> None:
         """Begin in the midst of a session, after another vad; called before anything is heard."""
         self._decided, self._is_past = past.decided, True
