@@ -43,7 +43,7 @@ async def headless(options: Options) -> None:
         if options.record:
             claim(options.record)
             put_away.callback(device.write_stereo, options.record)
-        async with Conversation(options.server, device, agent=options.agent) as conversation:
+        async with Conversation(options.server, device, agent=options.agent, token=options.token) as conversation:
             await _follow_script(conversation, device, speeches, transcript, options.wait_s)
 
 
@@ -56,7 +56,7 @@ async def live(options: Options) -> None:
         if recording and options.record:
             claim(options.record)
             put_away.callback(recording.write_stereo, options.record)
-        async with Conversation(options.server, device, agent=options.agent) as conversation:
+        async with Conversation(options.server, device, agent=options.agent, token=options.token) as conversation:
             print("Connected. Speak; Ctrl-C hangs up.", flush=True)
             _hang_up_on_ctrl_c(conversation, put_away)
             async for event in conversation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ examples:
   python -m clients.desktop --say hello.wav more.wav --transcript out.txt
       say the second file once the answer to the first has been heard
   python -m clients.desktop --server parley.example:7700 --agent tutor
-  python -m clients.desktop --server wss://parley.example
+  python -m clients.desktop --server wss://parley.example --token @token.txt
   python -m clients.desktop --server one.example:7700,two.example:7700
       call the second where the first is full or away; go on there when the first is lost
 
@@ -48,6 +48,8 @@ class Options:
 
     server: str
     agent: str
+    token: str = field(repr=False)
+    """Proof that we may call; "" where nobody asks for one."""
     say: tuple[Path, ...]
     wait_s: float
     record: Path | None
@@ -62,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None = None) -> Options:
     """Return the options; exits with code 1 and one line on a wrong one."""
     got = _parser().parse_args(arguments)
-    return Options(got.server, got.agent, tuple(got.say), got.wait_s, got.record, got.transcript)
+    return Options(got.server, got.agent, got.token, tuple(got.say), got.wait_s, got.record, got.transcript)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--agent", metavar="NAME", default="", help="whom to talk to (default: the server's choice)")
     parser.add_argument(
+        "--token",
+        type=_token,
+        metavar="TOKEN|@FILE",
+        default=os.environ.get("PARLEY_TOKEN", ""),
+        help="proof that you may call, or @ and the file that holds it: others on this machine can read your command "
+        "line; default: the environment's PARLEY_TOKEN",
+    )
+    parser.add_argument(
         "--say", type=Path, metavar="WAV", nargs="+", default=[], help="headless: say these files, one after the other"
     )
     parser.add_argument(
@@ -97,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--transcript", type=Path, metavar="OUT.txt", help="write what was said, line by line")
     return parser
+
+
+def _token(text: str) -> str:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise argparse.ArgumentTypeError(f"{text} can't be read: {type(error).__name__}") from None
+    token = text.strip()
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise argparse.ArgumentTypeError("a token is one word of ASCII letters, digits and . _ -")
+    return token
 
 
 def _addresses(text: str) -> str:

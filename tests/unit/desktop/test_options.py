@@ -23,6 +23,20 @@ def test_server_comes_from_the_option_then_from_the_environment(monkeypatch: pyt
     assert parse(["--server", "[::1]:7700"]).server == "[::1]:7700"
 
 
+def test_a_token_comes_from_a_file_the_option_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And is shown by no repr."""
+    monkeypatch.delenv("PARLEY_TOKEN", raising=False)
+    (tmp_path / "token").write_text("from.a.file\n")
+    assert parse([]).token == ""
+    assert parse(["--token", f"@{tmp_path / 'token'}"]).token == "from.a.file"
+    monkeypatch.setenv("PARLEY_TOKEN", "from.the.environment")
+    assert parse([]).token == "from.the.environment"
+    assert parse(["--token", "a.b.c"]).token == "a.b.c"
+    assert "a.b.c" not in repr(parse(["--token", "a.b.c"]))
+
+
 def test_files_are_said_in_order() -> None:
     """--say takes several files."""
     options = parse(["--say", "a.wav", "b.wav", "--record", "out.wav", "--wait-s", "5"])
@@ -46,6 +60,8 @@ def test_several_servers_are_taken_with_commas() -> None:
         ["--server", ":7700"],
         ["--wait-s", "soon"],
         ["--sya", "a.wav"],
+        ["--token", "two words"],
+        ["--token", "@there/is/no/such/file"],
     ],
 )
 def test_wrong_option_is_one_line_and_code_1(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
