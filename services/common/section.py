@@ -121,7 +121,7 @@ class Section:
     def secret(self, key: str, *, optional: bool = False) -> str:
         """Return the secret that `<key>_env` (a variable) or `<key>_file` (a file) holds; "" where neither is named.
 
-        `optional`: a variable that is not set is no fault, but none.
+        A variable X may be given as X_FILE, which names a file. `optional`: one that is not set is no fault, but none.
         """
         if self.has(key):
             raise self.fault(key, f"would stand open in a file: name where it is by {key}_env or {key}_file.")
@@ -130,7 +130,7 @@ class Section:
         if variable and path:
             raise self.fault(by_file, f"names a second place: {by_env} names one already.")
         if variable:
-            secret = self.env.text(variable).strip()
+            secret = self.env.secret(variable).strip()
             if not secret and not optional:
                 raise self.fault(by_env, f"names {variable}, which is not set.")
             return self._printable(by_env, variable, secret)

@@ -25,7 +25,7 @@ Realtime API can use it. All settings are environment variables; docs/engine.md 
 
 where it listens
   PARLEY_ENGINE_HOST, _PORT     address (127.0.0.1, 8765)
-  PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine
+  PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine (or _KEY_FILE)
   PARLEY_ENGINE_SPEED           how many times faster than real time it gives audio (8)
   PARLEY_HEALTH_LISTEN          host:port for probes over gRPC (not served)
   PARLEY_ENGINE_SESSIONS        how many sessions at once (256); one more is answered HTTP 503

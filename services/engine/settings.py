@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from services.engine.hosts import is_loopback
 from services.engine.part_settings import PartSettings, SettingsError
@@ -36,7 +37,7 @@ class Settings:
                 host=values.get("PARLEY_ENGINE_HOST", "127.0.0.1"),
                 port=int(values.get("PARLEY_ENGINE_PORT", "8765")),
                 pace=float(values.get("PARLEY_ENGINE_SPEED", "8")),
-                key=values.get("PARLEY_ENGINE_KEY", ""),
+                key=_key(values),
                 decoders=int(values.get("PARLEY_ENGINE_DECODERS", "2")),
                 sessions=int(values.get("PARLEY_ENGINE_SESSIONS", "256")),
                 parts=PartSettings.read(values),
@@ -65,3 +66,14 @@ class Settings:
                 f"PARLEY_ENGINE_HOST={self.host} can be reached from other machines: set PARLEY_ENGINE_KEY to "
                 "the key that clients must show, or listen on 127.0.0.1"
             )
+
+
+def _key(values: Mapping[str, str]) -> str:
+    """Return PARLEY_ENGINE_KEY, or what the file holds that PARLEY_ENGINE_KEY_FILE names."""
+    key, file = values.get("PARLEY_ENGINE_KEY", ""), values.get("PARLEY_ENGINE_KEY_FILE", "")
+    if key or not file:
+        return key
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"PARLEY_ENGINE_KEY_FILE={file!r} can't be read: {type(error).__name__}") from error

@@ -124,6 +124,8 @@ def test_secrets_are_named_never_written(tmp_path: Path) -> None:
     assert section("key_env: K", K=" s3cret ").secret("key") == "s3cret"
     assert section("key_file: key", file).secret("key") == "s3cret"
     assert section("key_env: K").secret("key", optional=True) == ""
+    (tmp_path / "mounted").write_text("of a file\n")
+    assert section("key_env: K", K_FILE=str(tmp_path / "mounted")).secret("key") == "of a file"
     told = fault(lambda: section("key: s3cret").secret("key"))
     assert "name where it is by key_env or key_file" in told
     assert "s3cret" not in told

@@ -30,6 +30,14 @@ def test_a_key_that_no_header_can_show_is_refused(key: str) -> None:
     Settings.read({"PARLEY_ENGINE_KEY": "s3cret-~!"}).check()
 
 
+def test_the_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    """As a Secret is mounted, with a line's end; a file that is not there is a fault that names the variable."""
+    (tmp_path / "key").write_text("s3cret\n")
+    assert Settings.read({"PARLEY_ENGINE_KEY_FILE": str(tmp_path / "key")}).key == "s3cret"
+    with pytest.raises(SettingsError, match="PARLEY_ENGINE_KEY_FILE"):
+        Settings.read({"PARLEY_ENGINE_KEY_FILE": str(tmp_path / "gone")})
+
+
 @pytest.mark.parametrize("many", ["0", "-1", "many", "1e9"])
 def test_how_many_sessions_is_a_number(many: str) -> None:
     """From 1 on."""
