@@ -23,6 +23,7 @@ from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
+from services.common.tls import RING, Tls
 from services.common.usage import AGENTS, HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
 
 SERVICE = "parley.v1.BrokerService"
@@ -59,6 +60,7 @@ USAGE = Usage(
         *variables(MOST_SESSIONS),
         METRICS,
         HEALTH,
+        *RING,
         Variable("PARLEY_TURN_LOG", "file for a line of JSON per turn; -: standard output", "not written"),
     ),
     example="OPENAI_API_KEY=sk-... PARLEY_AGENTS=deploy/agents",
@@ -73,7 +75,7 @@ async def main(stopping: asyncio.Event) -> None:
     registry = metrics.registry()
     meter = Meter(registry)
     with TurnLog(env, meter.lines_dropped.inc) as turn_log, metrics.served(registry, metrics_listen):
-        await think(settings, meter, registry, turn_log, room, health.listen_address(env), stopping)
+        await think(settings, meter, registry, turn_log, room, health.listen_address(env), Tls.read(env), stopping)
 
 
 async def think(
@@ -83,21 +85,22 @@ async def think(
     turn_log: TurnLog,
     room: Room,
     health_listen: str,
+    tls: Tls,
     stopping: asyncio.Event,
 ) -> None:
     """Serve sessions until asked to stop; then let others go on with them."""
     tally = Counter[str]()
     store = Store(connect(settings.common.redis_url), settings.common.history_s)
-    channels = Channels(tally)
+    channels = Channels(tally, tls)
     vitals = Health(health_listen, SERVICE, needs=Needs.ONCE, ping=store.ping)
     grpc_server = server()
     vitals.add_to(grpc_server)
     broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write, room)
     looking = ProcessMeter(registry, room, tally, parked=broker.parked, events=broker.events)
     serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker, tally)
-    address = bind(grpc_server, settings.common.listen)
+    address = bind(grpc_server, settings.common.listen, tls.ring_server())
     async with vitals.served(), asyncio.TaskGroup() as group:
-        background = [group.create_task(each.run()) for each in (looking, vitals)]
+        background = [group.create_task(each.run()) for each in (looking, vitals, tls)]
         await grpc_server.start()
         await vitals.opened()
         process.announce("broker", address)

@@ -10,9 +10,21 @@ import grpc
 
 from parley.v1 import trunk_service_pb2_grpc as trunk_rpc
 from services.common.errors import SettingsFault
+from services.common.tls import Peer
 from services.common.trunk_server import TrunkServer
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
+_TLS_CAUSES: Final = {
+    "Hostname Verification": "it shows a certificate for another name",
+    "CERTIFICATE_VERIFY_FAILED": "it shows a certificate that is not trusted here, or has run out",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS, and is dialled by it",
+}
+DOOR_WINDOW_BYTES: Final = 32 * 1024
+"""What a client may have under way: at 200 ms there and back it is 160 KiB/s, more than any format takes."""
+DOOR_AGE_S: Final = 600.0
+"""A client's connection takes no new calls after so long; those that it carries go on. A gateway that keeps its
+connections open reaches copies of ingress that came later, by this. The ring's trunks have no age: a trunk is one call
+from the first session to the last, so a connection that is old would only be in the way of nothing new."""
 _MAX_RECEIVE: Final = "grpc.max_receive_message_length"
 
 # Small windows: a waiting reader then shows within 0.25 s as a waiting writer, instead of hiding 128 s of audio in
@@ -46,14 +58,26 @@ _SERVER: Final = [
 ]
 
 
-def channel(address: str) -> grpc.aio.Channel:
-    """Return a channel to a stage inside the ring."""
-    return grpc.aio.insecure_channel(address, options=[*_CLIENT, (_MAX_RECEIVE, MAX_MESSAGE_BYTES)])
+def channel(address: str, peer: Peer | None = None) -> grpc.aio.Channel:
+    """Return a channel to a stage inside the ring: over TLS to a `peer`, else plain."""
+    options: list[tuple[str, Any]] = [*_CLIENT, (_MAX_RECEIVE, MAX_MESSAGE_BYTES)]
+    if peer is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    if peer.name:  # an address is dialled by its IP, and known by its name
+        options.append(("grpc.ssl_target_name_override", peer.name))
+    return grpc.aio.secure_channel(address, peer.credentials, options=options)
 
 
 def server(max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Server:
     """Return a gRPC server with the ring's options. A larger message ends its stream with RESOURCE_EXHAUSTED."""
     return grpc.aio.server(options=[*_SERVER, (_MAX_RECEIVE, max_message_bytes)])
+
+
+def door(age_s: float = DOOR_AGE_S) -> grpc.aio.Server:
+    """Return the gRPC server of ingress, for clients, who are further away than the stages are from each other."""
+    own = [("grpc.http2.lookahead_bytes", DOOR_WINDOW_BYTES), ("grpc.max_connection_age_ms", round(age_s * 1000))]
+    options = {**dict(_SERVER), **dict(own), _MAX_RECEIVE: MAX_MESSAGE_BYTES}
+    return grpc.aio.server(options=list(options.items()))
 
 
 def serve(
@@ -72,15 +96,15 @@ def serve(
     trunk_rpc.add_TrunkServiceServicer_to_server(trunks, server)
 
 
-def bind(server: grpc.aio.Server, listen: str) -> str:
-    """Bind `server` to host:port and return the address it got.
+def bind(server: grpc.aio.Server, listen: str, shown: grpc.ServerCredentials | None = None) -> str:
+    """Bind `server` to host:port and return the address it got. It speaks TLS where something is `shown`, else plain.
 
     Raises:
         SettingsFault: the port is taken, or the host isn't this machine's.
     """
     host = listen.rpartition(":")[0]
     try:
-        port = server.add_insecure_port(listen)
+        port = server.add_secure_port(listen, shown) if shown else server.add_insecure_port(listen)
     except RuntimeError as error:
         raise SettingsFault(
             f"cannot listen on {listen}: the port is taken or the host is not of this machine. Set PARLEY_LISTEN."
@@ -91,5 +115,6 @@ def bind(server: grpc.aio.Server, listen: str) -> str:
 def explain(error: grpc.aio.AioRpcError) -> str:
     """Put a gRPC status into words."""
     if error.code() == grpc.StatusCode.UNAVAILABLE:
-        return "it can't be reached"
+        details = error.details() or ""
+        return next((words for cause, words in _TLS_CAUSES.items() if cause in details), "it can't be reached")
     return f"{error.code().name.lower().replace('_', ' ')}: {error.details() or 'no details'}"

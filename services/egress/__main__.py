@@ -14,6 +14,7 @@ from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
+from services.common.tls import RING, Tls
 from services.common.topic import Subscriber
 from services.common.usage import HEALTH, METRICS, REDIS, Usage, listens
 from services.egress.server import EgressServer
@@ -26,7 +27,7 @@ USAGE = Usage(
     service="egress",
     about="egress speaks: it gives replies to the client in their own time, with captions, and reports what was "
     "played. The broker calls it.",
-    variables=(listens(DEFAULT_PORT), REDIS, *variables(MOST_SESSIONS), METRICS, HEALTH),
+    variables=(listens(DEFAULT_PORT), REDIS, *variables(MOST_SESSIONS), METRICS, HEALTH, *RING),
     example="PARLEY_LISTEN=127.0.0.1:0",
 )
 
@@ -36,6 +37,7 @@ async def main(stopping: asyncio.Event) -> None:
     env = Environment.here()
     settings, metrics_listen = CommonSettings.read(env, DEFAULT_PORT), metrics.listen_address(env)
     room = Room.read(env, "egress", MOST_SESSIONS)
+    tls = Tls.read(env)
     registry, tally = metrics.registry(), Counter[str]()
     store = Store(connect(settings.redis_url))
     topic = Subscriber(settings.redis_url, store)
@@ -52,10 +54,10 @@ async def main(stopping: asyncio.Event) -> None:
     grpc_server = server()
     vitals.add_to(grpc_server)
     serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic), tally)
-    address = bind(grpc_server, settings.listen)
+    address = bind(grpc_server, settings.listen, tls.ring_server())
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, speakings, meter, vitals)]
+            background = [group.create_task(each.run()) for each in (topic, speakings, meter, vitals, tls)]
             await grpc_server.start()
             await vitals.opened()
             process.announce("egress", address)

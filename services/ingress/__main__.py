@@ -12,9 +12,10 @@ from services.common.health import Health
 from services.common.health_state import Needs
 from services.common.process_meter import ProcessMeter
 from services.common.room import Room, variables
-from services.common.rpc import bind, server
+from services.common.rpc import bind, door
 from services.common.settings import Environment
 from services.common.store import Store, connect
+from services.common.tls import DOORS, RING, Tls
 from services.common.topic import Subscriber
 from services.common.usage import HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
 from services.ingress.admission import STAGE
@@ -48,6 +49,8 @@ USAGE = Usage(
         *variables(Limits.max_sessions),
         METRICS,
         HEALTH,
+        *DOORS,
+        *RING,
         Variable("PARLEY_MAX_MESSAGE_BYTES", "bytes of one message of a client", Limits.max_message_bytes),
         Variable("PARLEY_MAX_FRAME_MS", "milliseconds of audio in one message", Limits.max_frame_ms),
         Variable("PARLEY_MAX_MESSAGES_PER_S", "messages a second of one client, on average", Limits.max_messages_per_s),
@@ -76,18 +79,19 @@ async def main(stopping: asyncio.Event) -> None:
     locks = LockSettings.read(
         env, (("PARLEY_LISTEN", settings.common.listen), ("PARLEY_WS_LISTEN", settings.websocket_listen))
     )
+    tls = Tls.read(env, has_doors=True)
     registry, tally = metrics.registry(), Counter[str]()
     redis = connect(settings.common.redis_url)
     doorkeeper, store = Doorkeeper(limits, locks, redis), Store(redis, settings.common.history_s)
     locks.tell()
     topic = Subscriber(settings.common.redis_url, store)
-    channels = Channels(tally)
+    channels = Channels(tally, tls)
     vitals = Health(
         health.listen_address(env), SERVICE, needs=Needs.ALWAYS, ping=store.ping, also=lambda: discovery.is_complete
     )
-    grpc_server = server()
+    grpc_server = door()
     vitals.add_to(grpc_server)
-    address = bind(grpc_server, settings.common.listen)
+    address = bind(grpc_server, settings.common.listen, tls.door_server())
     routes = Routes(settings)
     discovery = Discovery(routes)
     calls = Calls(store, topic, routes, channels, limits, operators.advertise or address, room, doorkeeper)
@@ -104,10 +108,11 @@ async def main(stopping: asyncio.Event) -> None:
     websocket_door = WebSocketDoor(calls, settings.origins)
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals, discovery)]
+            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals, discovery, tls)]
             await discovery.begin()
             await grpc_server.start()
-            process.announce_door("websocket", await websocket_door.listen(settings.websocket_listen))
+            listening = await websocket_door.listen(settings.websocket_listen, tls.door_context())
+            process.announce_door("websocket", listening)
             await vitals.opened()
             process.announce("ingress", address)
             await stopping.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -51,12 +52,19 @@ class WebSocketDoor:
         self._callers: dict[WebSocketConnection, Caller] = {}
         self._goodbyes: list[asyncio.Task[None]] = []
 
-    async def listen(self, address: str) -> str:
-        """Take calls at host:port (0: any) and return the address it got. Raises SettingsFault."""
+    async def listen(self, address: str, tls: ssl.SSLContext | None = None) -> str:
+        """Take calls at host:port (0: any), plain or over TLS, and return the address it got. Raises SettingsFault."""
         host, _, port = address.rpartition(":")
         try:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._connection, host.strip("[]"), int(port))
+            self._server = await loop.create_server(
+                self._connection,
+                host.strip("[]"),
+                int(port),
+                ssl=tls,
+                ssl_handshake_timeout=self._calls.limits.handshake_s if tls else None,
+                ssl_shutdown_timeout=_DRAIN_S if tls else None,
+            )
         except OSError as error:
             raise SettingsFault(
                 f"cannot listen on {address}: the port is taken or the host is not of this machine. "

@@ -15,6 +15,7 @@ from services.common.room import Room, variables
 from services.common.rpc import bind, serve, server
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
+from services.common.tls import RING, Tls
 from services.common.topic import Publisher
 from services.common.usage import AGENTS, HEALTH, METRICS, REDIS, Usage, Variable, listens
 from services.vad.content.listener import ContentModel
@@ -40,6 +41,7 @@ USAGE = Usage(
         *variables(MOST_SESSIONS),
         METRICS,
         HEALTH,
+        *RING,
     ),
     example="PARLEY_AGENTS=deploy/agents",
 )
@@ -50,11 +52,12 @@ async def main(stopping: asyncio.Event) -> None:
     env = Environment.here()
     settings, agents = CommonSettings.read(env, DEFAULT_PORT), read_profiles(env)
     room, metrics_listen = Room.read(env, "vad", MOST_SESSIONS), metrics.listen_address(env)
+    tls = Tls.read(env)
     registry, tally = metrics.registry(), Counter[str]()
     redis = connect(settings.redis_url)
     topic = Publisher(redis)
     judge = Judge(SmartTurn())
-    channels = Channels(tally)
+    channels = Channels(tally, tls)
     vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ONCE, ping=Store(redis).ping)
     grpc_server = server()
     vitals.add_to(grpc_server)
@@ -64,10 +67,10 @@ async def main(stopping: asyncio.Event) -> None:
         registry, room, tally, parked=lambda: vad.parked, sessions=lambda: len(vad), events=lambda: vad.counters
     )
     serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally)
-    address = bind(grpc_server, settings.listen)
+    address = bind(grpc_server, settings.listen, tls.ring_server())
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, meter, vitals)]
+            background = [group.create_task(each.run()) for each in (topic, meter, vitals, tls)]
             await grpc_server.start()
             await vitals.opened()
             process.announce("vad", address)
