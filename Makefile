@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak eval enrol train fmt protos lock clean dev-setup protos-setup sdk-setup
+.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak eval enrol train test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -94,6 +94,9 @@ train: dev-setup ## Train the content head again: make train DATA='folder folder
 	@test -n "$(OUT)$(ARGS)" || { echo "Say where the weights shall go: make train DATA='folder folder' OUT=head.npz"; exit 2; }
 	@$(BIN)/python -m training.content $(if $(OUT),--out '$(OUT)') $(foreach folder,$(DATA),--data '$(folder)') $(ARGS)
 
+test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, three minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
+	$(PYTEST) tests/k8s $(ARGS)
+
 fmt: dev-setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -116,6 +119,9 @@ dev-setup:
 
 protos-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-protos lock/protos.txt
+
+k8s-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv-k8s lock/k8s.txt
 
 sdk-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-sdk lock/sdk.txt

@@ -1,0 +1,203 @@
+"""That the manifests and the services speak of the same things: variables, ports, names, files."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parley.v1 import conversation_service_pb2 as client
+from services.broker.settings import BrokerSettings
+from services.common import health, health_state, usage
+from services.common.settings import CommonSettings, Environment
+from services.common.usage import Usage
+from services.engine.settings import Settings as EngineSettings
+from services.ingress.limits import Limits
+from services.ingress.operator_settings import OperatorSettings
+from services.ingress.route import IngressSettings
+from services.ingress.websocket import HEALTH_PATH, PATH
+from tests.k8s import combination
+from tests.k8s.manifests import RING, Document, containers, of_kind, one, pod_of, ports, secrets, title, variables
+from tests.k8s.rendering import combined, overlay
+
+OF_THE_POD = {"POD_NAMESPACE", "POD_IP"}
+OF_LIBRARIES = {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+"""What glibc, onnxruntime and OpenTelemetry read by themselves."""
+
+
+def sets() -> tuple[tuple[Document, ...], ...]:
+    """Return manifests in which every component is, once at least."""
+    second = combination.Combination(("redis-external", "openai", "open-doors", "tls-doors", *combination.OPTIONAL))
+    return overlay("production"), overlay("local"), combined(combination.FULLEST), combined(second)
+
+
+def known(service: str) -> set[str]:
+    """Return the variables that a service says it has when it is asked for help."""
+    said: Usage = importlib.import_module(f"services.{service}.__main__").USAGE
+    return {variable.name for variable in (*said.variables, *usage.LOG)}
+
+
+def values_of(deployment: Document) -> dict[str, str]:
+    """Return the environment as the process sees it; what the cluster fills in gets something plausible."""
+    there = {"POD_NAMESPACE": "parley", "POD_IP": "10.244.1.10", "PARLEY_REDIS_URL": "redis://redis:6379/0"}
+    seen: dict[str, str] = {}
+    for name, value in variables(deployment).items():
+        text = there[name] if value is None else value
+        for other, is_now in seen.items():
+            text = text.replace(f"$({other})", is_now)
+        assert "$(" not in text, f"{name} names a variable that comes after it"
+        seen[name] = text
+    return seen
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers what was looked for in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("service", RING)
+def test_service_knows_every_variable_that_it_is_given(service: str) -> None:
+    """Each variable in any overlay and component is one that --help tells of; of a secret, its file."""
+    for documents in sets():
+        given = set(variables(one(documents, "Deployment", service))) - OF_THE_POD - OF_LIBRARIES
+        files = {name for name in given if name.endswith("_FILE") and name not in known(service)}
+        assert given - files <= known(service), title(one(documents, "Deployment", service))
+        assert {name.removesuffix("_FILE") for name in files} <= {*known(service), "PARLEY_ENGINE_KEY"}
+
+
+def test_engine_knows_every_variable_that_it_is_given() -> None:
+    """The engine looks for each that the manifests set."""
+    asked = Asked()
+    EngineSettings.read(asked)
+    given = set(variables(one(combined(combination.FULLEST), "Deployment", "engine"))) - OF_LIBRARIES
+    assert given <= {*asked.names, health.VARIABLE}
+
+
+def test_ingress_reads_what_it_is_given() -> None:
+    """Its own reading of the manifest's environment finds the ring's names, both doors, its address and its patience."""
+    env = Environment(values_of(one(overlay("production"), "Deployment", "ingress")))
+    settings = IngressSettings.read(env)
+    assert settings.common.listen == "0.0.0.0:7700"
+    assert settings.websocket_listen == "0.0.0.0:7780"
+    assert settings.vads == ("dns:vad.parley.svc.cluster.local:7701",)
+    assert settings.brokers == ("dns:broker.parley.svc.cluster.local:7702",)
+    assert settings.egresses == ("dns:egress.parley.svc.cluster.local:7703",)
+    assert OperatorSettings.read(env).advertise == "10.244.1.10:7700"
+    assert Limits.read(env).drain_s == 600
+
+
+@pytest.mark.parametrize(("service", "port"), [("ingress", 7700), ("vad", 7701), ("broker", 7702), ("egress", 7703)])
+def test_ports_are_those_at_which_the_services_listen(service: str, port: int) -> None:
+    """The port that a container names is the one its variables say, and the service's own default."""
+    assert importlib.import_module(f"services.{service}.__main__").DEFAULT_PORT == port
+    deployment = one(overlay("production"), "Deployment", service)
+    given, named = values_of(deployment), ports(deployment)
+    assert CommonSettings.read(Environment(given), port).listen == f"0.0.0.0:{named['grpc']}" == f"0.0.0.0:{port}"
+    assert given["PARLEY_METRICS_LISTEN"] == f"0.0.0.0:{named['metrics']}"
+    assert given["PARLEY_HEALTH_LISTEN"] == f"0.0.0.0:{named['health']}"
+
+
+def test_engine_listens_where_it_is_looked_for(tmp_path: Path) -> None:
+    """The engine's port is its Service's and the broker's, and it takes its key, without which it would not start, by file."""
+    documents = combined(combination.FULLEST)
+    deployment = one(documents, "Deployment", "engine")
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef\n")
+    settings = EngineSettings.read({**values_of(deployment), "PARLEY_ENGINE_KEY_FILE": str(key)})
+    settings.check()
+    assert settings.key == "0123456789abcdef"
+    assert (
+        settings.port
+        == ports(deployment)["realtime"]
+        == one(documents, "Service", "engine")["spec"]["ports"][0]["port"]
+    )
+    url = variables(one(documents, "Deployment", "broker"))["PARLEY_MODEL_URL"]
+    assert url == f"ws://engine:{settings.port}/v1/realtime"
+
+
+@pytest.mark.parametrize(
+    ("documents", "server", "variable"),
+    [
+        (lambda: overlay("production"), "openai", "OPENAI_API_KEY_FILE"),
+        (lambda: overlay("local"), "engine", "PARLEY_ENGINE_KEY_FILE"),
+    ],
+)
+def test_broker_has_its_models_key_from_a_file(tmp_path: Path, documents: Any, server: str, variable: str) -> None:
+    """Read as in the pod, with the folder of agents' profiles, the broker's model has the key that the Secret holds."""
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef\n")
+    given = values_of(one(documents(), "Deployment", "broker"))
+    agents = str(Path(__file__).resolve().parents[2] / "deploy" / "agents")
+    settings = BrokerSettings.read(Environment({**given, variable: str(key), "PARLEY_AGENTS": agents}))
+    assert given["PARLEY_MODEL_SERVER"] == server
+    assert settings.model.key == "0123456789abcdef"
+
+
+def test_probes_ask_for_what_health_answers() -> None:
+    """The three names in the probes are those that the services' health knows."""
+    for deployment in (one(overlay("production"), "Deployment", name) for name in RING):
+        (container,) = containers(deployment)
+        asked = [container[probe]["grpc"]["service"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+        assert asked == [health_state.STARTUP, health_state.READINESS, health_state.LIVENESS]
+
+
+def test_gateway_routes_to_what_ingress_serves() -> None:
+    """The WebSocket's path and the gRPC service's full name are ingress's own; its health is not shown to the world."""
+    documents = overlay("production")
+    (rule,) = one(documents, "HTTPRoute", "websocket")["spec"]["rules"]
+    assert [match["path"]["value"] for match in rule["matches"]] == [PATH] != [HEALTH_PATH]
+    (match,) = one(documents, "GRPCRoute", "grpc")["spec"]["rules"][0]["matches"]
+    assert match["method"]["service"] == client.DESCRIPTOR.services_by_name["ConversationService"].full_name
+    doors = {port["port"] for port in one(documents, "Service", "doors")["spec"]["ports"]}
+    for route in of_kind(documents, "HTTPRoute", "GRPCRoute"):
+        for backend in (each for rule in route["spec"]["rules"] for each in rule["backendRefs"]):
+            assert (backend["name"], backend["port"] in doors) == ("doors", True)
+
+
+def test_prometheus_finds_the_ring() -> None:
+    """The PodMonitor selects the four services' pods and no others, by a port that they name."""
+    documents = combined(combination.FULLEST)
+    monitor = one(documents, "PodMonitor", "parley")["spec"]
+    wanted = monitor["selector"]["matchLabels"].items()
+    found = [
+        deployment["metadata"]["name"]
+        for deployment in of_kind(documents, "Deployment")
+        if wanted <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    ]
+    assert sorted(found) == sorted(RING)
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert all(endpoint["port"] in ports(one(documents, "Deployment", name)) for name in RING)
+
+
+def test_every_file_that_a_variable_names_is_mounted() -> None:
+    """A variable that holds a path under /run/parley or /etc/parley points into something that is mounted there."""
+    for documents in sets():
+        for deployment in of_kind(documents, "Deployment"):
+            (container,) = pod_of(deployment)["containers"]
+            mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+            for name, value in variables(deployment).items():
+                if value and value.startswith(("/run/parley/", "/etc/parley/")):
+                    assert value in mounts or value.rpartition("/")[0] in mounts, f"{title(deployment)}: {name}"
+
+
+def test_only_who_needs_a_secret_has_it() -> None:
+    """The tokens' keys and the doors' certificate are ingress's alone, the model's key the broker's and the engine's."""
+    for documents in sets():
+        for deployment in of_kind(documents, "Deployment"):
+            name = deployment["metadata"]["name"]
+            allowed = {f"parley-ring-{name}", "parley-redis"} if name in RING else set()
+            allowed |= {
+                "ingress": {"parley-token-keys", "parley-doors"},
+                "broker": {"parley-openai", "parley-engine"},
+                "engine": {"parley-engine"},
+            }.get(name, set())
+            assert secrets(deployment) <= allowed
