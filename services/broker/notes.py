@@ -56,6 +56,11 @@ class Notes:
         """What did not go as it should: late, lost, again (see `WriteAhead`)."""
         return self._ahead.counters
 
+    @property
+    def waiting(self) -> int:
+        """How many items Redis has yet to take."""
+        return self._ahead.waiting
+
     def add(self, note: Note) -> None:
         """Have something written. An item is given its time, unless it has one, so that no two have the same."""
         self._ahead.add(note)

@@ -80,6 +80,10 @@ class BrokerServer(rpc.BrokerServiceServicer):
         """What did not go as it should with what sessions have noted in Redis."""
         return self._sessions.events()
 
+    def buffers(self) -> dict[str, list[int]]:
+        """How many messages wait in each session's buffers."""
+        return self._sessions.buffers()
+
     async def drain(self) -> None:
         """Take no more sessions, and leave those that there are to another broker."""
         await self._sessions.drain()

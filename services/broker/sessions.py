@@ -48,6 +48,16 @@ class Sessions:
         """What did not go as it should with the notes of all sessions so far. May be asked by any thread."""
         return sum((stay.events() for stay in list(self._stays.values())), Counter(self._events))
 
+    def buffers(self) -> dict[str, list[int]]:
+        """Return how many messages wait in each session's outboxes, and for Redis."""
+        all_of_them = [stay.thinking for stay in self._stays.values()]
+        return {
+            "to_vad": [len(each.to_vad) for each in all_of_them],
+            "to_model": [len(each.to_model) for each in all_of_them],
+            "to_egress": [len(each.mouth.outbox) for each in all_of_them],
+            "to_redis": [each.notes.waiting for each in all_of_them],
+        }
+
     async def respond(
         self, opened: stream_pb2.StreamOpen, requests: AsyncIterator[wire.RespondRequest], write: Write
     ) -> None:

@@ -67,6 +67,11 @@ class WriteAhead:
         return self._length > 0
 
     @property
+    def waiting(self) -> int:
+        """How many items are yet to be written."""
+        return self._items + len(self._again)
+
+    @property
     def is_empty(self) -> bool:
         """True when everything has been written."""
         return self.next() is None

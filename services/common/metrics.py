@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from services.common.errors import SettingsFault
 from services.common.process import announce_door
@@ -32,6 +33,7 @@ PATIENCE_S: Final = 5.0
 AT_ONCE: Final = 8
 """Requests under way; who comes beyond that finds the connection closed. One Prometheus makes one."""
 
+_OPENMETRICS: Final = "application/openmetrics-text"
 _HERE: Final = "127.0.0.1"
 _EXAMPLE: Final = f"{_HERE}:9464"
 _LAST_PORT: Final = 65_535
@@ -44,6 +46,16 @@ def registry() -> CollectorRegistry:
     made = CollectorRegistry()
     ProcessCollector(registry=made)
     return made
+
+
+def exposition(metrics: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+    """Return the content type and the text of a scrape, for a scraper that accepts such formats.
+
+    OpenMetrics, which alone has exemplars, where it is asked for; else the plain format, which everybody reads.
+    """
+    if any(each.partition(";")[0].strip() == _OPENMETRICS for each in accept.lower().split(",")):
+        return openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(metrics)  # type: ignore[no-untyped-call]
+    return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(metrics)
 
 
 def listen_address(env: Environment) -> str:
@@ -134,8 +146,8 @@ class _Request(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != PATH:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", _WHERE_TO)
             return
-        # The plain format is the one that every scraper reads, whatever it says it would rather have.
-        self._answer(HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.server.metrics))
+        content_type, body = exposition(self.server.metrics, self.headers.get("Accept", ""))
+        self._answer(HTTPStatus.OK, content_type, body)
 
     def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.common import names
+from services.common import logs, names
 from services.common.reads import CANCELLED_READS
 from services.common.room import FULL, LATE_LOOP, Room
 from services.common.trunk import STRANDS_BROKEN, TRUNKS_BROKEN
@@ -23,10 +23,15 @@ _LAG_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)
 _LOOK_S: Final = 1.0
 
 Count = Callable[[], int]
+Buffers = Mapping[str, Sequence[int]]
+"""How much waits in each kind of buffer, session by session."""
 
 
 class ProcessMeter(Collector):
     """One process's. `tally` is where its trunks and doors count; `events` what its sessions have counted.
+
+    `drops` says how many frames of 20 ms were dropped so far, by why; `buffers` how much waits where, now. Both are
+    asked each second, in the event loop: nothing is added to what a frame costs.
 
     `sessions` is left out by a stage that tells of its sessions in a way of its own. Have it `run`.
     """
@@ -40,14 +45,21 @@ class ProcessMeter(Collector):
         parked: Count,
         sessions: Count | None = None,
         events: Callable[[], Mapping[str, int]] = dict,
+        drops: Callable[[], Mapping[str, int]] = dict,
+        buffers: Callable[[], Buffers] = dict,
     ) -> None:
         self._room = room
         self._tally = tally
         self._parked = parked
         self._sessions = sessions
         self._events = events
+        self._drops = drops
+        self._buffers = buffers
         self._tasks = 0
         self._counted: dict[str, int] = {}
+        self._dropped = dict(drops())
+        self._waiting: dict[str, int] = {}
+        self._fullest: dict[str, int] = {}
         lag = Histogram(names.LOOP_LAG, "How late the event loop was, each 50 ms.", registry=registry, buckets=_LAG_S)
         room.promptness.note = lag.observe
         registry.register(self)
@@ -62,6 +74,10 @@ class ProcessMeter(Collector):
         while True:
             self._tasks = len(asyncio.all_tasks())
             self._counted = dict(self._events())
+            self._dropped = dict(self._drops())
+            buffers = self._buffers()
+            self._waiting = {name: sum(each) for name, each in buffers.items()}
+            self._fullest = {name: max(each, default=0) for name, each in buffers.items()}
             await asyncio.sleep(_LOOK_S)
 
     def collect(self) -> Iterator[Metric]:
@@ -86,11 +102,22 @@ class ProcessMeter(Collector):
             (names.STRANDS_BROKEN, "Sessions' streams that broke with them.", STRANDS_BROKEN),
         ):
             yield CounterMetricFamily(name, what, value=self._tally[key])
+        yield CounterMetricFamily(names.LOG_DROPPED, "Lines of the log that nobody read.", value=logs.dropped())
         yield _counter(names.EVENTS, "What the stage's own counters say.", self._counted, "event")
+        yield _counter(names.DROPPED_FRAMES, "Frames of 20 ms that were dropped, by why.", self._dropped, "reason")
+        yield _gauges(names.BUFFER_MESSAGES, "Messages that wait, of all sessions together.", self._waiting, "buffer")
+        yield _gauges(names.BUFFER_FULLEST, "Messages that wait, of the worst session.", self._fullest, "buffer")
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(name, what, value=value)
+
+
+def _gauges(name: str, what: str, values: Mapping[str, int], label: str) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=(label,))
+    for key, value in sorted(values.items()):
+        family.add_metric((key,), value)
+    return family
 
 
 def _counter(name: str, what: str, values: Mapping[str, int], label: str) -> Metric:

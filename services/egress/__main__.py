@@ -17,6 +17,7 @@ from services.common.store import Store, connect
 from services.common.tls import RING, Tls
 from services.common.topic import Subscriber
 from services.common.usage import HEALTH, METRICS, REDIS, Usage, listens
+from services.egress.held_replies import HeldReplies
 from services.egress.server import EgressServer
 from services.egress.speakings import MOST_SESSIONS, Speakings
 
@@ -49,7 +50,10 @@ async def main(stopping: asyncio.Event) -> None:
         parked=lambda: speakings.parked,
         sessions=lambda: len(speakings),
         events=lambda: speakings.counters,
+        drops=speakings.drops,
+        buffers=speakings.buffers,
     )
+    registry.register(HeldReplies(lambda: speakings.held_samples))
     vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ONCE, ping=store.ping)
     grpc_server = server()
     vitals.add_to(grpc_server)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import Final
 
+from services.common.audio import REPLY_FRAME_SAMPLES
 from services.common.errors import FullFault
 from services.common.parking import PARKED_S, Parking
 from services.common.room import Room
@@ -28,6 +29,8 @@ class Speakings:
         self.is_stopping = False
         self.counters: Counter[str] = Counter()
         """What the sessions that are over have counted."""
+        self.held_samples = 0
+        """How much of all replies was yet to be sent, when that was looked at last."""
         self._room = room or Room("egress", MOST_SESSIONS)
         self._sessions: dict[str, Speaking] = {}
         self._parking = Parking(self._give_up, parked_s)
@@ -70,6 +73,24 @@ class Speakings:
     def _forget(self, speaking: Speaking) -> None:
         del self._sessions[speaking.session]
         self.counters.update(speaking.playout.counters)
+
+    def drops(self) -> dict[str, int]:
+        """Return how many frames of 20 ms were dropped so far, by why: of a reply that was cancelled, or is over."""
+        living = [speaking.playout.counters for speaking in self._sessions.values()]
+        cancelled, dead = (
+            self.counters[name] + sum(counters[name] for counters in living)
+            for name in ("samples_cancelled", "messages_of_dead_replies")
+        )
+        return {"cancelled": cancelled // REPLY_FRAME_SAMPLES, "dead_reply": dead}
+
+    def buffers(self) -> dict[str, list[int]]:
+        """Return how many messages wait in each session's outboxes, and take a look at what is held of replies."""
+        speakings = list(self._sessions.values())
+        self.held_samples = sum(each.playout.held_samples for each in speakings)
+        return {
+            "to_ingress": [len(each.to_ingress) for each in speakings if each.to_ingress is not None],
+            "to_broker": [len(each.to_broker) for each in speakings if each.to_broker is not None],
+        }
 
     async def drain(self) -> None:
         """Take no session any more, and send those that are here elsewhere, each at a quiet moment if there is one."""

@@ -25,6 +25,7 @@ from services.ingress.limits import Limits
 from services.ingress.locks.doorkeeper import Doorkeeper
 from services.ingress.locks.settings import VARIABLES as LOCKS
 from services.ingress.locks.settings import LockSettings
+from services.ingress.meter import LostLeases, buffers, drops
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
 from services.ingress.route import DEFAULT_PORT, DEFAULT_WEBSOCKET, IngressSettings, Routes
@@ -102,7 +103,10 @@ async def main(stopping: asyncio.Event) -> None:
         parked=lambda: calls.parked,
         sessions=lambda: len(calls),
         events=lambda: calls.counters,
+        drops=lambda: drops(calls.counters, calls.sessions()),
+        buffers=lambda: buffers(calls.sessions()),
     )
+    registry.register(LostLeases(lambda: calls.leases_lost))
     ConversationServer(calls, tally).add_to(grpc_server)
     rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
     websocket_door = WebSocketDoor(calls, settings.origins)

@@ -79,6 +79,15 @@ class Calls:
         """What this process has seen, but for the sessions that go on."""
         return self._house.counters
 
+    @property
+    def leases_lost(self) -> int:
+        """How many sessions were found to be another ingress's."""
+        return self._house.leases.lost
+
+    def sessions(self) -> list[Session]:
+        """Return the sessions that go on here."""
+        return [life.session for life in self._lives.values()]
+
     def find(self, name: str) -> Session | None:
         """Return a session that goes on here by its name."""
         life = self._lives.get(name)

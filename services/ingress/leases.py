@@ -29,6 +29,8 @@ class Leases:
         self._store = store
         self._owner = owner
         self._kept: dict[str, _Kept] = {}
+        self.lost = 0
+        """Leases that were somebody else's when they were to be renewed."""
 
     async def keep(self, session: str, lease: int, rewrite: Callable[[], None]) -> None:
         """Keep a lease until cancelled; have the record written again where Redis has lost it.
@@ -59,6 +61,7 @@ class Leases:
             # Running conversations go on without Redis; nobody can take a session while it is away either.
             log.warning("%d sessions: %s", len(kept), error.message)
             return
+        self.lost += len(renewed.superseded)
         for session in renewed.superseded:
             kept[session].lost.set()
         for session in renewed.unwritten:

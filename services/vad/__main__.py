@@ -64,8 +64,15 @@ async def main(stopping: asyncio.Event) -> None:
     hearing = Hearing(SileroModel(), asyncio.get_running_loop().call_soon)
     vad = VadServer(hearing, judge, ContentModel(), agents, topic, channels, room=room)
     meter = ProcessMeter(
-        registry, room, tally, parked=lambda: vad.parked, sessions=lambda: len(vad), events=lambda: vad.counters
+        registry,
+        room,
+        tally,
+        parked=lambda: vad.parked,
+        sessions=lambda: len(vad),
+        events=lambda: vad.counters,
+        buffers=vad.buffers,
     )
+    registry.register(vad.tally)
     serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally)
     address = bind(grpc_server, settings.listen, tls.ring_server())
     with metrics.served(registry, metrics_listen):

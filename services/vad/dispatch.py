@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -15,7 +14,6 @@ from parley.v1 import vad_service_pb2 as wire
 from services.common.errors import ParleyError
 from services.common.outbox import Outbox
 from services.vad.events import Event, Judge
-from services.vad.explanation import in_words
 from services.vad.hearing import Ear
 from services.vad.hindsight import Hindsight
 from services.vad.intake import Intake
@@ -23,8 +21,6 @@ from services.vad.judge import Judge as TurnJudge
 from services.vad.turn_taking import TurnTaking
 from services.vad.upstream import Upstream
 from services.vad.voice import SAMPLE_RATE_HZ
-
-log = logging.getLogger("parley.vad")
 
 _OUTBOX_MESSAGES: Final = 2_000
 _RECEIVED_SAMPLES: Final = SAMPLE_RATE_HZ
@@ -65,6 +61,8 @@ class Dispatch:
         self._fail = fail
         self._hindsight = Hindsight(lambda question: self._core.wants(question))
         self._told_received = 0
+        self.on_event: Callable[[Event], None] = lambda event: None
+        """Shown each event on its way out."""
 
     def carry(self, events: list[Event]) -> None:
         """Send events their ways."""
@@ -82,6 +80,7 @@ class Dispatch:
                     self._acknowledge(event)
                 case _:
                     self.to_broker.audio(_errand(event))
+            self.on_event(event)
 
     def note_received(self) -> None:
         """Once a second of sound, let ingress know how far it has come, whatever must still be kept."""
@@ -94,7 +93,6 @@ class Dispatch:
 
     def _carry_verdict(self, interrupt: session_pb2.Interrupt) -> None:
         """Send a verdict its ways: back to ingress first, then the topic, then in band behind the turns before it."""
-        log.info("session %s: %s", interrupt.session, in_words(interrupt))
         self.to_ingress.tell(wire.ListenResponse(interrupt=interrupt))
         if interrupt.kind == session_pb2.Interrupt.KIND_CANCEL:
             self._publish(interrupt)

@@ -29,6 +29,7 @@ from services.vad.judge import Judge
 from services.vad.parting import NobodyCameBack, Stopping
 from services.vad.profile import Profile
 from services.vad.stay import Stay
+from services.vad.tally import Tally
 
 log = logging.getLogger("parley.vad")
 
@@ -56,6 +57,8 @@ class VadServer(rpc.VadServiceServicer):
         room: Room | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
+        self.tally = Tally()
+        """How its sessions' decisions went."""
         self._room = room or Room("vad", MOST_SESSIONS)
         self._hearing = hearing
         self._judge = judge
@@ -112,7 +115,7 @@ class VadServer(rpc.VadServiceServicer):
 
     def _begun(self, opened: stream_pb2.StreamOpen, profile: Profile) -> Stay:
         """Return a session that is new here."""
-        stay = Stay(opened, profile, self._content, self._hearing.join(), self._judge, self._topic.publish)
+        stay = Stay(opened, profile, self._content, self._hearing.join(), self._judge, self._topic.publish, self.tally)
         self._stays[opened.session] = stay
         if opened.resumes:
             self.counters["takeovers_vad"] += 1
@@ -144,6 +147,11 @@ class VadServer(rpc.VadServiceServicer):
     def parked(self) -> int:
         """How many sessions wait for an ingress."""
         return len(self._parking)
+
+    def buffers(self) -> dict[str, list[int]]:
+        """Return how many messages wait in each session's outboxes."""
+        waiting = [stay.waiting() for stay in self._stays.values()]
+        return {"to_ingress": [each[0] for each in waiting], "to_broker": [each[1] for each in waiting]}
 
     # The end.
 

@@ -19,6 +19,7 @@ from services.common.recent import Recent
 from services.vad.backlog import Soon, next_turn
 from services.vad.beginning import Beginning
 from services.vad.dispatch import Dispatch
+from services.vad.events import Event
 from services.vad.hearing import Ear
 from services.vad.intake import Intake
 from services.vad.judge import Judge as TurnJudge
@@ -61,6 +62,10 @@ class Listening:
         ear.give_to(self._give, self.close)
         if resumes:
             self.intake.await_start()
+
+    def watch(self, on_event: Callable[[Event], None]) -> None:
+        """Have each event of the core's shown to somebody, on its way out."""
+        self._dispatch.on_event = on_event
 
     @property
     def to_ingress(self) -> Outbox[wire.ListenResponse]:

@@ -20,9 +20,11 @@ from services.vad.content.listener import ContentListener, ContentModel
 from services.vad.events import Phase
 from services.vad.hearing import Ear
 from services.vad.judge import Judge
+from services.vad.narrator import Narrator
 from services.vad.parting import Draining, reason_of
 from services.vad.profile import Profile
 from services.vad.session import Listening
+from services.vad.tally import Tally
 from services.vad.turn_taking import TurnTaking
 
 log = logging.getLogger("parley.vad")
@@ -45,6 +47,7 @@ class Stay:
         ear: Ear,
         judge: Judge,
         publish: Callable[[session_pb2.Interrupt], None],
+        tally: Tally | None = None,
     ) -> None:
         self._opened = opened
         self._ear = ear
@@ -54,12 +57,17 @@ class Stay:
         self._listening = Listening(
             self._core, ear, judge, publish, self._judgements, resumes=opened.resumes, seq=opened.seq
         )
+        self._listening.watch(Narrator(opened.session, tally or Tally()).take)
         self._fault: ParleyError | None = None
 
     @property
     def name(self) -> str:
         """The session's."""
         return self._opened.session
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many messages wait for ingress, and for the broker."""
+        return len(self._listening.to_ingress), len(self._listening.to_broker)
 
     @property
     def is_over(self) -> bool:

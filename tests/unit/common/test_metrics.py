@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import Counter, generate_latest
+from prometheus_client import Counter, Histogram, generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from services.common.errors import SettingsFault
-from services.common.metrics import listen_address, registry
+from services.common.metrics import exposition, listen_address, registry
 from services.common.settings import Environment
 
 
@@ -39,3 +40,20 @@ def test_a_registry_tells_of_its_process_and_has_no_twin_series() -> None:
     assert "process_cpu_seconds_total" in told
     assert "parley_something_total 1.0" in told
     assert "_created" not in told
+
+
+def test_exemplars_are_for_who_asks_for_openmetrics() -> None:
+    """As Prometheus does, which names several formats; everybody else gets the plain one, without them."""
+    made = registry()
+    waited = Histogram("parley_waited_seconds", "Waiting.", registry=made, buckets=(0.5, 1.0))
+    waited.observe(0.7, {"trace_id": "a" * 32})
+    accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,*/*;q=0.1"
+    content_type, body = exposition(made, accept)
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    families = text_string_to_metric_families(body.decode())  # type: ignore[no-untyped-call]
+    told = [each.exemplar for family in families for each in family.samples]
+    assert [each.labels for each in told if each is not None] == [{"trace_id": "a" * 32}]
+    for other in ("", "text/plain;version=0.0.4", "*/*", "text/html"):
+        content_type, body = exposition(made, other)
+        assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+        assert b"trace_id" not in body

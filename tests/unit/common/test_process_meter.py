@@ -74,3 +74,21 @@ async def test_it_watches_the_loop(ticks: Ticks) -> None:
     found = scraped(registry)
     assert (found["parley_events_total[adopted]"], found["parley_events_total[takeovers_vad]"]) == (3, 1)
     running.cancel()
+
+
+async def test_drops_and_buffers_are_looked_at_each_second(ticks: Ticks) -> None:
+    """Of each kind of buffer all together, and the worst; a reason that may come is there at 0 before it does."""
+    registry, drops, waiting = CollectorRegistry(), Counter(slow_client=0), {"to_client": [1, 7, 2], "to_vad": []}
+    meter = ProcessMeter(
+        registry, Room("ingress", 1), Counter(), parked=lambda: 0, drops=lambda: drops, buffers=lambda: waiting
+    )
+    assert scraped(registry)["parley_dropped_frames_total[slow_client]"] == 0
+    drops["slow_client"] += 3
+    running = asyncio.create_task(meter.run())
+    await ticks.advance(1.1)
+    told = scraped(registry)
+    assert told["parley_dropped_frames_total[slow_client]"] == 3
+    assert (told["parley_buffer_messages[to_client]"], told["parley_buffer_fullest_messages[to_client]"]) == (10, 7)
+    assert (told["parley_buffer_messages[to_vad]"], told["parley_buffer_fullest_messages[to_vad]"]) == (0, 0)
+    assert told["parley_log_lines_dropped_total"] >= 0
+    running.cancel()

@@ -21,10 +21,11 @@ def test_a_cancel_says_what_it_rests_on() -> None:
         playhead=audio.Playhead(reply=3),
         evidence=evidence,
     )
-    assert in_words(verdict) == (
+    assert in_words(verdict, tells_word=True) == (
         "verdict 7: cancel (word) 300 ms after the onset, reply 3, 31 dB over the room; "
         "sure 0.94: command 'stop' 0.92, phrase 0.02, backchannel 0.00, noise 0.00"
     )
+    assert "command 0.92" in in_words(verdict), "the word itself is for who asked for words"
 
 
 def test_a_duck_has_only_an_onset() -> None:
