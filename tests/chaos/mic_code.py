@@ -58,16 +58,21 @@ def mark(pcm: bytes, utterance: Utterance) -> bytes:
 
 
 def read(pcm: bytes) -> list[Stretch]:
-    """Find every stretch of marked speech, in the order of the sound; a block that is not whole is none."""
+    """Find every stretch of marked speech, in the order of the sound; a block that is not whole is none.
+
+    Nor is one without a neighbour: among so many windows one looks like a block by chance every few minutes, and would
+    tear in two the stretch in which it is found.
+    """
     sound = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
     words = _windows((sound & 1).astype(np.uint64))
+    marked = np.flatnonzero((words & np.uint64((1 << _MARK_BITS) - 1)) == np.uint64(_MARK))
+    blocks = {int(at): decoded for at in marked if (decoded := _decode(int(words[at]))) is not None}
     found: list[Stretch] = []
-    for at in np.flatnonzero((words & np.uint64((1 << _MARK_BITS) - 1)) == np.uint64(_MARK)):
-        decoded = _decode(int(words[at]))
-        if decoded is None:
+    for place, (utterance, block) in blocks.items():
+        neighbours = [blocks.get(place + step * BLOCK_SAMPLES) == (utterance, block + step) for step in (-1, 1)]
+        if not any(neighbours):
             continue
-        utterance, block = decoded
-        begin, place = block * BLOCK_SAMPLES, int(at)
+        begin = block * BLOCK_SAMPLES
         last = found[-1] if found else None
         if last and last.utterance == utterance and last.end == begin and last.at + last.end - last.begin == place:
             found[-1] = Stretch(utterance, last.begin, begin + BLOCK_SAMPLES, last.at)

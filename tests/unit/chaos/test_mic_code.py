@@ -54,6 +54,12 @@ def test_sound_that_was_altered_says_nothing() -> None:
     assert read(noise(64_000, seed=2)) == read(bytes(6400)) == read(quieter) == []
 
 
+def test_a_block_by_chance_is_none_and_tears_no_stretch_in_two() -> None:
+    """In this utterance one stands at sample 9782, across two that are meant; its line would not even exist."""
+    unlucky = Utterance(2, 44, 3)
+    assert read(mark(bytes(2 * 300 * BLOCK_SAMPLES), unlucky)) == [Stretch(unlucky, 0, 300 * BLOCK_SAMPLES, 0)]
+
+
 def test_sound_that_fills_no_block_is_filled_up() -> None:
     """With silence, so that its end can be read, too."""
     assert len(mark(noise(100), ONE)) == 2 * 2 * BLOCK_SAMPLES
