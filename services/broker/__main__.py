@@ -24,7 +24,7 @@ from services.common.rpc import bind, serve, server
 from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.tls import RING, Tls
-from services.common.usage import AGENTS, HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HEALTH, HISTORY, METRICS, REDIS, REDIS_ACCESS, Usage, Variable, listens
 
 SERVICE = "parley.v1.BrokerService"
 
@@ -35,6 +35,7 @@ USAGE = Usage(
     variables=(
         listens(DEFAULT_PORT),
         REDIS,
+        *REDIS_ACCESS,
         HISTORY,
         AGENTS,
         Variable("OPENAI_API_KEY", "the model's key; with it OpenAI is the model"),

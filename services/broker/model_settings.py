@@ -199,7 +199,7 @@ def _chosen(env: Environment, servers: Servers) -> Server:
     known; else it is OpenAI's where there is a key, and our own engine where there is none.
     """
     url, name = env.text("PARLEY_MODEL_URL").strip(), env.text("PARLEY_MODEL_SERVER").strip()
-    key = env.text("OPENAI_API_KEY").strip()
+    key = env.secret("OPENAI_API_KEY")
     if url and not name:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsFault("OPENAI_API_KEY holds characters that no key has; copy it again.")

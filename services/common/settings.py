@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from services.common.errors import SettingsFault
+from services.common.redis_settings import redis_url
 
 KEPT_S: Final = 24 * 3600
 """How long what Redis holds of a session outlives it, where nobody says otherwise."""
@@ -40,9 +41,13 @@ class Environment:
         if self.text(name):
             raise SettingsFault(f"{name} and {name}_FILE are both set; set one of them.")
         try:
-            return Path(path).read_text().strip()
+            secret = Path(path).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsFault(f"{name}_FILE={path!r} can't be read: {type(error).__name__}.") from error
+            why = getattr(error, "strerror", "") or "it is no text"
+            raise SettingsFault(f"{name}_FILE={path!r} can't be read: {why}.") from error
+        if not secret:
+            raise SettingsFault(f"{name}_FILE={path!r} is empty.")
+        return secret
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         """Return a number between `low` and `high`."""
@@ -76,15 +81,16 @@ class CommonSettings:
     """What every stage of the ring needs."""
 
     listen: str
-    redis_url: str
+    redis_url: str = field(repr=False)
+    """It may hold a password."""
     history_s: int = KEPT_S
     """How long a session's history outlives it; 0: not at all."""
 
     @classmethod
     def read(cls, env: Environment, default_port: int) -> CommonSettings:
-        """Read PARLEY_LISTEN (host:port; port 0 picks a free one), PARLEY_REDIS_URL and PARLEY_HISTORY_TTL_S."""
+        """Read PARLEY_LISTEN (host:port; port 0 picks a free one), PARLEY_HISTORY_TTL_S, and where Redis is."""
         return cls(
             listen=env.address("PARLEY_LISTEN", f"127.0.0.1:{default_port}"),
-            redis_url=env.text("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0"),
+            redis_url=redis_url(env),
             history_s=math.ceil(env.number("PARLEY_HISTORY_TTL_S", KEPT_S, 0, LONGEST_S)),
         )

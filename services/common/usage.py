@@ -33,6 +33,10 @@ REDIS: Final = Variable(
     "docs/redis.md",
     "redis://127.0.0.1:6379/0",
 )
+REDIS_ACCESS: Final = (
+    Variable("PARLEY_REDIS_PASSWORD", "its password, if not in the address; or PARLEY_REDIS_PASSWORD_FILE, its file"),
+    Variable("PARLEY_REDIS_CA", "PEM file: who signed the certificate of a rediss:// server", "the system's"),
+)
 HISTORY: Final = Variable(
     "PARLEY_HISTORY_TTL_S", "seconds that a session's history is kept in Redis after its end; 0: not at all", KEPT_S
 )

@@ -16,7 +16,7 @@ from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.tls import RING, Tls
 from services.common.topic import Subscriber
-from services.common.usage import HEALTH, METRICS, REDIS, Usage, listens
+from services.common.usage import HEALTH, METRICS, REDIS, REDIS_ACCESS, Usage, listens
 from services.egress.held_replies import HeldReplies
 from services.egress.server import EgressServer
 from services.egress.speakings import MOST_SESSIONS, Speakings
@@ -28,7 +28,7 @@ USAGE = Usage(
     service="egress",
     about="egress speaks: it gives replies to the client in their own time, with captions, and reports what was "
     "played. The broker calls it.",
-    variables=(listens(DEFAULT_PORT), REDIS, *variables(MOST_SESSIONS), METRICS, HEALTH, *RING),
+    variables=(listens(DEFAULT_PORT), REDIS, *REDIS_ACCESS, *variables(MOST_SESSIONS), METRICS, HEALTH, *RING),
     example="PARLEY_LISTEN=127.0.0.1:0",
 )
 

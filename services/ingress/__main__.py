@@ -17,7 +17,7 @@ from services.common.settings import Environment
 from services.common.store import Store, connect
 from services.common.tls import DOORS, RING, Tls
 from services.common.topic import Subscriber
-from services.common.usage import HEALTH, HISTORY, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import HEALTH, HISTORY, METRICS, REDIS, REDIS_ACCESS, Usage, Variable, listens
 from services.ingress.admission import STAGE
 from services.ingress.call import Calls
 from services.ingress.discovery import Discovery
@@ -40,6 +40,7 @@ USAGE = Usage(
         Variable("PARLEY_WS_LISTEN", "host:port of the WebSocket door", DEFAULT_WEBSOCKET),
         Variable("PARLEY_WS_ORIGINS", "whose web pages may call: https://a.example or *", "this machine's"),
         REDIS,
+        *REDIS_ACCESS,
         HISTORY,
         Variable("PARLEY_VADS", "where the vads are: host:port,host:port, or dns:name:port", "127.0.0.1:7701"),
         Variable("PARLEY_BROKERS", "where the brokers are", "127.0.0.1:7702"),

@@ -17,7 +17,7 @@ from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.tls import RING, Tls
 from services.common.topic import Publisher
-from services.common.usage import AGENTS, HEALTH, METRICS, REDIS, Usage, Variable, listens
+from services.common.usage import AGENTS, HEALTH, METRICS, REDIS, REDIS_ACCESS, Usage, Variable, listens
 from services.vad.content.listener import ContentModel
 from services.vad.hearing import Hearing
 from services.vad.judge import Judge
@@ -36,6 +36,7 @@ USAGE = Usage(
     variables=(
         listens(DEFAULT_PORT),
         REDIS,
+        *REDIS_ACCESS,
         AGENTS,
         Variable("PARLEY_MODELS", "folder of the models' weights", "services/vad/models, where `make setup` puts them"),
         *variables(MOST_SESSIONS),
