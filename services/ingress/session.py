@@ -27,6 +27,7 @@ from services.ingress.limits import Limits
 from services.ingress.listener import Listener
 from services.ingress.losses import EGRESS, VAD, ended
 from services.ingress.microphone import Microphone
+from services.ingress.narrator import Narrator
 from services.ingress.notices import Notices
 from services.ingress.pace import Pace
 from services.ingress.parting import Parting
@@ -87,6 +88,7 @@ class Session:
         self._ready: set[str] = set()
         self._someone_speaks = False
         self._fence = 0
+        self._narrator = Narrator()
         if elsewhere:
             position = self.speaker.to_ring(plausible_samples(opened.next.position))
             self.downlink.next = audio.Playhead(reply=opened.next.reply, position=position)
@@ -128,6 +130,7 @@ class Session:
             case "flushed":
                 self._into_ring(request.flushed)
                 self.downlink.silent(request.flushed)
+                self._narrator.silent(self.name, request.flushed)
             case "interrupt":
                 self.uplink.press(vad.ListenRequest(interrupt=request.interrupt), at_once=True)
             case "mute":
@@ -254,6 +257,7 @@ class Session:
 
     def verdict(self, interrupt: session_pb2.Interrupt, *, has_floor: bool = False) -> None:
         """Take a verdict by any of its ways: on Listen, on the topic, or in band with its floor."""
+        self._narrator.verdict(interrupt)
         self._tell(self.verdicts.take(interrupt, playing=self.downlink.playing, has_floor=has_floor))
 
     def _tell(self, told: client.ConverseResponse | None) -> None:
@@ -261,6 +265,8 @@ class Session:
         match told.WhichOneof("message") if told is not None else None:
             case "flush":
                 self.counters["replies_flushed"] += 1
+                waiting, flush = len(self.to_client), told.flush if told else client.Flush()
+                self._narrator.cleared(self.name, flush, self.downlink.playing, waiting)
                 self.uplink.answered()
                 self.downlink.flush()
             case "duck" if self._echo:
