@@ -27,8 +27,11 @@ TRIES: Final = 5
 PAUSES_S: Final = (0.25, 0.6, 1.4, 3.4, 8.0)
 """Before each try, at most: half of it or more, by chance, so that a thousand sessions don't come back at once."""
 
-STEADY_S: Final = 30.0
-"""A connection that has lasted so long, or has given a whole response, is a good one: tries count from 1 again."""
+STEADY_S: Final = 3.0
+"""A connection that has lasted so long, or has given a whole response, is a good one: tries count from 1 again.
+
+A server that dies of what it is told does so at once, when all that is owed is asked again.
+"""
 
 _EARLY: Final = 0.25
 _EARLY_S: Final = 600.0
@@ -65,6 +68,7 @@ class Line:
             lifetime_s = self.socket.capabilities.max_session_s
         self.replace_from_s = self.since_s + lifetime_s - min(_EARLY_S, _EARLY * lifetime_s)
         self.replace_by_s = self.since_s + lifetime_s - min(_LATE_S, _LATE * lifetime_s)
+        self.stands_since_s = time.monotonic()
         return self
 
     async def close(self) -> None:
@@ -138,7 +142,7 @@ class ModelLine:
             return successor
         assert fault is not None
         ADDRESSES.lose(line.socket.address)
-        if time.monotonic() - line.since_s >= STEADY_S:
+        if time.monotonic() - line.stands_since_s >= STEADY_S:
             self._tries = 0
         return await self._again(fault)
 
