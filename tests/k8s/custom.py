@@ -1,6 +1,6 @@
 """Custom resources: the shapes of what is installed into a cluster, as far as our manifests use them.
 
-Written by hand after the published definitions: cert-manager 1.19, Gateway API 1.4, KEDA 2.18, prometheus-operator 0.86.
+Written by hand after the published definitions of cert-manager, the Gateway API, KEDA and prometheus-operator.
 A field that is not here is a complaint: look it up, and add it.
 """
 

@@ -1,7 +1,7 @@
 """Reach: who may speak to whom, worked out from the NetworkPolicies the way Kubernetes defines them.
 
-A pod that some policy selects for a direction may do in it only what one of these allows; a conversation needs both ends
-to allow it. What no policy selects is free.
+A pod that some policy selects for a direction may do in it only what one of these allows; a connection needs both
+ends to allow it. What no policy selects is free.
 """
 
 from __future__ import annotations

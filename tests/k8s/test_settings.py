@@ -83,7 +83,7 @@ def test_engine_knows_every_variable_that_it_is_given() -> None:
 
 
 def test_ingress_reads_what_it_is_given() -> None:
-    """Its own reading of the manifest's environment finds the ring's names, both doors, its address and its patience."""
+    """Its own reading of the environment finds the ring's names, both doors, its address and its patience."""
     env = Environment(values_of(one(overlay("production"), "Deployment", "ingress")))
     settings = IngressSettings.read(env)
     assert settings.common.listen == "0.0.0.0:7700"
@@ -98,7 +98,8 @@ def test_ingress_reads_what_it_is_given() -> None:
 @pytest.mark.parametrize(("service", "port"), [("ingress", 7700), ("vad", 7701), ("broker", 7702), ("egress", 7703)])
 def test_ports_are_those_at_which_the_services_listen(service: str, port: int) -> None:
     """The port that a container names is the one its variables say, and the service's own default."""
-    assert importlib.import_module(f"services.{service}.__main__").DEFAULT_PORT == port
+    default: int = importlib.import_module(f"services.{service}.__main__").DEFAULT_PORT
+    assert default == port
     deployment = one(overlay("production"), "Deployment", service)
     given, named = values_of(deployment), ports(deployment)
     assert CommonSettings.read(Environment(given), port).listen == f"0.0.0.0:{named['grpc']}" == f"0.0.0.0:{port}"
@@ -107,7 +108,7 @@ def test_ports_are_those_at_which_the_services_listen(service: str, port: int) -
 
 
 def test_engine_listens_where_it_is_looked_for(tmp_path: Path) -> None:
-    """The engine's port is its Service's and the broker's, and it takes its key, without which it would not start, by file."""
+    """The engine's port is its Service's and the broker's, and it takes the key that it needs from a file."""
     documents = combined(combination.FULLEST)
     deployment = one(documents, "Deployment", "engine")
     key = tmp_path / "key"
@@ -190,7 +191,7 @@ def test_every_file_that_a_variable_names_is_mounted() -> None:
 
 
 def test_only_who_needs_a_secret_has_it() -> None:
-    """The tokens' keys and the doors' certificate are ingress's alone, the model's key the broker's and the engine's."""
+    """The tokens' keys and the doors' certificate are ingress's alone, the model's key that of who uses it."""
     for documents in sets():
         for deployment in of_kind(documents, "Deployment"):
             name = deployment["metadata"]["name"]
