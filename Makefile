@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak eval enrol train test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup
+.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -81,6 +81,9 @@ soak: dev-setup ## Twenty conversations for twenty minutes, and nothing grows: m
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make soak OUT=soak.json'; exit 2; }
 	@$(BIN)/python -m tests.soak $(if $(OUT),--out '$(OUT)') $(ARGS)
 
+fuzz: dev-setup fuzz-setup ## Send both doors what nobody should, ten minutes each: make fuzz SECONDS=600 (ARGS=--help)
+	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds '$(SECONDS)') $(ARGS)
+
 eval: dev-setup ## Score the ear on recordings: make eval DATA=folder OUT=figures.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make eval OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.eval $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
@@ -93,6 +96,18 @@ enrol: setup ## Teach the ear a word: make enrol WORD=computer OUT=computer.npz 
 train: dev-setup ## Train the content head again: make train DATA='folder folder' OUT=head.npz (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo "Say where the weights shall go: make train DATA='folder folder' OUT=head.npz"; exit 2; }
 	@$(BIN)/python -m training.content $(if $(OUT),--out '$(OUT)') $(foreach folder,$(DATA),--data '$(folder)') $(ARGS)
+
+images: ## Build an image of each service with docker or podman (SERVICES='vad broker': only those)
+	@scripts/containers.sh images
+
+up: ## Start the ring as containers, and build what is missing (WITH='locked observability': docs/containers.md)
+	@scripts/containers.sh up
+
+down: ## Stop and remove what `make up` has started
+	@scripts/containers.sh down
+
+test-images: dev-setup ## Build the images, run the ring as containers and talk to it; ten minutes (needs podman or docker, and root)
+	$(PYTEST) tests/containers -rA -p no:cacheprovider $(ARGS)
 
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, three minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)
@@ -109,7 +124,7 @@ lock: ## Resolve lock/*.txt again, after a change to the dependencies (needs uv:
 	@scripts/lock.sh
 
 clean: ## Remove what was made here: environments, caches, recordings (the next call sets up again)
-	rm -rf .venv .venv-protos .venv-sdk .venv.lock .venv-protos.lock .venv-sdk.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
+	rm -rf .venv .venv-* .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis run
 	rm -rf tests/conformance/node/node_modules tests/conformance/node/.npm.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -122,6 +137,9 @@ protos-setup:
 
 k8s-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-k8s lock/k8s.txt
+
+fuzz-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv-fuzz lock/ingress.txt lock/fuzz.txt
 
 sdk-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-sdk lock/sdk.txt
