@@ -65,6 +65,13 @@ def test_the_ring_is_found_by_dns_in_its_own_namespace(documents: Documents) -> 
 
 
 @everywhere
+def test_full_names_are_looked_up_as_they_are(documents: Documents) -> None:
+    """With Kubernetes' own five dots each full name would be tried with every ending first, every 5 s."""
+    for deployment in ring(documents):
+        assert pod_of(deployment)["dnsConfig"] == {"options": [{"name": "ndots", "value": "2"}]}
+
+
+@everywhere
 def test_ingress_says_where_it_is(documents: Documents) -> None:
     """Other ingresses hand operators' calls to the pod's own address, not to the one it listens at."""
     known = variables(one(documents(), "Deployment", "ingress"))

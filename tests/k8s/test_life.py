@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.k8s.cases import Documents, beyond_one_node, deployments, everywhere, ring
 from tests.k8s.combination import FULLEST
 from tests.k8s.manifests import RING, Document, containers, of_kind, one, pod_of, title, variables
-from tests.k8s.rendering import combined, overlay
+from tests.k8s.rendering import K8S, combined, overlay
 
 GRACE_S = {"ingress": 1860, "egress": 1860, "vad": 60, "broker": 120}
 
@@ -90,6 +91,16 @@ def test_keda_does_the_same() -> None:
         assert trigger["metadata"]["query"] == f'sum(parley_sessions_active{{namespace="parley", pod=~"{name}-.*"}})'
         assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (plain["minReplicas"], plain["maxReplicas"])
         _check_pace(scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"])
+
+
+def test_adapter_gives_the_metric_that_autoscalers_ask_for() -> None:
+    """The rule for prometheus-adapter is of that metric, added up over a pod's series, and by namespace and pod."""
+    values = yaml.safe_load((K8S / "components" / "monitoring" / "adapter-values.yaml").read_text())
+    (rule,) = values["rules"]["custom"]
+    assert rule["seriesQuery"].startswith("parley_sessions_active{")
+    assert rule["name"]["matches"] == "parley_sessions_active"
+    assert rule["metricsQuery"].startswith("sum by (")
+    assert set(rule["resources"]["overrides"]) == {"namespace", "pod"}
 
 
 def _check_pace(behavior: Document) -> None:
