@@ -7,11 +7,17 @@ import asyncio
 import logging
 import signal
 import sys
+from collections import Counter
+from contextlib import AsyncExitStack
 
-from services.common import health
+from services.common import health, logs, metrics
 from services.common.errors import SettingsFault
 from services.common.health import Health
+from services.common.log_settings import LogSettings
+from services.common.process_meter import ProcessMeter
+from services.common.room import FULL, Room
 from services.common.settings import Environment
+from services.engine.meter import EngineMeter
 from services.engine.parts import PartError
 from services.engine.server import PATH, engine
 from services.engine.settings import Settings, SettingsError
@@ -27,6 +33,8 @@ where it listens
   PARLEY_ENGINE_HOST, _PORT     address (127.0.0.1, 8765)
   PARLEY_ENGINE_KEY             what clients must show; needed to listen beyond this machine (or _KEY_FILE)
   PARLEY_ENGINE_SPEED           how many times faster than real time it gives audio (8)
+  PARLEY_METRICS_LISTEN         host:port for Prometheus, see docs/metrics.md (not served)
+  PARLEY_LOG, _LEVEL, _WORDS    text or json; from which level on (info); with people's words or not, see docs/logs.md
   PARLEY_HEALTH_LISTEN          host:port for probes over gRPC (not served)
   PARLEY_ENGINE_SESSIONS        how many sessions at once (256); one more is answered HTTP 503
 
@@ -61,27 +69,37 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    vitals = Health(health.listen_address(Environment.here()))
-    async with vitals.served(), engine(settings) as (host, port), asyncio.TaskGroup() as group:
-        looking = group.create_task(vitals.run())
+    env = Environment.here()
+    vitals, metrics_listen = Health(health.listen_address(env)), metrics.listen_address(env)
+    registry, room, tally = metrics.registry(), Room("engine", settings.sessions), Counter[str]()
+    meter = EngineMeter(registry)
+    looking_on = ProcessMeter(registry, room, tally, parked=lambda: 0, sessions=lambda: meter.sessions)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(metrics.served(registry, metrics_listen))
+        await stack.enter_async_context(vitals.served())
+        serving = engine(settings, meter, lambda: room.refused.update([FULL]))
+        host, port = await stack.enter_async_context(serving)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        looking = [group.create_task(each.run()) for each in (vitals, looking_on)]
         await vitals.opened()
         name = f"[{host}]" if ":" in host else host
         _log.info("%s", settings.parts.summary)
         _log.info("engine listening on ws://%s:%d%s", name, port, PATH)
         await stop.wait()
         await vitals.drain()
-        looking.cancel()
+        for task in looking:
+            task.cancel()
 
 
 def main() -> int:
     """Run, and give the exit status."""
     form = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(prog="python -m services.engine", description=_HELP, formatter_class=form).parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("parley.engine.websockets", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        asyncio.run(run(Settings.read()))
+        with logs.written(LogSettings.read(Environment.here())):
+            asyncio.run(run(Settings.read()))
     except (SettingsError, PartError) as error:
         print(f"engine: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,9 +25,10 @@ _KEY_PROTOCOL: Final = "openai-insecure-api-key."
 class Admission:
     """Lets in whom it may: those with the key or, where there is none, this machine; not more than `most` at once."""
 
-    def __init__(self, key: str, most: int) -> None:
+    def __init__(self, key: str, most: int, on_full: Callable[[], None] = lambda: None) -> None:
         self._key = key
         self._most = most
+        self._on_full = on_full
         self._admitted: set[ServerConnection] = set()
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -43,6 +44,7 @@ class Admission:
             return connection.respond(HTTPStatus.FORBIDDEN, "Pages of other hosts may not connect without a key\n")
         self._admitted = {other for other in self._admitted if other.state is not State.CLOSED}
         if len(self._admitted) >= self._most:
+            self._on_full()
             words = f"The engine is full: PARLEY_ENGINE_SESSIONS={self._most}. Try again in a moment\n"
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, words)
         self._admitted.add(connection)

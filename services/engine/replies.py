@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from services.engine.delivery import Piece
+from services.engine.meter import EngineMeter
 from services.engine.parts import Curtailed, PartError, Parts, ThoughtUsage, ToolCall
 from services.engine.pipeline import Delivered, Manner, replying
 from services.engine.protocol.realtime import RealtimeSession
@@ -29,6 +30,7 @@ class Replies:
         recognitions: Recognitions,
         room: Room,
         tasks: asyncio.TaskGroup,
+        meter: EngineMeter,
     ) -> None:
         """`pace` is how many times faster than real time replies are delivered."""
         self._parts = parts
@@ -38,6 +40,7 @@ class Replies:
         self._recognitions = recognitions
         self._room = room
         self._tasks = tasks
+        self._meter = meter
         self._answers: dict[str, asyncio.Task[None]] = {}
 
     def answer(self, response_id: str) -> None:
@@ -60,16 +63,17 @@ class Replies:
         response = self._core.response(response_id)
         if response is None:
             return
-        await self._recognitions.settle(item.id for item in self._core.heard_by(response))
         try:
-            curtailed = await self._reply(response)
+            with self._meter.response() as sounds:
+                await self._recognitions.settle(item.id for item in self._core.heard_by(response))
+                curtailed = await self._reply(response, sounds)
         except PartError as fault:
             self._perform(self._core.fail(response_id, fault))
         else:
             self._perform(self._core.finish(response_id, curtailed))
 
-    async def _reply(self, response: Response) -> Curtailed | None:
-        """Give the reply; returns why it is not whole, if it is not. Raises PartError."""
+    async def _reply(self, response: Response, sounds: Callable[[], None]) -> Curtailed | None:
+        """Give the reply; `sounds` is told as it does. Returns why it is not whole, if it is not. Raises PartError."""
         wish = response.wish
         context = self._core.context(response, datetime.now().astimezone())
         manner = Manner(wish.modality, wish.audio["voice"], wish.audio["speed"], self._pace)
@@ -80,6 +84,8 @@ class Replies:
                 async for piece in pieces:
                     curtailed = piece if isinstance(piece, Curtailed) else curtailed
                     self._give(response.id, piece)
+                    if isinstance(piece, Piece) and piece.pcm:
+                        sounds()
                     await self._room()
             except PartError as error:  # not through the context: a task group would wrap it
                 fault = error

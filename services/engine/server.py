@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +14,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from services.engine.admission import PATH as PATH
 from services.engine.admission import Admission, choose_subprotocol
 from services.engine.assembly import open_parts
+from services.engine.meter import EngineMeter, metered
 from services.engine.session import Means, Session
 from services.engine.settings import Settings, SettingsError
 from services.vad.judge import Judge
@@ -31,8 +32,14 @@ _log = logging.getLogger("parley.engine")
 
 
 @asynccontextmanager
-async def engine(settings: Settings) -> AsyncIterator[tuple[str, int]]:
-    """Run a server while the context lasts; gives the host and port it listens on. Raises SettingsError, OSError."""
+async def engine(
+    settings: Settings, meter: EngineMeter | None = None, on_full: Callable[[], None] = lambda: None
+) -> AsyncIterator[tuple[str, int]]:
+    """Run a server while the context lasts; gives the host and port it listens on. Raises SettingsError, OSError.
+
+    `on_full` is told of each client for which there was no place.
+    """
+    meter = meter or EngineMeter()
     settings.check()
     try:
         ear, judge = SileroModel(), Judge(SmartTurn())
@@ -40,12 +47,12 @@ async def engine(settings: Settings) -> AsyncIterator[tuple[str, int]]:
         raise SettingsError(f"the engine's ear cannot be opened: {error}") from error
     try:
         async with open_parts(settings) as parts:
-            means = Means(parts, settings.pace, ear, judge)
+            means = Means(metered(parts, meter), settings.pace, ear, judge, meter)
             server = await serve(
                 _Shell(means).handle,
                 settings.host,
                 settings.port,
-                process_request=Admission(settings.key, settings.sessions).admit,
+                process_request=Admission(settings.key, settings.sessions, on_full).admit,
                 select_subprotocol=choose_subprotocol,
                 compression=None,
                 max_size=_MAX_MESSAGE_BYTES,
@@ -86,7 +93,8 @@ class _Shell:
         model = query.get("model", [_DEFAULT_MODEL])[0][:_LONGEST_MODEL]
         transcribes_only = query.get("intent") == ["transcription"]
         try:
-            await Session(connection, self._means, model, transcribes_only=transcribes_only).run()
+            with self._means.meter.session():
+                await Session(connection, self._means, model, transcribes_only=transcribes_only).run()
         except Exception:  # noqa: BLE001 - a session's boundary: the other sessions go on
             _log.exception("a session broke")
             await connection.close(1011, "internal error")

@@ -7,11 +7,12 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
+from services.engine.meter import EngineMeter
 from services.engine.parts import Parts
 from services.engine.protocol.configuration import Configuration
 from services.engine.protocol.events import (
@@ -65,6 +66,7 @@ class Means:
     pace: float
     ear: SileroModel
     judge: TurnJudge
+    meter: EngineMeter = field(default_factory=EngineMeter)
 
 
 class Session:
@@ -91,7 +93,14 @@ class Session:
             self._tasks = tasks
             self._recognitions = Recognitions(self._means.parts.listening, self._core, self._perform, tasks)
             self._replies = Replies(
-                self._means.parts, self._means.pace, self._core, self._perform, self._recognitions, self._room, tasks
+                self._means.parts,
+                self._means.pace,
+                self._core,
+                self._perform,
+                self._recognitions,
+                self._room,
+                tasks,
+                self._means.meter,
             )
             writer = tasks.create_task(self._write())
             try:
