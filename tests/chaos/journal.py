@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.lines import LINES
 from tests.chaos.mic_code import Utterance
 from tests.chaos.wording import Heard
 
@@ -30,6 +31,11 @@ class Asked:
     def heard(self) -> Heard:
         """What was to be answered."""
         return Heard(Utterance(self.line, self.conversation, self.utterance), self.heard_words)
+
+    @property
+    def is_nothing_more(self) -> bool:
+        """Whether the rest was asked for of an answer that broke off in its last word: there is none."""
+        return self.continues and self.first_word >= LINES[self.line].answer_words
 
 
 class Journals:

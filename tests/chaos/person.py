@@ -21,6 +21,8 @@ from tests.chaos.wording import Heard
 PATIENCE_S: Final = 20.0
 """How long one waits for what one was to hear, before the conversation is given up."""
 _LOOK_S: Final = 0.05
+_LAST_S: Final = 2.0
+"""How long what was given of an answer may still sound when it is known that no more of it comes."""
 
 
 class GivenUp(Exception):
@@ -116,8 +118,11 @@ class Person:
             async with asyncio.timeout(self.patience_s):
                 while not any(event.is_set() for event in awaited.values()):
                     self.check()
-                    asked = {one.heard for one in self._journals.asked(self.number)}
-                    for heard in {Heard(spoken.utterance), *(h for h in asked if h.utterance == spoken.utterance)}:
+                    asked = [a for a in self._journals.asked(self.number) if a.heard.utterance == spoken.utterance]
+                    if any(one.is_nothing_more for one in asked):
+                        await asyncio.sleep(_LAST_S)
+                        return
+                    for heard in {Heard(spoken.utterance), *(one.heard for one in asked)}:
                         if heard not in awaited:
                             awaited[heard] = self.device.hears(heard, samples)
                     await asyncio.sleep(_LOOK_S)
