@@ -7,8 +7,10 @@ import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from .conversation import Conversation
+from .device import AudioDevice
 from .failures import EXIT_INTERRUPTED, EXIT_OK, ClientError, ConversationBroken
 from .headless import HeadlessDevice
 from .live import LiveDevice
@@ -16,6 +18,8 @@ from .options import Options, parse
 from .recording import Recording, claim
 from .script import Script, Step
 from .transcript import Transcript, open_transcript
+from .transport import connect
+from .trust import Trust
 from .wav import read_speech
 
 SCRIPT_TICK_S = 0.05
@@ -43,7 +47,7 @@ async def headless(options: Options) -> None:
         if options.record:
             claim(options.record)
             put_away.callback(device.write_stereo, options.record)
-        async with Conversation(options.server, device, agent=options.agent, token=options.token) as conversation:
+        async with _conversation(options, device) as conversation:
             await _follow_script(conversation, device, speeches, transcript, options.wait_s)
 
 
@@ -56,12 +60,17 @@ async def live(options: Options) -> None:
         if recording and options.record:
             claim(options.record)
             put_away.callback(recording.write_stereo, options.record)
-        async with Conversation(options.server, device, agent=options.agent, token=options.token) as conversation:
+        async with _conversation(options, device) as conversation:
             print("Connected. Speak; Ctrl-C hangs up.", flush=True)
             _hang_up_on_ctrl_c(conversation, put_away)
             async for event in conversation:
                 transcript.feed(event)
     print("\nThe conversation is over.")
+
+
+def _conversation(options: Options, device: AudioDevice) -> Conversation:
+    dial = partial(connect, trust=Trust.of(options.ca))
+    return Conversation(options.server, device, agent=options.agent, token=options.token, dial=dial)
 
 
 async def _follow_script(

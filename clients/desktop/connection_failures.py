@@ -14,6 +14,8 @@ class Cause(Enum):
     UNREACHABLE = auto()
     NOT_PARLEY = auto()
     """Something answers, but it does not know conversations."""
+    UNTRUSTED = auto()
+    """It may be somebody else, or does not speak TLS."""
     REFUSED = auto()
     """The server, or the connection, gave its own reason."""
     UNREADABLE = auto()
@@ -40,6 +42,8 @@ def lost(server: str, opened: bool, failure: ConnectionFailed) -> ClientError:
         return ServerRefused(
             f"Cannot reach Parley at {server} ({failure.why}). Start it, or name another with --server."
         )
+    if failure.cause == Cause.UNTRUSTED:
+        return ServerRefused(f"Cannot talk with {server} in private: {failure.why}.")
     if failure.cause == Cause.NOT_PARLEY:
         return ServerRefused(f"{server} answers, but it is not Parley's ingress: check --server.")
     return ServerRefused(f"{server} refused the conversation ({failure.why}).")

@@ -15,10 +15,13 @@ from parley.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
 from .connection_failures import Cause, ConnectionFailed
 from .grpc_failures import failure_of
+from .trust import Trust
 
 if TYPE_CHECKING:  # a class that only the type stubs know
     from parley.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
 
+SCHEME = "grpcs://"
+"""Before an address that is called over TLS."""
 LOOPBACK = ("127.", "localhost", "[::1]", "::1", "unix:")
 
 
@@ -50,13 +53,19 @@ class GrpcTransport:
 
 
 @asynccontextmanager
-async def grpc_transport(server: str) -> AsyncIterator[GrpcTransport]:
-    """Call host:port. gRPC connects behind the scenes: it is the first message that fails."""
+async def grpc_transport(server: str, trust: Trust) -> AsyncIterator[GrpcTransport]:
+    """Call host:port, or over TLS grpcs://host:port. gRPC connects behind the scenes: the first message fails."""
+    address = server.removeprefix(SCHEME)
     # A pool of its own: else a new channel to a server that is dead shares the dead connection, or its turn to wait.
     options = [("grpc.use_local_subchannel_pool", 1)]
-    if server.startswith(LOOPBACK):
+    if address.startswith(LOOPBACK):
         options.append(("grpc.enable_http_proxy", 0))
-    async with grpc.aio.insecure_channel(server, options=options) as channel:
+    encrypted = server.startswith(SCHEME)
+    async with (
+        grpc.aio.secure_channel(address, trust.credentials(), options=options)
+        if encrypted
+        else grpc.aio.insecure_channel(address, options=options)
+    ) as channel:
         stub: ConversationServiceAsyncStub = ConversationServiceStub(channel)
         call = stub.Converse()
         try:

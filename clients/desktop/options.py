@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from .conversation import DEFAULT_SERVER
 from .failures import EXIT_USAGE
+from .grpc_transport import SCHEME
 from .script import PATIENCE_S
 from .websocket_transport import SCHEMES
 
@@ -28,6 +29,8 @@ examples:
       say the second file once the answer to the first has been heard
   python -m clients.desktop --server parley.example:7700 --agent tutor
   python -m clients.desktop --server wss://parley.example --token @token.txt
+  python -m clients.desktop --server grpcs://parley.example:7700 --ca ca.pem
+      over TLS, to a server whose certificate was signed by the CA in ca.pem
   python -m clients.desktop --server one.example:7700,two.example:7700
       call the second where the first is full or away; go on there when the first is lost
 
@@ -54,6 +57,7 @@ class Options:
     wait_s: float
     record: Path | None
     transcript: Path | None
+    ca: Path | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,7 +68,8 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None = None) -> Options:
     """Return the options; exits with code 1 and one line on a wrong one."""
     got = _parser().parse_args(arguments)
-    return Options(got.server, got.agent, got.token, tuple(got.say), got.wait_s, got.record, got.transcript)
+    server = _encrypted(got.server) if got.tls else got.server
+    return Options(server, got.agent, got.token, tuple(got.say), got.wait_s, got.record, got.transcript, got.ca)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,9 +84,18 @@ def _parser() -> argparse.ArgumentParser:
         type=_addresses,
         metavar="ADDRESS[,ADDRESS…]",
         default=os.environ.get("PARLEY_SERVER") or DEFAULT_SERVER,
-        help=f"where Parley answers: HOST:PORT (gRPC), ws://HOST:PORT or wss://HOST (WebSocket); of several the first "
-        f"that takes the call, and another when that one is lost; default {DEFAULT_SERVER}, or the environment's "
-        "PARLEY_SERVER",
+        help=f"where Parley answers: HOST:PORT or grpcs://HOST:PORT (gRPC), ws://HOST:PORT or wss://HOST (WebSocket); "
+        "of several the first that takes the call, and another when that one is lost; default "
+        f"{DEFAULT_SERVER}, or the environment's PARLEY_SERVER",
+    )
+    parser.add_argument("--tls", action="store_true", help="call over TLS: HOST:PORT means grpcs://HOST:PORT then")
+    parser.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        default=os.environ.get("PARLEY_CA") or None,
+        help="over TLS: who may sign the server's certificate, in PEM form (default: whom this machine trusts, or the "
+        "environment's PARLEY_CA)",
     )
     parser.add_argument("--agent", metavar="NAME", default="", help="whom to talk to (default: the server's choice)")
     parser.add_argument(
@@ -125,10 +139,18 @@ def _addresses(text: str) -> str:
     return ",".join(_address(address.strip()) for address in text.split(","))
 
 
+def _encrypted(addresses: str) -> str:
+    """Return the addresses as they are called over TLS."""
+    return ",".join(
+        f"{SCHEME}{address}" if "://" not in address else address.replace("ws://", "wss://")
+        for address in addresses.split(",")
+    )
+
+
 def _address(text: str) -> str:
     if text.startswith(SCHEMES):
         return _url(text)
-    host, colon, port = text.rpartition(":")
+    host, colon, port = text.removeprefix(SCHEME).rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in {DEFAULT_SERVER}, nor ws://HOST:PORT")
     return text

@@ -1,13 +1,14 @@
-"""The seam between a conversation and what it goes over: gRPC to host:port, WebSocket to ws:// and wss://."""
+"""The seam between a conversation and what it goes over: gRPC to host:port, WebSocket to ws://; over TLS grpcs://, wss://."""
 
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from parley.v1.conversation_service_pb2 import ConverseRequest, ConverseResponse
 
 from .grpc_transport import grpc_transport
+from .trust import Trust
 from .websocket_transport import SCHEMES, websocket_transport
 
 
@@ -27,6 +28,9 @@ class Transport(Protocol):
         """Let go of the connection at once, without a word to the server. Raises nothing."""
 
 
-def connect(server: str) -> AbstractAsyncContextManager[Transport]:
+ANYBODY_KNOWN: Final = Trust()
+
+
+def connect(server: str, trust: Trust = ANYBODY_KNOWN) -> AbstractAsyncContextManager[Transport]:
     """Connect to a server for as long as the context lasts. Entering it raises ConnectionFailed."""
-    return websocket_transport(server) if server.startswith(SCHEMES) else grpc_transport(server)
+    return websocket_transport(server, trust) if server.startswith(SCHEMES) else grpc_transport(server, trust)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -18,6 +19,7 @@ from websockets.typing import Subprotocol
 from parley.v1.conversation_service_pb2 import ConverseRequest, ConverseResponse
 
 from .connection_failures import Cause, ConnectionFailed
+from .trust import Trust, why_untrusted
 from .websocket_frames import decode, encode
 
 SCHEMES: Final = ("ws://", "wss://")
@@ -68,9 +70,9 @@ class WebSocketTransport:
 
 
 @asynccontextmanager
-async def websocket_transport(server: str) -> AsyncIterator[WebSocketTransport]:
+async def websocket_transport(server: str, trust: Trust) -> AsyncIterator[WebSocketTransport]:
     """Connect to ws://HOST:PORT or wss://HOST:PORT; the path may be left out. Raises ConnectionFailed."""
-    transport = WebSocketTransport(await _dial(url_of(server)))
+    transport = WebSocketTransport(await _dial(url_of(server), trust))
     try:
         yield transport
     finally:
@@ -83,11 +85,12 @@ def url_of(server: str) -> str:
     return url._replace(path=PATH if url.path in ("", "/") else url.path).geturl()
 
 
-async def _dial(url: str) -> ClientConnection:
+async def _dial(url: str, trust: Trust) -> ClientConnection:
     try:
         return await connect_websocket(
             url,
             subprotocols=[SUBPROTOCOL],
+            ssl=trust.context() if url.startswith("wss:") else None,
             compression=None,
             max_size=LARGEST_MESSAGE_BYTES,
             open_timeout=None,  # the conversation has its own patience
@@ -99,6 +102,8 @@ async def _dial(url: str) -> ClientConnection:
         raise _turned_away(error) from None
     except WebSocketException:
         raise ConnectionFailed(Cause.NOT_PARLEY, "no WebSocket") from None
+    except ssl.SSLError as error:
+        raise ConnectionFailed(Cause.UNTRUSTED, why_untrusted(error)) from None
     except (OSError, ImportError) as error:  # ImportError: a SOCKS proxy without python-socks
         raise ConnectionFailed(Cause.UNREACHABLE, _why(error)) from None
 

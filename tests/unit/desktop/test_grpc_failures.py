@@ -31,6 +31,26 @@ def test_failure_before_opened_is_a_refusal(code: grpc.StatusCode, details: str,
     assert failure.exit_code == EXIT_REFUSED
 
 
+TLS = "failed to connect to all addresses; last error: UNKNOWN: ipv4:1.2.3.4:1: "
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ("SSL_ERROR_SSL: CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate", "who signed it with --ca"),
+        ("SSL_ERROR_SSL: CERTIFICATE_VERIFY_FAILED: certificate has expired: Invalid", "certificate has run out."),
+        ("Custom verification check failed: Hostname Verification Check failed.", "is for another name than"),
+        ("SSL_ERROR_SSL: WRONG_VERSION_NUMBER: Invalid certificate verification context", "does not speak TLS there."),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_of_with_what_to_do(details: str, said: str) -> None:
+    """The person is not told to start a server that is there."""
+    failure = lost("grpcs://there:1", False, failure_of(grpc.StatusCode.UNAVAILABLE, TLS + details))
+    assert str(failure).startswith("Cannot talk with grpcs://there:1 in private: ")
+    assert said in str(failure)
+    assert failure.exit_code == EXIT_REFUSED
+
+
 @pytest.mark.parametrize(
     ("code", "details"),
     [

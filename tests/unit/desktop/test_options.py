@@ -37,6 +37,18 @@ def test_a_token_comes_from_a_file_the_option_or_the_environment(
     assert "a.b.c" not in repr(parse(["--token", "a.b.c"]))
 
 
+def test_tls_is_asked_for_by_the_address_or_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--tls makes each address one that is called over TLS; whom to trust may come from the environment."""
+    assert parse(["--server", "grpcs://there:7700"]).server == "grpcs://there:7700"
+    servers = "there:7700,ws://there:7780,wss://x,grpcs://y:1"
+    assert parse(["--tls", "--server", servers]).server == "grpcs://there:7700,wss://there:7780,wss://x,grpcs://y:1"
+    monkeypatch.delenv("PARLEY_CA", raising=False)
+    assert parse([]).ca is None
+    monkeypatch.setenv("PARLEY_CA", "/ca.pem")
+    assert parse([]).ca == Path("/ca.pem")
+    assert parse(["--ca", "my.pem"]).ca == Path("my.pem")
+
+
 def test_files_are_said_in_order() -> None:
     """--say takes several files."""
     options = parse(["--say", "a.wav", "b.wav", "--record", "out.wav", "--wait-s", "5"])
@@ -57,6 +69,7 @@ def test_several_servers_are_taken_with_commas() -> None:
         ["--server", "a:1,"],
         ["--server", "a:1,here"],
         ["--server", "here:70000"],
+        ["--server", "grpcs://here"],
         ["--server", ":7700"],
         ["--wait-s", "soon"],
         ["--sya", "a.wav"],
