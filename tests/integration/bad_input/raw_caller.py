@@ -63,6 +63,11 @@ class RawCaller(ABC):
             f"no {kind}, but the end ({self.ending}) after {self.kinds()[-5:]}: {self.responses[-2:]}"
         )
 
+    async def until_any(self, *kinds: str) -> None:
+        """Read until a response of one of these kinds has come, or the end."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.ending or any(map(self.has_heard, kinds)))
+
     async def hear(self) -> None:
         """Read to the end."""
         self._may_read.set()
