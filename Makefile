@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk token live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
+.PHONY: help setup run talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -28,6 +28,10 @@ talk: setup ## Talk to a running ring with the desktop program (ARGS=--help says
 
 token: setup ## Make a token that callers show: make token AGENT=default MINUTES=15 (ARGS=--help: keys, devices, revoking)
 	@$(BIN)/python -m services.ingress.locks $(if $(AGENT),--agent '$(AGENT)') $(if $(MINUTES),--minutes '$(MINUTES)') $(ARGS)
+
+certificates: ## Make a CA and certificates to try TLS with: make certificates OUT=certificates (NAMES='parley.example 10.0.0.5')
+	@test -n "$(OUT)" || { echo 'Say where to: make certificates OUT=certificates'; exit 2; }
+	@$(PYTHON) scripts/certificates.py '$(OUT)' $(NAMES)
 
 live: ## Install microphone and speaker support for `make talk` (needs PortAudio and, on Linux, a compiler)
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt lock/live.txt
