@@ -55,6 +55,8 @@ _SERVER: Final = [
     ("grpc.so_reuseport", 0),  # a second server on the port fails loudly
     # A connection without a call is nobody's: some clients' libraries leave it open until their memory is tidied up.
     ("grpc.max_connection_idle_ms", 20_000),
+    # Who connects and does not speak HTTP/2 (nor TLS) by then is cut off; gRPC itself would wait for two minutes.
+    ("grpc.server_handshake_timeout_ms", 5_000),
 ]
 
 
