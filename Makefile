@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -22,6 +22,9 @@ help: ## Show this list
 
 run: setup ## Start the ring on this machine and hold a demonstration conversation (ARGS=--help says more)
 	@$(BIN)/python -m local $(ARGS)
+
+trace: setup ## Show where the time of the last turns went, stage by stage (ARGS=--help says more)
+	@$(BIN)/python -m local.trace $(ARGS)
 
 talk: setup ## Talk to a running ring with the desktop program (ARGS=--help says more)
 	@$(BIN)/python -m clients.desktop $(ARGS)
@@ -54,10 +57,10 @@ unit: dev-setup ## Run the unit tests: fast, no network, virtual time
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
 	@echo 'Three lots run side by side; their reports come one after the other. Then the one about pressure, by itself.'
 	@scripts/side_by_side.sh "$(ARGS)" \
-	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE) $(LASTING) pressure,--ignore tests/integration/test_$(lot).py)' \
+	  'tests/integration --ignore tests/integration/bad_input $(foreach lot,$(LATE) $(LASTING) pressure abuse,--ignore tests/integration/test_$(lot).py)' \
 	  '$(foreach lot,$(LATE),tests/integration/test_$(lot).py) tests/integration/bad_input' \
 	  '$(foreach lot,$(LASTING),tests/integration/test_$(lot).py)'
-	$(PYTEST) tests/integration/test_pressure.py $(ARGS)
+	$(PYTEST) tests/integration/test_pressure.py tests/integration/test_abuse.py $(ARGS)
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	@echo 'Three lots run side by side (conversations, turn modes, a lost model; races, the engine as the model; the rest);'

@@ -18,6 +18,7 @@ from local.lines import PrefixedLines
 from local.redis_server import NoRedisError
 from local.ring import DOOR_PORT, SERVICES, WEBSOCKET_PORT, Ring, RingSettings
 from local.run_folder import claimed
+from local.span_lines import FOLDER
 from services.broker.servers.server import Server
 from services.engine.parts import PartError
 
@@ -112,10 +113,11 @@ def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
     """Return the ring that the command line asks for."""
     copies = dict.fromkeys(STAGES, options.copies)
     names = [*SERVICES, *(f"{service}-{n}" for service in STAGES for n in range(2, options.copies + 1)), "redis"]
+    traced = span_files(names, folder)
     show = PrefixedLines(names) if options.logs else None
-    agents = {"PARLEY_AGENTS": str(AGENTS)}
+    agents = {} if os.environ.get("PARLEY_AGENTS") else {"PARLEY_AGENTS": str(AGENTS)}
     return RingSettings(
-        env={} if os.environ.get("PARLEY_AGENTS") else {"vad": agents, "broker": agents},
+        env={name: {**traced[name], **(agents if name in ("vad", "broker") else {})} for name in traced},
         copies=copies,
         port=options.port,
         websocket_port=options.websocket_port,
@@ -123,6 +125,12 @@ def settings(options: argparse.Namespace, folder: Path) -> RingSettings:
         show=show,
         notice=lambda text: tell(f"  {text}"),
     )
+
+
+def span_files(names: Sequence[str], folder: Path) -> dict[str, dict[str, str]]:
+    """Return what has each stage write its spans where `make trace` finds them."""
+    stages = [name for name in names if name.partition("-")[0] in STAGES]
+    return {name: {"PARLEY_TRACE_FILE": str(folder.resolve() / FOLDER / f"{name}.jsonl")} for name in stages}
 
 
 async def live(options: argparse.Namespace, folder: Path) -> int:

@@ -19,6 +19,7 @@ from services.broker.event import Event, table, text
 from services.broker.latencies import Latencies, Response, Stop
 from services.broker.meter import RESPONSES, SPECULATIONS, TOKENS, UNKNOWN, Meter, transcriber
 from services.broker.money import amount, in_words
+from services.broker.spans import Spans
 from services.broker.tools.call import ToolRequest
 from services.broker.turn_record import TurnRecord, TurnRecords, cause_of, usage_attributes
 from services.broker.turn_words import in_words as turn_in_words
@@ -90,7 +91,9 @@ class Account(Unmetered):
         core: Conversation,
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans = spans or Spans(opened)
         self._meter = meter
         self._write = write
         self._agent = agent
@@ -139,6 +142,8 @@ class Account(Unmetered):
         self._began_unix_s -= age_s
         self._carried_turns = len({item.turn for item in history if item.role == session.HistoryItem.ROLE_USER})
         self._cost_micros = self._core.spent.cost_micros
+        for turn in self._spans.carried:
+            self._records.carry(turn.number, turn.traceparent, self._clock())
 
     def hear(self, request: broker.RespondRequest, now_s: float) -> None:
         """Take what vad says."""
@@ -181,6 +186,7 @@ class Account(Unmetered):
         outcome = session.ToolCall.Status.Name(status).removeprefix("STATUS_").lower()
         self._meter.tool_calls.labels(name, outcome).inc()
         self._meter.tool_seconds.labels(name).observe(took_s)
+        self._spans.tool_done(request.turn, name, outcome, took_s)
         self._records.tool_done(request.turn, name, outcome, took_s, now_s)
 
     def reconnected(self, outcome: str) -> None:
@@ -224,6 +230,8 @@ class Account(Unmetered):
         prices = self._agent.manner.prices
         attributes = record.attributes(prices)
         self._tell(names.TURN_EVENT, record.trace_id, record.since_s, attributes)
+        who = {names.AGENT_NAME: self._agent.name, names.REQUEST_MODEL: self._agent.model.model}
+        self._spans.tell_root(record.turn, {**who, **attributes})
         words = turn_in_words(self._agent.name, attributes, prices.currency)
         known = {**attributes, **self._words.of(record.turn)}
         told = {"turn": record.turn, "trace_id": record.trace_id, names.AGENT_NAME: self._agent.name}

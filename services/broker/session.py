@@ -22,6 +22,7 @@ from services.broker.mouth import Mouth
 from services.broker.notes import Notes
 from services.broker.parting import goes_on_elsewhere, last_word
 from services.broker.realtime import RealtimeSocket
+from services.broker.spans import Spans
 from services.broker.story import Story
 from services.common.errors import ParleyError
 from services.common.outbox import Outbox
@@ -40,6 +41,7 @@ class Thinking:
         clock: Callable[[], float] = time.monotonic,
         account: Unmetered | None = None,
         notes: Notes | None = None,
+        spans: Spans | None = None,
         *,
         is_known: bool = True,
         hearing: stream_pb2.StreamReady.Hearing.ValueType = stream_pb2.StreamReady.HEARING_SPEECH,
@@ -67,6 +69,7 @@ class Thinking:
         self._hearing = hearing
         self._clock = clock
         self._account = account or Unmetered()
+        self._spans = spans or Spans(stream_pb2.StreamOpen(session=session))
         self.errands = Errands(session, self._account, clock, self._tool_done)
         self._is_reconnecting = False
 
@@ -85,6 +88,7 @@ class Thinking:
     def from_model(self, event: dict[str, Any]) -> None:
         """Take an event of the model's. Raises ModelFault when it refuses to go on."""
         self._account.take_event(event)
+        self._spans.take_event(event)
         self._carry_out(self.core.from_model(event, self._clock()))
 
     def lose_model(self) -> None:
@@ -118,6 +122,7 @@ class Thinking:
     def from_vad(self, request: broker.RespondRequest) -> None:
         """Take a message of the Respond stream."""
         self._account.hear(request, self._clock())
+        self._spans.hear(request)
         self._carry_out(self.core.from_vad(request, self._clock()))
 
     def live_words(self, words: str) -> None:
@@ -126,7 +131,7 @@ class Thinking:
 
     def ready(self, *, is_told_past: bool) -> None:
         """Let vad know that the session stands here; one that begins in the middle of it, also how far it is."""
-        past = self.core.past() if is_told_past else None
+        past = self._spans.past(self.core.past()) if is_told_past else None
         self.to_vad.control(broker.RespondResponse(ready=stream_pb2.StreamReady(hearing=self._hearing, past=past)))
 
     def lose_vad(self) -> None:
@@ -151,6 +156,7 @@ class Thinking:
     def from_egress(self, played: egress.Played) -> None:
         """Take what was played."""
         self._account.played(played)
+        self._spans.played(played)
         if self.is_known:
             self._carry_out(self.core.from_egress(played, self._clock()))
         else:
@@ -172,6 +178,7 @@ class Thinking:
         age_s = self.story.carry(record.opened_at_ms, items)
         actions = self.core.restore(record, items, held, now_s, age_s=age_s)
         self.notes.restored(items)
+        self._spans.carry(items, held)
         self._account.carry(self.story.items, age_s)
         self.known.set()
         self.mouth.open()
@@ -230,6 +237,7 @@ class Thinking:
     def _carry_out(self, actions: list[Action]) -> None:
         now_s = self._clock()
         for action in actions if not (self.is_still or self.closed.is_set()) else ():
+            self._spans.see(action)
             self._account.see(action, now_s)
             match action:
                 case ToModel(event):
@@ -251,3 +259,4 @@ class Thinking:
                     self.notes.after(lambda call=action: self.errands.begin(call))  # type: ignore[misc]
                 case Spent():
                     self.notes.add(action.total)
+        self._spans.count(self.core.tally)

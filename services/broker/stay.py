@@ -27,6 +27,7 @@ from services.broker.model_line import ModelLine
 from services.broker.notes import KEEPING_S, Notes
 from services.broker.parting import Draining, NobodyCameBack, goes_on_elsewhere
 from services.broker.session import Thinking
+from services.broker.spans import Spans
 from services.broker.speak_hop import SpeakHop
 from services.broker.tools.executor import Executor
 from services.broker.vad_stream import STAGE, VadStream, Write
@@ -55,13 +56,20 @@ class Stay:
         self._agent = agent
         self._name = opened.session
         core = Conversation(agent.manner)
-        self._account = Account(house.meter, house.write_turn, agent, opened, core)
+        spans = Spans(opened)
+        self._account = Account(house.meter, house.write_turn, agent, opened, core, spans=spans)
         self._custody = Custody(house.store, lambda: self.opened)
         notes = Notes(self._name, opened.lease, opened.dial, on_superseded=self._custody.doubt, give_up=self.close)
         listens = agent.manner.listens_always
         hearing = stream_pb2.StreamReady.HEARING_CONTINUOUS if listens else stream_pb2.StreamReady.HEARING_SPEECH
         self.thinking = Thinking(
-            self._name, core, account=self._account, notes=notes, is_known=not opened.resumes, hearing=hearing
+            self._name,
+            core,
+            account=self._account,
+            notes=notes,
+            spans=spans,
+            is_known=not opened.resumes,
+            hearing=hearing,
         )
         self._speaking = SpeakHop(house.channels, self.thinking, opened)
         self._captioning = Captioning(self.thinking, agent.captions) if agent.captions is not None else None

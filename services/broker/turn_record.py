@@ -148,6 +148,11 @@ class TurnRecords:
             case egress.SpeakRequest() if action.HasField("interrupt"):
                 self._cut_off(action.interrupt, now_s)
 
+    def carry(self, turn: int, traceparent: str, now_s: float) -> None:
+        """A turn that another broker has led, and of which it could not tell."""
+        self._open[turn] = TurnRecord(turn, trace_id(traceparent), now_s, now_s)
+        self._last_ended = max(self._last_ended, turn)
+
     def tool_done(self, turn: int, name: str, outcome: str, took_s: float, now_s: float) -> None:
         """A tool has answered. `name` is one that was declared."""
         record = self._of(turn, now_s)

@@ -12,6 +12,7 @@ from services.common import logs
 from services.common.errors import ParleyError, SettingsFault
 from services.common.log_settings import LogSettings
 from services.common.settings import Environment
+from services.common.tracing.tracing import started
 from services.common.usage import Usage
 
 if sys.platform != "win32":
@@ -56,7 +57,7 @@ def _run(service: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None
 
     runner = asyncio.Runner(loop_factory=None if sys.platform == "win32" else uvloop.new_event_loop)
     try:
-        with runner:
+        with started(Environment.here(), service), runner:
             runner.run(body())
     except ParleyError as error:
         logging.getLogger(f"parley.{service}").error("%s cannot start: %s", service, error.message)

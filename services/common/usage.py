@@ -51,6 +51,13 @@ LOG: Final = (
     Variable("PARLEY_LOG_WORDS", "on or off: whether people's words may stand in it", "off"),
 )
 """Every service has these; nobody need name them."""
+TRACES: Final = (
+    Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "where spans go, see docs/observing.md", "nowhere"),
+    Variable("OTEL_SERVICE_NAME", "what they call it", "parley- and its name"),
+    Variable("PARLEY_TRACE_WORDS", "on or off: whether people's words may stand in them", "off"),
+    Variable("PARLEY_TRACE_FILE", "file for them, for `make trace`", "not written"),
+)
+"""These too."""
 
 
 def listens(default_port: int) -> Variable:
@@ -78,7 +85,7 @@ class Usage:
             *textwrap.wrap(self.about, _WIDTH),
             "",
             "All settings are environment variables:",
-            *(line for variable in (*self.variables, *LOG) for line in _told(variable)),
+            *(line for variable in (*self.variables, *LOG, *TRACES) for line in _told(variable)),
             "",
             "example:",
             f"  {self.example} {command}",

@@ -23,6 +23,7 @@ class ReplyBuffer:
     def __init__(self, number: int) -> None:
         self.number = number
         self.turn = 0
+        self.traceparent = ""
         self.stages: list[conversation.TurnReport.Stage] = []
         self.words = Words()
         self.first_received_s: float | None = None
@@ -62,6 +63,7 @@ class ReplyBuffer:
         if not self.is_begun:
             self.is_begun = True
             self.turn = started.turn
+            self.traceparent = started.traceparent
             self.stages = list(started.stages)
 
     def adopt(self) -> None:
@@ -135,4 +137,5 @@ class ReplyBuffer:
             ended=self.is_ended,
             captions=self.words.given,
             dead=self.is_dead,
+            traceparent=self.traceparent,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -11,10 +12,15 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as conversation
 from parley.v1 import egress_service_pb2 as wire
 from parley.v1 import session_pb2, stream_pb2
+from services.common import moments
 from services.common.audio import MIC_HZ, REPLY_FRAME_SAMPLES, REPLY_HZ
 from services.common.errors import LimitFault
 from services.common.outbox import Outbox
+from services.common.traceparent import trace_id
 from services.egress.playout import Event, Playout
+from services.egress.spans import IN_BAND, TOPIC, Spans
+
+log = logging.getLogger("parley.egress")
 
 _REPORTED_SAMPLES: Final = REPLY_HZ * 9 // 10
 """While a reply is played without a hitch, the broker is told once a second: every fifth report of the client."""
@@ -29,7 +35,7 @@ class Speaking:
     Each stream may be replaced by another one. What still comes by one that was replaced is passed over.
     """
 
-    def __init__(self, session: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: str, clock: Callable[[], float] = time.monotonic, spans: Spans | None = None) -> None:
         self.session = session
         self.lease = 0
         """The highest lease seen; what an earlier owner's ring still says on the topic is ignored."""
@@ -41,6 +47,7 @@ class Speaking:
         self.due_s = -math.inf
         """When the next tick has something to do."""
         self._clock = clock
+        self._spans = spans or Spans(session)
         self._lift_s = math.inf
         self._joined: set[str] = set()
         self._reported: audio.Playback | None = None
@@ -113,6 +120,7 @@ class Speaking:
             return
         match request.WhichOneof("message"):
             case "reply_started":
+                self._spans.begin(request.reply_started)
                 self.playout.begin(request.reply_started)
             case "audio":
                 self.playout.feed(request.audio, self._clock())
@@ -121,7 +129,7 @@ class Speaking:
             case "reply_ended":
                 self.playout.end(request.reply_ended)
             case "interrupt":
-                self.playout.interrupt(request.interrupt)
+                self._cut(request.interrupt, IN_BAND)
                 self._forward(wire.AttachResponse(interrupt=request.interrupt))
             case "end":
                 self._note_end(request.end)
@@ -133,11 +141,13 @@ class Speaking:
             return
         match request.WhichOneof("message"):
             case "playback":
+                self._spans.played(request.playback)
                 self.playout.played(request.playback, self._clock())
                 if self.to_broker is not None and self._is_news(request.playback):
                     self._reported = request.playback
                     self._tell_played(_in_passing(request.playback))
             case "flushed":
+                self._spans.silent(request.flushed)
                 silent = _final(request.flushed)
                 self.playout.silent(silent)
                 self._tell_played(silent)
@@ -157,10 +167,22 @@ class Speaking:
         if interrupt.kind != session_pb2.Interrupt.KIND_CANCEL or 0 < interrupt.lease < self.lease:
             return
         if interrupt.floor:
-            self.playout.interrupt(interrupt)
+            self._cut(interrupt, TOPIC)
             self.tick()
         else:
+            self._spans.cancelled(interrupt, TOPIC)
             self.playout.shut(interrupt)
+
+    def _cut(self, interrupt: session_pb2.Interrupt, way: str) -> None:
+        self._spans.cancelled(interrupt, way)
+        before, is_news = self.playout.counters["samples_cancelled"], interrupt.seq > self.playout.gate.settled_seq
+        self.playout.interrupt(interrupt)
+        dropped = self.playout.counters["samples_cancelled"] - before
+        self._spans.flushed(interrupt, dropped)
+        if is_news:
+            words, known = f"{dropped * 1000 // REPLY_HZ} ms not sent yet", {"seq": interrupt.seq}
+            trace = trace_id(interrupt.traceparent)
+            moments.note(log, moments.BUFFERS_CLEARED, self.session, words, trace_id=trace, **known)
 
     def tick(self) -> None:
         """Send what is due."""
@@ -173,6 +195,7 @@ class Speaking:
             self.playout.lift()
         try:
             for event in self.playout.poll(now_s):
+                self._spans.sent(event)
                 self.to_ingress.audio(_response(event))
         except LimitFault as fault:
             self._lose_listener(self.to_ingress, fault)
@@ -211,6 +234,7 @@ def _in_passing(report: audio.Playback) -> wire.Played:
         mic_offset=report.mic_offset,
         estimated=report.estimated,
         ended=report.ended,
+        at_us=report.at_us,
     )
 
 
@@ -221,6 +245,7 @@ def _final(silent: audio.Flushed) -> wire.Played:
         mic_offset=silent.mic_offset,
         flushed_seq=silent.seq,
         estimated=silent.estimated,
+        at_us=silent.at_us,
     )
 
 

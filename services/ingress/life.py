@@ -48,6 +48,7 @@ class Life:
         resumed: bool,
     ) -> None:
         session.name = token.session
+        session.spans.belongs_to(token.session)
         self.session = session
         self.place = place
         self.fault: ParleyError | None = None

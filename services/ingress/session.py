@@ -34,6 +34,7 @@ from services.ingress.parting import Parting
 from services.ingress.plausible import plausible_samples, plausible_seq, plausible_words
 from services.ingress.receipts import Receipts
 from services.ingress.resumption import Elsewhere
+from services.ingress.spans import IN_BAND, LISTEN, TOPIC, Spans
 from services.ingress.speaker import Speaker
 from services.ingress.uplink import Uplink
 from services.ingress.verdicts import DUCK_DB, Verdicts
@@ -57,10 +58,12 @@ class Session:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         elsewhere: Elsewhere | None = None,
+        spans: Spans | None = None,
     ) -> None:
         limits = self.limits = limits or Limits()
         self.counters: Counter[str] = Counter()
         self.name = ""
+        self.spans = spans or Spans()
         self.lease = 0
         """The lease it is held by; what an earlier owner's ring still says on the topic is ignored."""
         self.is_announced = False
@@ -124,11 +127,13 @@ class Session:
                 if (stamp := request.audio.playhead).reply:
                     stamp.position = self.speaker.to_ring(plausible_samples(stamp.position))
                 self._listener.hear(request.audio)
+                self.spans.hear(self.microphone.mic_offset)
             case "playback":
                 self._into_ring(request.playback)
                 self.downlink.played(request.playback)
             case "flushed":
                 self._into_ring(request.flushed)
+                self.spans.silent(request.flushed)
                 self.downlink.silent(request.flushed)
                 self._narrator.silent(self.name, request.flushed)
             case "interrupt":
@@ -150,6 +155,7 @@ class Session:
     def _into_ring(self, report: audio.Playback | audio.Flushed) -> None:
         report.position = self.speaker.to_ring(plausible_samples(report.position))
         report.mic_offset = self.microphone.to_ring(plausible_samples(report.mic_offset))
+        self.spans.stamp(report)
 
     def _count_sound(self, ms: float) -> None:
         self._pace.audio(ms, self._clock())
@@ -214,7 +220,7 @@ class Session:
             case _ if self._is_early:
                 self._early.append(partial(self.from_vad, response))
             case "interrupt":
-                self.verdict(response.interrupt)
+                self.verdict(response.interrupt, LISTEN)
             case "state":
                 self._someone_speaks = response.state.state != session_pb2.CONVERSATION_STATE_IDLE
                 self.to_client.control(client.ConverseResponse(state=response.state))
@@ -240,7 +246,7 @@ class Session:
             case "reply_ended":
                 self.downlink.end(response.reply_ended)
             case "interrupt":
-                self.verdict(response.interrupt, has_floor=True)
+                self.verdict(response.interrupt, IN_BAND, has_floor=True)
             case "caption":
                 self.downlink.show(response.caption)
             case "turn_report":
@@ -253,10 +259,11 @@ class Session:
         if self._is_early:
             self._early.append(partial(self.from_topic, interrupt))
         else:
-            self.verdict(interrupt, has_floor=interrupt.floor > 0)
+            self.verdict(interrupt, TOPIC, has_floor=interrupt.floor > 0)
 
-    def verdict(self, interrupt: session_pb2.Interrupt, *, has_floor: bool = False) -> None:
+    def verdict(self, interrupt: session_pb2.Interrupt, way: str = LISTEN, *, has_floor: bool = False) -> None:
         """Take a verdict by any of its ways: on Listen, on the topic, or in band with its floor."""
+        self.spans.cancelled(interrupt, way)
         self._narrator.verdict(interrupt)
         self._tell(self.verdicts.take(interrupt, playing=self.downlink.playing, has_floor=has_floor))
 
@@ -267,6 +274,7 @@ class Session:
                 self.counters["replies_flushed"] += 1
                 waiting, flush = len(self.to_client), told.flush if told else client.Flush()
                 self._narrator.cleared(self.name, flush, self.downlink.playing, waiting)
+                self.spans.told_flush(told.flush.seq if told else 0)
                 self.uplink.answered()
                 self.downlink.flush()
             case "duck" if self._echo:

@@ -18,6 +18,7 @@ from services.vad.hearing import Ear
 from services.vad.hindsight import Hindsight
 from services.vad.intake import Intake
 from services.vad.judge import Judge as TurnJudge
+from services.vad.spans import Spans
 from services.vad.turn_taking import TurnTaking
 from services.vad.upstream import Upstream
 from services.vad.voice import SAMPLE_RATE_HZ
@@ -49,6 +50,7 @@ class Dispatch:
         publish: Callable[[session_pb2.Interrupt], None],
         group: asyncio.TaskGroup,
         fail: Callable[[ParleyError], None],
+        spans: Spans,
     ) -> None:
         self.to_ingress = Upstream()
         self.to_broker: Outbox[broker.RespondRequest] = Outbox(_OUTBOX_MESSAGES)
@@ -59,6 +61,7 @@ class Dispatch:
         self._publish = publish
         self._group = group
         self._fail = fail
+        self._spans = spans
         self._hindsight = Hindsight(lambda question: self._core.wants(question))
         self._told_received = 0
         self.on_event: Callable[[Event], None] = lambda event: None
@@ -69,6 +72,7 @@ class Dispatch:
         if not events and not self._hindsight.keeps:
             return
         for event in self._hindsight.sift(events, is_past=self._intake.is_past):
+            self._spans.stamp(event, self._core.end_rests_on)
             match event:
                 case session_pb2.Interrupt():
                     self._carry_verdict(event)

@@ -13,6 +13,7 @@ from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2, stream_pb2
 from parley.v1 import vad_service_pb2 as wire
+from services.common.audio import pcm_samples
 from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault
 from services.common.outbox import Outbox
 from services.common.recent import Recent
@@ -24,6 +25,7 @@ from services.vad.hearing import Ear
 from services.vad.intake import Intake
 from services.vad.judge import Judge as TurnJudge
 from services.vad.parting import fault_of, fault_of_end, parting
+from services.vad.spans import Spans
 from services.vad.turn_taking import TurnTaking
 
 MAX_TEXT: Final = 4_000
@@ -47,12 +49,14 @@ class Listening:
         seq: int = 0,
         clock: Callable[[], float] = time.monotonic,
         soon: Soon = next_turn,
+        spans: Spans | None = None,
     ) -> None:
         self.intake = Intake(self._take, lambda offset: core.hear_from(offset), self.close, clock, soon)
         self.is_ready = False
         self._core = core
         self._ear = ear
-        self._dispatch = Dispatch(core, ear, self.intake, judge, publish, group, self.close)
+        self._spans = spans or Spans()
+        self._dispatch = Dispatch(core, ear, self.intake, judge, publish, group, self.close, self._spans)
         self._upstream = self._dispatch.to_ingress
         self._resumes = resumes
         self._seq = seq
@@ -94,7 +98,9 @@ class Listening:
                 self._settle_cancel()
             case "end":
                 self._take_end(request.end)
-            case _:
+            case kind:
+                if kind == "audio":
+                    self._spans.hear(request.audio.mic_offset + pcm_samples(request.audio.pcm))
                 self.intake.put(request)
                 self._dispatch.note_received()
 
@@ -145,6 +151,7 @@ class Listening:
             case "answered":
                 self._dispatch.carry(self._core.answered(response.answered.turn))
             case "progress":
+                self._spans.progress(response.progress)
                 self._dispatch.carry(self._core.progress(response.progress))
             case "asked":
                 self._dispatch.carry(self._core.asked(response.asked.is_question))
@@ -168,6 +175,7 @@ class Listening:
     def _ready(self, ready: stream_pb2.StreamReady) -> None:
         """The ring stands. What the model wants to hear concerns nobody before us."""
         if self._resumes:
+            self._spans.go_on(ready.past)
             past = Beginning.after(ready, self._seq)
             self._core.go_on(past)
             self.intake.start(past.hear_from, past.needless_silence)

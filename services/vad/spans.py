@@ -1,4 +1,4 @@
-"""Spans of vad: what it decided and why, in the trace of the turn concerned; and the contexts that its messages carry."""
+"""Spans of vad: what it decided and why, in the turn's trace; and the contexts that its messages carry."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from services.vad.narrator import Narrator
 from services.vad.parting import Draining, reason_of
 from services.vad.profile import Profile
 from services.vad.session import Listening
+from services.vad.spans import Spans
 from services.vad.tally import Tally
 from services.vad.turn_taking import TurnTaking
 
@@ -54,8 +55,9 @@ class Stay:
         listener = ContentListener(content, profile.words, profile.enrolled)
         self._core = TurnTaking(opened.session, opened.lease, ear, listener, profile.settings)
         self._judgements = asyncio.TaskGroup()
+        spans = Spans(opened.session)
         self._listening = Listening(
-            self._core, ear, judge, publish, self._judgements, resumes=opened.resumes, seq=opened.seq
+            self._core, ear, judge, publish, self._judgements, resumes=opened.resumes, seq=opened.seq, spans=spans
         )
         self._listening.watch(Narrator(opened.session, tally or Tally()).take)
         self._fault: ParleyError | None = None

@@ -56,11 +56,19 @@ def test_settings_for_a_service_that_does_not_exist_are_refused() -> None:
 def test_the_agents_are_those_of_the_project_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """PARLEY_AGENTS reaches vad and broker as it is; without it the shipped profiles do."""
     monkeypatch.delenv("PARLEY_AGENTS", raising=False)
-    shipped = {"PARLEY_AGENTS": str(AGENTS)}
-    assert settings(parse([]), Path("run")).env == {"vad": shipped, "broker": shipped}
+    named = {name: env.get("PARLEY_AGENTS") for name, env in settings(parse([]), Path("run")).env.items()}
+    assert named == {"ingress": None, "vad": str(AGENTS), "broker": str(AGENTS), "egress": None}
     assert (AGENTS / "default.yaml").is_file()
     monkeypatch.setenv("PARLEY_AGENTS", "/elsewhere")
-    assert settings(parse([]), Path("run")).env == {}
+    assert not any("PARLEY_AGENTS" in env for env in settings(parse([]), Path("run")).env.values())
+
+
+def test_each_stage_leaves_its_spans_in_the_folder_of_the_run() -> None:
+    """`make trace` finds them there: a file for each process, so that none writes into another's."""
+    env = settings(parse(["--copies", "2"]), Path("/a/run")).env
+    files = {name: variables["PARLEY_TRACE_FILE"] for name, variables in env.items()}
+    assert files["vad-2"] == "/a/run/traces/vad-2.jsonl"
+    assert len(set(files.values())) == len(files) == 8
 
 
 def test_the_model_is_named_without_its_keys() -> None:
