@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from services.common.logs import may_tell_words
+
 log = logging.getLogger("parley.broker")
 
 THREADS: Final = 8
@@ -28,8 +30,17 @@ def foreign_code(what: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:  # a session's boundary: it, and the others, go on
-        log.warning("%s failed", what, exc_info=error)
+        _tell(what, error)
         raise ForeignFault(traceback.format_exception_only(error)[-1].strip()[:_MOST_CHARS]) from error
+
+
+def _tell(what: str, error: BaseException) -> None:
+    """Log where it failed; in what words, only where words may be told: they may be those of an argument."""
+    if may_tell_words():
+        log.warning("%s failed", what, exc_info=error)
+        return
+    where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    log.warning("%s failed: %s\nTraceback (most recent call last):\n%s", what, type(error).__name__, where)
 
 
 class Threads:
