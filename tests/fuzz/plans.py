@@ -95,7 +95,7 @@ def _messages(of: Descriptor, make: Callable[[], Message]) -> st.SearchStrategy[
 
 
 def _fill(draw: st.DrawFn, message: Message, of: Descriptor, depth: int) -> None:
-    for field in draw(st.lists(st.sampled_from(of.fields), max_size=4)) if of.fields else ():
+    for field in draw(st.lists(st.sampled_from(list(of.fields)), max_size=4)) if of.fields else ():
         if field.message_type is not None:
             inner: Message = getattr(message, field.name)
             inner.SetInParent()

@@ -164,10 +164,10 @@ class Talker:
 
 
 @asynccontextmanager
-async def talker(pressed: PressedRing, door: str = "grpc") -> AsyncIterator[Talker]:
+async def talker(pressed: PressedRing, door: str = "grpc", token: str = "") -> AsyncIterator[Talker]:
     """Call; hang up at the end. AssertionError when the call is not taken."""
     async with raw_caller(door, pressed.ring) as caller:
-        await caller.opens()
+        await caller.opens(token=token)
         one = Talker(caller)
         speaking = asyncio.create_task(one.speak_silence())
         try:
