@@ -9,7 +9,7 @@ import logging
 import sys
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found]  # it is in .venv-fuzz alone
+import atheris  # type: ignore[import-untyped]  # it is in .venv-fuzz alone
 
 with atheris.instrument_imports(include=["services", "clients", "jwt", "websockets"]):
     from tests.fuzz import seeds
