@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from services.common.errors import ParleyError, SettingsFault
 from services.common.redis_client import connect
+from services.common.redis_settings import redis_url
 from services.common.settings import Environment
 from services.ingress.locks import revoked, settings
 from services.ingress.locks.grant import DEFAULT_AGENT, DEVICE, LONGEST_DEVICE_S, LONGEST_TOKEN_S, TOKEN, Grant
@@ -156,9 +157,9 @@ def _change_revoked(env: Environment, path: Path, name: str, back: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     _replace(file, "".join(f"{line}\n" for line in lines), 0o644)
     where = [str(file)]
-    if url := env.text("PARLEY_REDIS_URL"):
+    if env.secret("PARLEY_REDIS_URL"):
         until_s = time.time() + LONGEST_DEVICE_S
-        asyncio.run(_in_redis(url, lambda redis: _noted(redis, name, back, until_s)))
+        asyncio.run(_in_redis(redis_url(env), lambda redis: _noted(redis, name, back, until_s)))
         where.append("Redis")
     _say(f"{name or back} is {'revoked' if name else 'taken again'}, by {' and '.join(where)}.")
     if len(where) == 1:
