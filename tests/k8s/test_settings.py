@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from parley.v1 import conversation_service_pb2 as client
 from services.broker.settings import BrokerSettings
@@ -20,11 +21,13 @@ from services.ingress.route import IngressSettings
 from services.ingress.websocket import HEALTH_PATH, PATH
 from tests.k8s import combination
 from tests.k8s.manifests import RING, Document, containers, of_kind, one, pod_of, ports, secrets, title, variables
-from tests.k8s.rendering import combined, overlay
+from tests.k8s.rendering import ROOT, combined, overlay
 
 OF_THE_POD = {"POD_NAMESPACE", "POD_IP"}
 OF_LIBRARIES = {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 """What glibc, onnxruntime and OpenTelemetry read by themselves."""
+
+SECRET = "0123456789abcdef"
 
 
 def sets() -> tuple[tuple[Document, ...], ...]:
@@ -39,17 +42,30 @@ def known(service: str) -> set[str]:
     return {variable.name for variable in (*said.variables, *usage.LOG)}
 
 
-def values_of(deployment: Document) -> dict[str, str]:
-    """Return the environment as the process sees it; what the cluster fills in gets something plausible."""
-    there = {"POD_NAMESPACE": "parley", "POD_IP": "10.244.1.10", "PARLEY_REDIS_URL": "redis://redis:6379/0"}
+def mounted(documents: tuple[Document, ...], name: str, folder: Path) -> dict[str, str]:
+    """Return a Deployment's environment as the process sees it. What is mounted under /run/parley lies in `folder`."""
+    there = {"POD_NAMESPACE": "parley", "POD_IP": "10.244.1.10"}
+    for config in of_kind(documents, "ConfigMap"):
+        if config["metadata"]["name"].startswith("parley-redis-"):
+            there["PARLEY_REDIS_URL"] = config["data"]["url"]
     seen: dict[str, str] = {}
-    for name, value in variables(deployment).items():
-        text = there[name] if value is None else value
+    for variable, value in variables(one(documents, "Deployment", name)).items():
+        text = there[variable] if value is None else value
         for other, is_now in seen.items():
             text = text.replace(f"$({other})", is_now)
-        assert "$(" not in text, f"{name} names a variable that comes after it"
-        seen[name] = text
+        assert "$(" not in text, f"{variable} names a variable that comes after it"
+        seen[variable] = _file(folder, text) if text.startswith("/run/parley/") else text
     return seen
+
+
+def _file(folder: Path, path: str) -> str:
+    file = folder / path.removeprefix("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if path.endswith("/ca.crt"):
+        trustme.CA().cert_pem.write_to_path(str(file))
+    else:
+        file.write_text(f"{SECRET}\n")
+    return str(file)
 
 
 class Asked(dict[str, str]):
@@ -82,9 +98,9 @@ def test_engine_knows_every_variable_that_it_is_given() -> None:
     assert given <= {*asked.names, health.VARIABLE}
 
 
-def test_ingress_reads_what_it_is_given() -> None:
+def test_ingress_reads_what_it_is_given(tmp_path: Path) -> None:
     """Its own reading of the environment finds the ring's names, both doors, its address and its patience."""
-    env = Environment(values_of(one(overlay("production"), "Deployment", "ingress")))
+    env = Environment(mounted(overlay("production"), "ingress", tmp_path))
     settings = IngressSettings.read(env)
     assert settings.common.listen == "0.0.0.0:7700"
     assert settings.websocket_listen == "0.0.0.0:7780"
@@ -96,12 +112,12 @@ def test_ingress_reads_what_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(("service", "port"), [("ingress", 7700), ("vad", 7701), ("broker", 7702), ("egress", 7703)])
-def test_ports_are_those_at_which_the_services_listen(service: str, port: int) -> None:
+def test_ports_are_those_at_which_the_services_listen(service: str, port: int, tmp_path: Path) -> None:
     """The port that a container names is the one its variables say, and the service's own default."""
     default: int = importlib.import_module(f"services.{service}.__main__").DEFAULT_PORT
     assert default == port
     deployment = one(overlay("production"), "Deployment", service)
-    given, named = values_of(deployment), ports(deployment)
+    given, named = mounted(overlay("production"), service, tmp_path), ports(deployment)
     assert CommonSettings.read(Environment(given), port).listen == f"0.0.0.0:{named['grpc']}" == f"0.0.0.0:{port}"
     assert given["PARLEY_METRICS_LISTEN"] == f"0.0.0.0:{named['metrics']}"
     assert given["PARLEY_HEALTH_LISTEN"] == f"0.0.0.0:{named['health']}"
@@ -111,11 +127,9 @@ def test_engine_listens_where_it_is_looked_for(tmp_path: Path) -> None:
     """The engine's port is its Service's and the broker's, and it takes the key that it needs from a file."""
     documents = combined(combination.FULLEST)
     deployment = one(documents, "Deployment", "engine")
-    key = tmp_path / "key"
-    key.write_text("0123456789abcdef\n")
-    settings = EngineSettings.read({**values_of(deployment), "PARLEY_ENGINE_KEY_FILE": str(key)})
+    settings = EngineSettings.read(mounted(documents, "engine", tmp_path))
     settings.check()
-    assert settings.key == "0123456789abcdef"
+    assert settings.key == SECRET
     assert (
         settings.port
         == ports(deployment)["realtime"]
@@ -125,22 +139,13 @@ def test_engine_listens_where_it_is_looked_for(tmp_path: Path) -> None:
     assert url == f"ws://engine:{settings.port}/v1/realtime"
 
 
-@pytest.mark.parametrize(
-    ("documents", "server", "variable"),
-    [
-        (lambda: overlay("production"), "openai", "OPENAI_API_KEY_FILE"),
-        (lambda: overlay("local"), "engine", "PARLEY_ENGINE_KEY_FILE"),
-    ],
-)
-def test_broker_has_its_models_key_from_a_file(tmp_path: Path, documents: Any, server: str, variable: str) -> None:
+@pytest.mark.parametrize(("name", "server"), [("production", "openai"), ("local", "engine")])
+def test_broker_has_its_models_key_from_a_file(tmp_path: Path, name: str, server: str) -> None:
     """Read as in the pod, with the folder of agents' profiles, the broker's model has the key that the Secret holds."""
-    key = tmp_path / "key"
-    key.write_text("0123456789abcdef\n")
-    given = values_of(one(documents(), "Deployment", "broker"))
-    agents = str(Path(__file__).resolve().parents[2] / "deploy" / "agents")
-    settings = BrokerSettings.read(Environment({**given, variable: str(key), "PARLEY_AGENTS": agents}))
+    given = mounted(overlay(name), "broker", tmp_path)
+    settings = BrokerSettings.read(Environment({**given, "PARLEY_AGENTS": str(ROOT / "deploy" / "agents")}))
     assert given["PARLEY_MODEL_SERVER"] == server
-    assert settings.model.key == "0123456789abcdef"
+    assert settings.model.key == SECRET
 
 
 def test_probes_ask_for_what_health_answers() -> None:
