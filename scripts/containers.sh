@@ -99,6 +99,17 @@ secret() {
   cat "$KEPT/$1"
 }
 
+locks() {
+  # Certificates, a password, and the first key of tokens: whatever is missing.
+  folder=${PARLEY_LOCKS:-run/locks}
+  "${PYTHON:-python3}" scripts/container_locks.py "$folder"
+  [ -s "$folder/ingress/token-keys.jsonl" ] || make --no-print-directory token ARGS=--new-key "PARLEY_TOKEN_KEYS=$folder/ingress/token-keys.jsonl"
+  chmod a+r "$folder/ingress/token-keys.jsonl"
+  echo "Locks are in $folder. A conversation:"
+  echo "  export PARLEY_TOKEN_KEYS=$folder/ingress/token-keys.jsonl"
+  echo "  PARLEY_TOKEN=\$(make -s token) make talk ARGS='--tls --ca $folder/certificates/ca.pem'"
+}
+
 wait_until_ready() {
   # podman asks by timers of systemd, which is not everywhere: so each is asked here, too.
   for service in $2; do
@@ -133,6 +144,7 @@ up | down)
   fi
   wanted=$(missing "$run")
   if [ -n "$wanted" ]; then (SERVICES=$wanted && images "$run"); fi
+  case " ${WITH:-} " in *" locked "*) locks ;; esac
   # shellcheck disable=SC2086
   $program $given up --detach --no-build
   wait_until_ready "$run" "engine egress broker vad ingress"
