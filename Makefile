@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-jaeger test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -115,6 +115,9 @@ down: ## Stop and remove what `make up` has started
 
 test-images: dev-setup ## Build the images, run the ring as containers and talk to it; ten minutes (needs podman or docker, and root)
 	$(PYTEST) tests/containers -rA -p no:cacheprovider $(ARGS)
+
+test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2; skipped where no `jaeger` is on the PATH
+	$(PYTEST) tests/jaeger -rs $(ARGS)
 
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, three minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from statistics import median
 
 import pytest
 import pytest_asyncio
 
-from tests.integration.collector import Collector, Span, collector
+from tests.integration.collector import Collector, Span, collector, hanging
 from tests.integration.traced_talk import ANSWER, ASKED, STAGES, Talk, hold
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -119,16 +117,6 @@ async def test_nobodys_words(told: Told) -> None:
     for word in (*ASKED.split(), *ANSWER.split()):
         assert f"'{word}" not in text, word
         assert f" {word} " not in text, word
-
-
-@asynccontextmanager
-async def hanging() -> AsyncIterator[str]:
-    """Take connections, and never say a word."""
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 async def test_a_collector_that_hangs_slows_nothing(told: Told) -> None:

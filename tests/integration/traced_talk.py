@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clients.desktop import events
+from clients.desktop.conversation import Conversation
 from clients.desktop.headless import HeadlessDevice
 from clients.desktop.sound import MIC_HZ, SPEAKER_HZ
+from tests.e2e.person import Person
 from tests.e2e.scene import Scene, scene
 from tests.fakes import speech
 from tests.fakes.realtime import Reply
@@ -51,15 +53,16 @@ def variables(endpoint: str) -> Mapping[str, Mapping[str, str]]:
 async def talk(opened: Scene) -> Talk:
     """Ask, interrupt the answer, and hear the next one to its end."""
     replies = [Reply(seconds=10, text=ANSWER), Reply(seconds=1, text=ANSWER)]
-    async with opened.person(replies, [ASKED, ASKED]) as actor:
+    async with opened.person(replies, [ASKED, ASKED], who=TimedPerson) as actor:
         person = actor.person
+        assert isinstance(person, TimedPerson)
         person.says(speech.silence(300), speech.say(QUESTION))
         await person.hears(1, 1500)
         person.says(speech.silence(100), speech.say(PHRASE))
         await person.sees(events.Silenced)
         await person.sees(events.ReplyPlayed, reply=2)
         await asyncio.sleep(0.3)
-        since_s = time.time() - (time.monotonic() - _began_s(person.device))
+        since_s = person.device.began_s
         delay = person.device.recording().delay_samples
         begins = [run.at_sample + delay for run in actor.heard() if run.start_position == 0]
         samples = [FirstSample(at * MIC_HZ // SPEAKER_HZ, since_s + at / SPEAKER_HZ) for at in begins]
@@ -67,9 +70,24 @@ async def talk(opened: Scene) -> Talk:
         return Talk(person.session, dict(enumerate(samples, 1)), reports)
 
 
-def _began_s(device: HeadlessDevice) -> float:
-    """Return when the device's first sample was heard, by the monotonic clock that it ticks by."""
-    return device._due_s - device.mic_offset / MIC_HZ
+class TimedDevice(HeadlessDevice):
+    """One that knows when its first sample was heard, in seconds of Unix time."""
+
+    began_s = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        super().start()
+        self.began_s = time.time()
+
+
+class TimedPerson(Person):
+    """A person at such a device."""
+
+    def __init__(self, server: str, latency_ms: float) -> None:
+        super().__init__(server, latency_ms)
+        self.device: TimedDevice = TimedDevice(latency_ms)
+        self._conversation = Conversation(server, self.device)
 
 
 async def hold(endpoint: str) -> Talk:

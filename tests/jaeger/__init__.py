@@ -1,0 +1,1 @@
+"""The traces, looked at through a real Jaeger: `make test-jaeger`."""
