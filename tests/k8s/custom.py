@@ -114,10 +114,20 @@ SHAPES: Final[dict[tuple[str, str], Shape]] = {
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": {"scaleUp": _SCALING, "scaleDown": _SCALING}}},
     },
     ("monitoring.coreos.com/v1", "PodMonitor"): {
-        "selector!": {"matchLabels": {"*": _LABELS}},
-        "podTargetLabels": [_LABELS],
+        "selector!": {
+            "matchLabels": {"*": _LABELS},
+            "matchExpressions": [{"key!": _LABELS, "operator!": {"In"}, "values": [_LABELS]}],
+        },
+        "jobLabel": _LABELS,
+        "scrapeProtocols": [{"OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText0.0.4", "PrometheusProto"}],
         "podMetricsEndpoints": [
-            {"port!": _NAME, "path": re.compile(r"/.*"), "interval": _DURATION, "scrapeTimeout": _DURATION}
+            {
+                "port!": _NAME,
+                "path": re.compile(r"/.*"),
+                "interval": _DURATION,
+                "scrapeTimeout": _DURATION,
+                "relabelings": [{"sourceLabels": [re.compile(r"\w+")], "targetLabel": re.compile(r"\w+")}],
+            }
         ],
     },
     ("monitoring.coreos.com/v1", "PrometheusRule"): {

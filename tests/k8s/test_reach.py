@@ -48,7 +48,7 @@ EDGES_OF_THE_RING = {
     Edge("neighbour", "dns", 53, "TCP"),
     Edge("neighbour", "dns", 53, "UDP"),
     *(Edge(name, "collector", port) for name in RING for port in (4317, 4318)),
-    *(Edge("prometheus", name, 9464) for name in RING),
+    *(Edge("prometheus", name, 9464) for name in (*RING, "engine")),
 }
 """What stands in every cluster. A pod of somebody's may look names up: that is all that the namespace gives away."""
 
@@ -72,9 +72,9 @@ def test_with_a_redis_and_an_engine_of_the_namespace() -> None:
 
 def test_in_production() -> None:
     """The ring's edges; one address for Redis; the doors for the gateway alone."""
-    without = ("redis", "engine")
+    without = {"redis", "engine"}
     assert edges(overlay("production")) == {
-        *(edge for edge in EDGES_OF_THE_RING if edge.caller not in without),
+        *(edge for edge in EDGES_OF_THE_RING if not {edge.caller, edge.called} & without),
         *(Edge(name, "your redis", 6379) for name in RING),
         Edge("gateway", "ingress", 7700),
         Edge("gateway", "ingress", 7780),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trustme
+import yaml
 
 from parley.v1 import conversation_service_pb2 as client
 from services.broker.settings import BrokerSettings
@@ -20,7 +21,19 @@ from services.ingress.operator_settings import OperatorSettings
 from services.ingress.route import IngressSettings
 from services.ingress.websocket import HEALTH_PATH, PATH
 from tests.k8s import combination
-from tests.k8s.manifests import RING, Document, containers, of_kind, one, pod_of, ports, secrets, title, variables
+from tests.k8s.manifests import (
+    RING,
+    Document,
+    containers,
+    of_kind,
+    one,
+    pod_of,
+    ports,
+    secrets,
+    selects,
+    title,
+    variables,
+)
 from tests.k8s.rendering import ROOT, combined, overlay
 
 OF_THE_POD = {"POD_NAMESPACE", "POD_IP"}
@@ -95,7 +108,7 @@ def test_engine_knows_every_variable_that_it_is_given() -> None:
     asked = Asked()
     EngineSettings.read(asked)
     given = set(variables(one(combined(combination.FULLEST), "Deployment", "engine"))) - OF_LIBRARIES
-    assert given <= {*asked.names, health.VARIABLE}
+    assert given <= {*asked.names, health.VARIABLE, usage.METRICS.name, *(variable.name for variable in usage.LOG)}
 
 
 def test_ingress_reads_what_it_is_given(tmp_path: Path) -> None:
@@ -169,19 +182,39 @@ def test_gateway_routes_to_what_ingress_serves() -> None:
             assert (backend["name"], backend["port"] in doors) == ("doors", True)
 
 
-def test_prometheus_finds_the_ring() -> None:
-    """The PodMonitor selects the four services' pods and no others, by a port that they name."""
+def test_prometheus_finds_the_ring_and_the_engine() -> None:
+    """The PodMonitor selects the pods of these five and no others, by a port that they name."""
     documents = combined(combination.FULLEST)
     monitor = one(documents, "PodMonitor", "parley")["spec"]
-    wanted = monitor["selector"]["matchLabels"].items()
     found = [
-        deployment["metadata"]["name"]
+        deployment
         for deployment in of_kind(documents, "Deployment")
-        if wanted <= deployment["spec"]["template"]["metadata"]["labels"].items()
+        if selects(monitor["selector"], deployment["spec"]["template"]["metadata"]["labels"])
     ]
-    assert sorted(found) == sorted(RING)
+    assert sorted(each["metadata"]["name"] for each in found) == sorted((*RING, "engine"))
     (endpoint,) = monitor["podMetricsEndpoints"]
-    assert all(endpoint["port"] in ports(one(documents, "Deployment", name)) for name in RING)
+    assert all(endpoint["port"] in ports(each) for each in found)
+
+
+def test_alert_rules_are_those_of_the_repository() -> None:
+    """The PrometheusRule has the groups of deploy/observability/prometheus/alerts.yaml: change both, or none."""
+    rules = yaml.safe_load((ROOT / "deploy" / "observability" / "prometheus" / "alerts.yaml").read_text())
+    assert one(combined(combination.FULLEST), "PrometheusRule", "parley")["spec"] == {"groups": rules["groups"]}
+
+
+def test_alert_rules_find_the_labels_that_they_ask_for() -> None:
+    """The PodMonitor sets `job` and `service` as the Prometheus of compose.yaml does."""
+    monitor = one(combined(combination.FULLEST), "PodMonitor", "parley")["spec"]
+    config = yaml.safe_load((ROOT / "deploy" / "observability" / "prometheus" / "prometheus.yaml").read_text())
+    (scrape,) = config["scrape_configs"]
+    (pod,) = {
+        deployment["spec"]["template"]["metadata"]["labels"][monitor["jobLabel"]]
+        for deployment in of_kind(combined(combination.FULLEST), "Deployment")
+    }
+    assert scrape["job_name"] == pod
+    (relabelling,) = monitor["podMetricsEndpoints"][0]["relabelings"]
+    assert relabelling["targetLabel"] == scrape["relabel_configs"][0]["target_label"] == "service"
+    assert monitor["scrapeProtocols"] == scrape["scrape_protocols"]
 
 
 def test_every_file_that_a_variable_names_is_mounted() -> None:
