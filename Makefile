@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation
 LASTING := redis_outage sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short soak fuzz eval enrol train images up down test-images test-jaeger test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz eval enrol train images up down test-images test-jaeger test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -83,6 +83,10 @@ chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversatio
 
 chaos-short: dev-setup ## The short form of the same, two and a half minutes; `make test` runs it
 	$(PYTEST) -s tests/chaos $(ARGS)
+
+rolling: dev-setup ## Restart every service under twenty conversations, and none may be lost: make rolling OUT=rolling.json (ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make rolling OUT=rolling.json'; exit 2; }
+	@$(BIN)/python -m tests.rolling $(if $(OUT),--out '$(OUT)') $(ARGS)
 
 soak: dev-setup ## Twenty conversations for twenty minutes, and nothing grows: make soak OUT=soak.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make soak OUT=soak.json'; exit 2; }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2 as wire
@@ -29,6 +29,9 @@ ASK_S: Final = 2.0
 
 AT_ONCE: Final = 32
 """Calls at the door of its own; one more is refused. A kubelet makes one at a time."""
+
+WATCHERS: Final = 100
+"""Callers that watch, at all doors; one more is refused. The clients' door is open to anybody who can reach it."""
 
 _HERE: Final = "127.0.0.1"
 _EXAMPLE: Final = f"{_HERE}:7790"
@@ -51,6 +54,24 @@ def listen_address(env: Environment) -> str:
     return address
 
 
+class _Servicer(aio.HealthServicer):  # type: ignore[misc]  # it has no types
+    """Answers, as the library does, but not to any number at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watching = 0
+
+    async def Watch(self, request: wire.HealthCheckRequest, context: Any) -> None:  # noqa: N802 - gRPC's name
+        """Tell of each change until the caller goes."""
+        if self._watching >= WATCHERS:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch already; use Check.")
+        self._watching += 1
+        try:
+            await super().Watch(request, context)
+        finally:
+            self._watching -= 1
+
+
 class Health:
     """One process's. `services` are the full names of what it serves, which its callers may ask about.
 
@@ -70,7 +91,7 @@ class Health:
         self._names = (STARTUP, READINESS, LIVENESS, OVERALL, *services)
         self._ping = ping
         self._state = HealthState(needs, also)
-        self._servicer = aio.HealthServicer()
+        self._servicer = _Servicer()
         self._said: dict[str, bool] = {}
 
     def add_to(self, server: grpc.aio.Server) -> None:

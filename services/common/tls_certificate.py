@@ -53,7 +53,12 @@ class Certificate:
     ca: bytes
     names: tuple[str, ...]
     """The DNS names that it is for."""
+    since: datetime
     until: datetime
+
+    def left(self, now: datetime) -> float:
+        """Return how much of its life is left: 1 at its beginning, 0 at its end."""
+        return (self.until - now) / (self.until - self.since)
 
     def __str__(self) -> str:
         return f"a certificate for {', '.join(self.names) or 'no name'}, good until {self.until:%Y-%m-%d %H:%M} UTC"
@@ -75,9 +80,13 @@ def read_certificate(files: CertificateFiles) -> Certificate:
         raise _fault(files, "its files are being changed just now")
     alternatives = cast("tuple[tuple[str, str], ...]", shown.get("subjectAltName", ()))
     names = tuple(value for kind, value in alternatives if kind == "DNS")
-    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
+    since, until = (datetime.fromtimestamp(_seconds(shown[end]), UTC) for end in ("notBefore", "notAfter"))
     chain, key, *ca = contents
-    return Certificate(chain, key, b"".join(ca), names, until)
+    return Certificate(chain, key, b"".join(ca), names, since, until)
+
+
+def _seconds(text: object) -> int:
+    return ssl.cert_time_to_seconds(str(text))
 
 
 def server_context(files: CertificateFiles) -> ssl.SSLContext:

@@ -46,9 +46,10 @@ async def open_setting(
     net: bool = True,
     logs: Path | None = None,
     copies: Mapping[str, int] | None = None,
+    env: Mapping[str, Mapping[str, str]] | None = None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[Setting]:
-    """Start everything. Raises what `Cluster` raises."""
+    """Start everything; `env` adds variables by service. Raises what `Cluster` raises."""
     has_net = net and not Net.obstacle()
     host, port = (Net().address(HERE), _PORT) if has_net else (LOOPBACK, free_port())
     prepare()
@@ -65,7 +66,7 @@ async def open_setting(
         settings = ClusterSettings(
             model=_model_command(journals),
             copies=copies or {},
-            env={"vad": known, "broker": known | model},
+            env=_joined(env or {}, {"vad": known, "broker": known | model}),
             net=has_net,
             log_folder=logs,
             notice=notice,
@@ -74,6 +75,10 @@ async def open_setting(
         tools = await stack.enter_async_context(tool_server(cluster.here, port))
         decoder = await stack.enter_async_context(Decoder())
         yield Setting(cluster, tools, decoder, Journals(journals))
+
+
+def _joined(one: Mapping[str, Mapping[str, str]], other: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    return {service: {**one.get(service, {}), **other.get(service, {})} for service in {*one, *other}}
 
 
 def _model_command(journals: Path) -> list[str]:

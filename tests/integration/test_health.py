@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2_grpc as rpc
 
 from local.child import ROOT
 from services.common.errors import SettingsFault, StoreLost
-from services.common.health import Health, listen_address
+from services.common.health import WATCHERS, Health, listen_address
 from services.common.health_state import Needs
 from services.common.settings import Environment
 from tests.fakes.eventually import eventually, until
@@ -88,7 +88,7 @@ async def test_a_stage_that_has_never_reached_redis_is_not_ready() -> None:
         is_there = True
 
         async def is_ready() -> bool:
-            return await asked(address, "readiness") == SERVING
+            return await asked(address, "readiness") == int(SERVING)
 
         await until(is_ready)
 
@@ -104,6 +104,35 @@ async def test_the_same_answers_at_the_door_of_the_stage() -> None:
         assert await asked(address, "parley.v1.VadService") == NOT_SERVING
         await health.opened()
         assert await asked(address, "parley.v1.VadService") == SERVING
+    await server.stop(None)
+
+
+async def test_no_more_than_so_many_watch_at_a_time() -> None:
+    """Who only asks is answered all the same, and places are free again."""
+    health, server = Health("", "parley.v1.VadService"), grpc.aio.server()
+    health.add_to(server)
+    address = f"127.0.0.1:{server.add_insecure_port(ANY)}"
+    await server.start()
+    async with health.served(), grpc.aio.insecure_channel(address) as channel:
+        watch = rpc.HealthStub(channel).Watch
+        watches = [watch(wire.HealthCheckRequest(service="liveness")) for _ in range(WATCHERS)]
+        assert {(await each.read()).status for each in watches} == {SERVING}
+        with pytest.raises(grpc.aio.AioRpcError, match="RESOURCE_EXHAUSTED"):
+            await watch(wire.HealthCheckRequest(service="liveness")).read()
+        assert await asked(address, "liveness") == SERVING
+        for each in watches:
+            each.cancel()
+
+        async def is_free() -> bool:
+            another = watch(wire.HealthCheckRequest(service="liveness"))
+            try:
+                status: int = (await another.read()).status
+            except grpc.aio.AioRpcError:
+                return False
+            another.cancel()
+            return status == int(SERVING)
+
+        await until(is_free)
     await server.stop(None)
 
 

@@ -155,6 +155,7 @@ async def test_a_context_for_websockets_shows_the_new_certificate(tmp_path: Path
 
     async def mirror(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await reader.readline())
+        writer.close()
 
     async with looked_after(doors), await asyncio.start_server(mirror, "127.0.0.1", 0, ssl=doors.door_context()) as at:
         port = at.sockets[0].getsockname()[1]
@@ -170,7 +171,9 @@ async def test_a_context_for_websockets_shows_the_new_certificate(tmp_path: Path
         authority.doors("two.example")
 
         async def has_changed() -> bool:
-            return await connected("two.example") is not None
+            if (found := await connected("two.example")) is not None:
+                found[1].close()
+            return found is not None
 
         await until(has_changed, 60)
         new = await connected("two.example")

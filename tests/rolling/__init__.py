@@ -1,0 +1,1 @@
+"""Rolling restarts under live conversations."""
