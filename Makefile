@@ -123,7 +123,7 @@ test-images: dev-setup ## Build the images, run the ring as containers and talk 
 test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2; skipped where no `jaeger` is on the PATH
 	$(PYTEST) tests/jaeger -rs $(ARGS)
 
-test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, three minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
+test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, five minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)
 
 fmt: dev-setup ## Format the code and mend what the linter can

@@ -28,10 +28,22 @@ class Combination(NamedTuple):
         return component in self.components
 
 
+def choices() -> Iterator[Combination]:
+    """Yield all ways to take one of each choice: 24, each of which goes with any of OPTIONAL."""
+    for choice in product(REDIS, MODEL, CALLERS, EDGE):
+        yield Combination(tuple(component for component in choice if component))
+
+
+def all_with(choice: Combination) -> Iterator[Combination]:
+    """Yield a way to choose with every set of the optional components."""
+    for optional in product(*((name, "") for name in OPTIONAL)):
+        yield Combination((*choice.components, *(component for component in optional if component)))
+
+
 def every() -> Iterator[Combination]:
     """Yield all that are supported."""
-    for choice in product(REDIS, MODEL, CALLERS, EDGE, *((name, "") for name in OPTIONAL)):
-        yield Combination(tuple(component for component in choice if component))
+    for choice in choices():
+        yield from all_with(choice)
 
 
 FULLEST: Final = Combination(("redis-trial", "engine", "auth", "gateway-api", *OPTIONAL))
