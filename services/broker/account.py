@@ -218,8 +218,8 @@ class Account(Unmetered):
 
     def _note_cleared(self, interrupt: session.Interrupt) -> None:
         """What the model has said, and is saying, is dead."""
-        cause, seq, floor = cause_of(interrupt), interrupt.seq, interrupt.floor
-        self._note(moments.BUFFERS_CLEARED, f"replies up to {floor}", seq=seq, floor=floor, cause=cause)
+        cause, seq, floor, turn = cause_of(interrupt), interrupt.seq, interrupt.floor, self._records.sounding
+        self._note(moments.BUFFERS_CLEARED, f"replies up to {floor}", turn=turn, seq=seq, floor=floor, cause=cause)
 
     def _note(self, moment: str, words: str = "", *, turn: int = 0, **known: Any) -> None:
         trace = self._records.trace_of(turn)

@@ -164,6 +164,11 @@ class TurnRecords:
         """Return a turn's that is not over."""
         return self._open.get(turn)
 
+    @property
+    def sounding(self) -> int:
+        """The newest turn of which something may still be heard; 0: none."""
+        return max((turn for turn, record in self._open.items() if record.playing), default=0)
+
     def trace_of(self, turn: int) -> str:
         """Return the trace of a turn, as far as it is known; the session's where it has none."""
         record, (started, trace) = self._open.get(turn), self._started

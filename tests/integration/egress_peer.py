@@ -175,9 +175,10 @@ class Egress(egress_rpc.EgressServiceServicer):
                 reply.captions.extend(kept.captions)
         return held
 
-    async def played(self, reply: int, ms: float, *, seq: int = 0, ended: bool = False) -> None:
-        """Report playback on the newest stream."""
-        played = egress.Played(reply=reply, position=int(ms * MS), flushed_seq=seq, ended=ended)
+    async def played(self, reply: int, ms: float, *, seq: int = 0, ended: bool = False, mic_offset: int = 0) -> None:
+        """Report playback on the newest stream, at that sample of the client's microphone."""
+        position = int(ms * MS)
+        played = egress.Played(reply=reply, position=position, mic_offset=mic_offset, flushed_seq=seq, ended=ended)
         if seq:
             self._silent = played
         if (kept := self.replies.get(reply)) is not None:

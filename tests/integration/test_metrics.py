@@ -17,10 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from local.child import ROOT
 from local.redis_server import RedisServer
+from parley.v1 import broker_service_pb2 as broker_wire
 from parley.v1 import broker_service_pb2_grpc as broker_rpc
 from parley.v1 import egress_service_pb2_grpc as egress_rpc
 from parley.v1 import session_pb2 as session
@@ -30,7 +32,7 @@ from services.common.metrics import AT_ONCE
 from services.common.rpc import bind, channel, serve, server
 from services.common.store import Store, connect
 from tests.fakes.realtime import Call, Drop, FakeRealtime, Reply
-from tests.integration.broker_ring import Egress, Vad
+from tests.integration.broker_ring import SPEECH, Egress, Vad
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PRICES = {
@@ -147,7 +149,7 @@ async def start(env: dict[str, str]) -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def broker(fake: FakeRealtime, folder: Path) -> AsyncIterator[Process]:
+async def broker(fake: FakeRealtime, folder: Path, **env: str) -> AsyncIterator[Process]:
     """A broker process for this model, its prices and a tool, with metrics and a turn log."""
     for name, text in (("agents/default.yaml", AGENT), ("servers/dear.yaml", SERVER)):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -172,6 +174,7 @@ async def broker(fake: FakeRealtime, folder: Path) -> AsyncIterator[Process]:
                 "FAKE_URL": fake.url,
                 "PARLEY_METRICS_LISTEN": "127.0.0.1:0",
                 "PARLEY_TURN_LOG": str(folder / "turns.jsonl"),
+                **env,
             }
         )
         assert process.stdout is not None
@@ -258,6 +261,49 @@ async def test_what_is_scraped_is_what_the_model_has_used(tmp_path: Path) -> Non
     for name in ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "parley.transcribed_ms"):
         assert first.get(name, 0) + second.get(name, 0) == whole[name]
     assert "noon?" not in running.turn_log.read_text()
+
+
+async def test_who_waited_is_in_the_histograms_with_its_trace_and_in_the_log(tmp_path: Path) -> None:
+    """A scraper that asks for OpenMetrics gets the turn's trace at its bucket; the log of JSON has the same one."""
+    fake = FakeRealtime([Reply(seconds=4.0, text="one two three four", speed=50)], transcripts=["Is it noon?"])
+    trace = "a" * 32
+    async with broker(fake, tmp_path, PARLEY_LOG="json") as running:
+        async with running.session() as vad:
+            await vad.ready()
+            begun = broker_wire.SpeechStarted(turn=1, traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+            await vad.say(speech_started=begun)
+            await vad.say(audio=broker_wire.TurnAudio(turn=1, pcm=SPEECH))
+            await vad.say(turn_ended=broker_wire.TurnEnded(turn=1, end_offset=16_000, speech_ms=2_000))
+            await running.egress.ended(1)
+            await running.egress.played(1, 0, mic_offset=28_800)
+            kind, cause = session.Interrupt.KIND_CANCEL, session.Interrupt.CAUSE_WORD
+            cancel = session.Interrupt(seq=1, kind=kind, cause=cause, onset_offset=64_000, decided_offset=68_800)
+            await vad.say(interrupt=cancel)
+            await running.egress.played(1, 2_500, seq=1, mic_offset=69_520)
+            await running.until("parley_barge_in_stop_latency_seconds_count", 1, agent="default")
+            async with httpx.AsyncClient(trust_env=False) as client:
+                accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+                answer = await client.get(f"http://{running.metrics}/metrics", headers=accept)
+            assert answer.headers["content-type"].startswith("application/openmetrics-text")
+            await vad.say(end=wire.StreamEnd(reason=wire.StreamEnd.REASON_DONE))
+            await running.egress.last_word()
+        await running.until("parley_sessions_active", 0, agent="default")
+        assert await running.stop() == 0
+        assert running.process.stderr is not None
+        lines = [json.loads(line) for line in (await running.process.stderr.read()).splitlines()]
+    samples = [sample for family in openmetrics_families(answer.text) for sample in family.samples]  # type: ignore[no-untyped-call]
+    exemplars = {sample.name: sample.exemplar for sample in samples if sample.exemplar is not None}
+    assert {name: (each.labels["trace_id"], round(each.value, 3)) for name, each in exemplars.items()} == {
+        "parley_response_latency_seconds_bucket": (trace, 0.8),
+        "parley_barge_in_stop_latency_seconds_bucket": (trace, 0.045),
+        "parley_barge_in_yield_latency_seconds_bucket": (trace, 0.345),
+    }
+    told = {line["event"]: line for line in lines if line.get("session") == "s1" and "event" in line}
+    assert list(told) == ["response created", "buffers cleared", "turn over"]
+    assert told["turn over"]["trace_id"] == told["response created"]["trace_id"] == trace
+    assert told["turn over"]["parley.interrupted_by"] == "word"
+    assert "default answered after 800 ms" in told["turn over"]["message"]
+    assert not any("noon?" in line["message"] for line in lines)
 
 
 async def test_a_connection_made_again_and_a_vad_replaced_are_counted(tmp_path: Path) -> None:

@@ -320,6 +320,7 @@ def test_who_waited_is_an_example_of_how_long(caplog: pytest.LogCaptureFixture) 
     assert (told["response created"]["turn"], told["response created"]["reply"]) == (1, 1)
     assert told["response created"]["trace_id"] == told["turn over"]["trace_id"] == trace
     assert (told["buffers cleared"]["seq"], told["buffers cleared"]["floor"]) == (1, 1)
+    assert (told["buffers cleared"]["turn"], told["buffers cleared"]["trace_id"]) == (1, trace)
     assert "answered after 800 ms" in caplog.text
 
 
