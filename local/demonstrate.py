@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import wave
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ async def demonstrate(ring: Ring, folder: Path, tell: Callable[[str], None]) -> 
     voice = await speak_lines(SCENES)
     keep_question(voice, folder)
     device = HeadlessDevice()
-    async with Conversation(ring.ingress, device) as conversation:
+    async with Conversation(ring.ingress, device, token=os.environ.get("PARLEY_TOKEN", "")) as conversation:
         performance = Performance(conversation, device, voice, tell)
         reports = await performance.run(SCENES, exact=ring.uses_engine)
     speeches = performance.speeches()
