@@ -27,7 +27,7 @@ def test_every_component_is_in_a_combination() -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("choice", combination.choices(), ids=str)
+@pytest.mark.parametrize("choice", list(combination.choices()), ids=str)
 def test_every_combination_is_valid(choice: combination.Combination) -> None:
     """All 768 supported combinations render, 32 at a time, into valid documents, none of which is there twice."""
     rendering.command()  # skips here, not in a thread
