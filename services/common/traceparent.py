@@ -1,14 +1,11 @@
-"""Traceparent: the W3C trace context that travels in messages; here only the trace's id is read out of it."""
+"""Traceparent: of the W3C trace context that travels in messages, the trace's id: what logs and exemplars have."""
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-_TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+from services.common.tracing.context import TraceContext
 
 
 def trace_id(traceparent: str) -> str:
     """Return the trace that a W3C trace context belongs to; "" for one that is none."""
-    found = _TRACE.fullmatch(traceparent)
-    return found[1] if found else ""
+    context = TraceContext.parse(traceparent)
+    return context.trace_id if context is not None else ""
