@@ -8,6 +8,7 @@ from collections import Counter
 from parley.v1 import operator_service_pb2_grpc as rpc
 from services.common import health, metrics, process
 from services.common.channels import Channels
+from services.common.errors import SettingsFault
 from services.common.health import Health
 from services.common.health_state import Needs
 from services.common.process_meter import ProcessMeter
@@ -112,21 +113,26 @@ async def main(stopping: asyncio.Event) -> None:
     rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
     websocket_door = WebSocketDoor(calls, settings.origins)
     with metrics.served(registry, metrics_listen):
-        async with vitals.served(), asyncio.TaskGroup() as group:
-            background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals, discovery, tls)]
+        async with vitals.served():
             await discovery.begin()
             await grpc_server.start()
-            listening = await websocket_door.listen(settings.websocket_listen, tls.door_context())
+            try:
+                listening = await websocket_door.listen(settings.websocket_listen, tls.door_context())
+            except SettingsFault:
+                await grpc_server.stop(grace=None)
+                raise
             process.announce_door("websocket", listening)
-            await vitals.opened()
-            process.announce("ingress", address)
-            await stopping.wait()
-            await vitals.drain()
-            websocket_door.drain()
-            await calls.drain()
-            await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())
-            for task in background:
-                task.cancel()
+            async with asyncio.TaskGroup() as group:
+                background = [group.create_task(each.run()) for each in (topic, calls, meter, vitals, discovery, tls)]
+                await vitals.opened()
+                process.announce("ingress", address)
+                await stopping.wait()
+                await vitals.drain()
+                websocket_door.drain()
+                await calls.drain()
+                await asyncio.gather(grpc_server.stop(grace=1.0), websocket_door.close())
+                for task in background:
+                    task.cancel()
     await channels.close()
     await topic.close()
     await store.close()
