@@ -1,0 +1,1 @@
+"""The files under deploy/, and compose.yaml: what they promise, read off them."""
