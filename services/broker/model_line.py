@@ -27,7 +27,7 @@ TRIES: Final = 5
 PAUSES_S: Final = (0.25, 0.6, 1.4, 3.4, 8.0)
 """Before each try, at most: half of it or more, by chance, so that a thousand sessions don't come back at once."""
 
-STEADY_S: Final = 3.0
+STEADY_S: Final = 1.0
 """A connection that has lasted so long, or has given a whole response, is a good one: tries count from 1 again.
 
 A server that dies of what it is told does so at once, when all that is owed is asked again.

@@ -57,11 +57,11 @@ class Listener:
         """Whether it is known where the microphone begins."""
         return self._shift is None
 
-    def begin(self, hear_from: int) -> None:
-        """Go on where another listener's vad, or its successor, wants to."""
+    def begin(self, keep_from: int) -> None:
+        """Go on from where on another listener's sound is to be kept."""
         if self._shift is not None:
-            self._microphone.resume(hear_from, self._shift)
-            self._uplink.retention.begin_at(hear_from)
+            self._microphone.resume(keep_from, self._shift)
+            self._uplink.retention.begin_at(keep_from)
             self._shift = None
             self._quiet_ms = self._signed_ms = self._bridged_ms = 0
 

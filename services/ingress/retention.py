@@ -60,8 +60,11 @@ class Retention:
         """Have the microphone's clock begin in its middle: what was before is somewhere else, or nowhere."""
         self._clock = mic_offset
 
-    def keep(self, request: vad.ListenRequest) -> None:
-        """Keep what is given to vad next: sound, a gap, or what happens between two samples."""
+    def keep(self, request: vad.ListenRequest, hear_from: int = 0) -> list[vad.ListenRequest]:
+        """Keep what comes next: sound, a gap, or what happens between two samples.
+
+        Return what of it a vad is given that hears from a sample on: mostly the very same.
+        """
         kind = request.WhichOneof("message")
         start, samples = self._clock, 0
         if kind == "audio":  # fifty times a second for each session
@@ -80,6 +83,9 @@ class Retention:
         while self._samples > MAX_RETAINED_S * MIC_HZ or len(self._kept) > MAX_RETAINED or self._text > MAX_TEXT:
             oldest = self._pop()
             self.dropped_samples += oldest.end - oldest.start
+        if start >= hear_from:
+            return [request]
+        return _from(_Kept(request, start, end), hear_from) if end > hear_from else []
 
     def heard(self, mic_offset: int) -> None:
         """Let go of what vad need not hear again: whatever ended before `mic_offset`."""

@@ -205,12 +205,11 @@ class Session:
         """Take a message of vad. Raises what vad tells of."""
         match response.WhichOneof("message"):
             case "ready":
-                self._listener.begin(response.ready.hear_from)
-                self.uplink.ready(response.ready.hear_from)
+                self._listen_from(response.ready)
                 self._ready.add(VAD)
             case "heard":
                 self.uplink.retention.heard(response.heard.mic_offset)
-                self._receipts.received(response.heard.received_offset)
+                self._receipts.let_go(response.heard.mic_offset)
             case "peer_lost":
                 raise PeerLost(response.peer_lost.stage, response.peer_lost.detail)
             case "error":
@@ -229,6 +228,12 @@ class Session:
             case "hangup":
                 log.info("session %s: the broker hangs up: %s", self.name, response.hangup.words or "it says no more")
                 self.parting.hang_up(response.hangup)
+
+    def _listen_from(self, ready: stream_pb2.StreamReady) -> None:
+        keep_from = ready.keep_from if ready.HasField("keep_from") else ready.hear_from
+        self._listener.begin(keep_from)
+        self._receipts.let_go(keep_from)
+        self.uplink.ready(ready.hear_from)
 
     def from_egress(self, response: egress.AttachResponse) -> None:
         """Take a message of egress. Raises what egress tells of."""

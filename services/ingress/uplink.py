@@ -27,6 +27,7 @@ class Uplink:
         self.outbox: Outbox[vad.ListenRequest] = Outbox(0)
         self._max_at_once = max_at_once
         self._has_begun = False
+        self._hear_from = 0
         self._pressed: list[vad.ListenRequest] = []
         self._pressed_ms = 0
 
@@ -41,7 +42,7 @@ class Uplink:
 
     def ready(self, hear_from: int) -> None:
         """Give a vad that is ready what is kept from that sample on; what comes next follows it."""
-        self.is_ready = True
+        self.is_ready, self._hear_from = True, hear_from
         if self._has_begun:
             self.counters["replayed_ms"] += int(ms_of(max(self.retention.clock - hear_from, 0), MIC_HZ))
         self._has_begun = True
@@ -52,10 +53,10 @@ class Uplink:
         self._pressed_ms = 0
 
     def keep(self, request: vad.ListenRequest) -> None:
-        """Give what has its place in the order, and can be given again."""
-        self.retention.keep(request)
-        if self.is_ready:
-            self._put(request)
+        """Give what has its place in the order, and can be given again: but only keep what vad has heard already."""
+        for wanted in self.retention.keep(request, self._hear_from):
+            if self.is_ready:
+                self._put(wanted)
 
     def press(self, request: vad.ListenRequest, *, at_once: bool) -> None:
         """Give what takes the floor now, before all that waits or behind it. Given again it would take another one."""

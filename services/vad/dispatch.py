@@ -64,6 +64,8 @@ class Dispatch:
         self._spans = spans
         self._hindsight = Hindsight(lambda question: self._core.wants(question))
         self._told_received = 0
+        self.kept_since = 0
+        """What was heard before this need not be kept any more."""
         self.on_event: Callable[[Event], None] = lambda event: None
         """Shown each event on its way out."""
 
@@ -81,6 +83,7 @@ class Dispatch:
                 case client.State():
                     self.to_ingress.tell(wire.ListenResponse(state=event))
                 case audio.Heard():
+                    self.kept_since = event.mic_offset
                     self._acknowledge(event)
                 case _:
                     self.to_broker.audio(_errand(event))

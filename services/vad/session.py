@@ -179,6 +179,7 @@ class Listening:
             past = Beginning.after(ready, self._seq)
             self._core.go_on(past)
             self.intake.start(past.hear_from, past.needless_silence)
+            self._dispatch.kept_since = past.hear_from
         if ready.hearing == stream_pb2.StreamReady.HEARING_CONTINUOUS:
             self._dispatch.carry(self._core.hear_all())
         self.is_ready = True
@@ -194,8 +195,10 @@ class Listening:
             self._unsettled = None
 
     def _announce(self) -> None:
-        """Tell ingress that all is ready, and from where on it is to send."""
+        """Tell ingress that all is ready, from where on it is to send, and what it is to keep beyond that."""
         ready = stream_pb2.StreamReady(hear_from=self.intake.received)
+        if self._dispatch.kept_since < ready.hear_from:
+            ready.keep_from = self._dispatch.kept_since
         self._upstream.tell(wire.ListenResponse(ready=ready))
         self._upstream.catch_up()
 

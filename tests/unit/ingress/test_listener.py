@@ -165,12 +165,12 @@ async def test_a_client_is_told_what_it_need_not_keep() -> None:
     receipts.tick(EVERY_MS)
     for index in range(50):
         microphone.feed(frame(index * 960, counted(0, 960)))
-    receipts.received(8_000)
-    receipts.received(4_000)
+    receipts.let_go(8_000)
+    receipts.let_go(4_000)
     for _ in range(20):
         receipts.tick(EVERY_MS // 10)
     microphone.bridge(1_000)
-    receipts.received(32_000)
+    receipts.let_go(32_000)
     receipts.tick(EVERY_MS)
     to_client.close()
     told = [each.heard.received_offset async for each in to_client]

@@ -54,6 +54,19 @@ async def test_a_vad_is_given_nothing_before_it_is_ready() -> None:
     assert uplink.counters["replayed_ms"] == 0, "it is the first to hear it"
 
 
+async def test_what_a_vad_has_heard_already_is_kept_for_the_next_one() -> None:
+    """The ingress before this one had it, and died: the client gives it again, and another vad may want it."""
+    uplink = dialled()
+    uplink.retention.begin_at(320)
+    uplink.ready(1_000)
+    for index in range(1, 5):
+        uplink.keep(sound(index))
+    heard = [(each.audio.mic_offset, len(each.audio.pcm) // 2) for each in (await given(uplink))[1:]]
+    assert heard == [(1_000, 280), (1_280, 320)]
+    dialled(2, uplink).ready(320)
+    assert [each.audio.mic_offset for each in (await given(uplink))[1:]] == [320, 640, 960, 1_280]
+
+
 async def test_the_next_vad_is_given_it_again() -> None:
     """And what was never settled directly after it is opened; how much was sent again is counted."""
     uplink = dialled()

@@ -389,8 +389,11 @@ class World:
         return self.frame * FRAME_MS / 1000
 
     def run(self) -> World:
-        """Play it to its end."""
-        for frame in range(self.scene.frames):
+        """Play it to its end, or until who took over late has had time to hear it out."""
+        late = max(
+            (frame + length + TAIL for frame, length in self._losses.items() if frame < self.scene.frames), default=0
+        )
+        for frame in range(max(self.scene.frames, late)):
             self.frame = frame
             self._act()
             if self.frame in self._losses and self._returns is None:

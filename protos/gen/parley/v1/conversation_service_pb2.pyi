@@ -189,7 +189,7 @@ class ConverseResponse(google.protobuf.message.Message):
 
     @property
     def heard(self) -> parley.v1.audio_pb2.Heard:
-        """The microphone up to `received_offset` would survive this server: a client that may resume need not keep it."""
+        """The microphone up to `received_offset` is decided upon: a client that may resume need not keep it."""
 
     def __init__(
         self,

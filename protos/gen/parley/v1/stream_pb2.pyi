@@ -195,11 +195,16 @@ class StreamReady(google.protobuf.message.Message):
     HEARING_FIELD_NUMBER: builtins.int
     PAST_FIELD_NUMBER: builtins.int
     HEAR_FROM_FIELD_NUMBER: builtins.int
+    KEEP_FROM_FIELD_NUMBER: builtins.int
     hearing: Global___StreamReady.Hearing.ValueType
     """From broker to vad: what the model wants to hear."""
     hear_from: builtins.int
     """From vad to ingress: the first sample of the microphone that is wanted. What ingress keeps from there on is sent
     (again), and nothing before it.
+    """
+    keep_from: builtins.int
+    """From vad to ingress: what was heard before this need not be kept for another vad. An ingress that has nothing of it
+    asks the client for it. Not set: as `hear_from`.
     """
     @property
     def past(self) -> Global___Past:
@@ -211,9 +216,11 @@ class StreamReady(google.protobuf.message.Message):
         hearing: Global___StreamReady.Hearing.ValueType = ...,
         past: Global___Past | None = ...,
         hear_from: builtins.int = ...,
+        keep_from: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["past", b"past"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["hear_from", b"hear_from", "hearing", b"hearing", "past", b"past"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_keep_from", b"_keep_from", "keep_from", b"keep_from", "past", b"past"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_keep_from", b"_keep_from", "hear_from", b"hear_from", "hearing", b"hearing", "keep_from", b"keep_from", "past", b"past"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_from", b"_keep_from"]) -> typing.Literal["keep_from"] | None: ...
 
 Global___StreamReady: typing_extensions.TypeAlias = StreamReady
 
