@@ -13,13 +13,14 @@ from services.common import names
 
 INTERRUPTION: Final = (
     names.VAD_DUCK,
+    names.VAD_RELEASE,
     names.INTERRUPT_DETECT,
     names.INTERRUPT_FANOUT,
     names.EGRESS_FLUSH,
     names.CLIENT_SILENT,
     names.BROKER_TRUNCATE,
 )
-_OPEN_ENDED: Final = (names.CLIENT_PLAYOUT, names.LATE, names.VAD_RELEASE)
+_OPEN_ENDED: Final = (names.CLIENT_PLAYOUT, names.MODEL_RESPONSE, names.LATE)
 """What lasts so much longer than the way to it that nothing else would be seen: it goes out of the picture."""
 _COLOURS: Final = {"vad": 33, "person": 33, "broker": 34, "model": 35, "speculation": 35, "tool": 35, "egress": 36}
 _COLOURS_OF_CLIENTS: Final = {"client": 32, "interrupt": 31}
@@ -48,8 +49,8 @@ def draw(trace: Trace, style: Style) -> Iterator[str]:
     yield style.coloured(_headline(trace, style), 1)
     yield from _section("", [span for span in trace.spans if span.name not in INTERRUPTION], trace.start_s, style)
     cut = [span for span in trace.spans if span.name in INTERRUPTION]
-    if any(span.name == names.INTERRUPT_DETECT for span in cut):
-        yield from _section("  interrupted", cut, min(span.start_s for span in cut), style)
+    if cut:
+        yield from _section("  speech over the reply", cut, min(span.start_s for span in cut), style)
 
 
 def _headline(trace: Trace, style: Style) -> str:

@@ -78,7 +78,8 @@ class Spans:
             case "interrupt" if request.interrupt.kind == _CANCEL:
                 self._cancel, self._cancelled_s = request.interrupt, now_s
                 decided_s = in_s(request.interrupt.decided_at_us) or now_s
-                self._record(names.INTERRUPT_FANOUT, request.interrupt.traceparent, decided_s, now_s, stage="broker")
+                known = {"seq": request.interrupt.seq, "stage": "broker", "way": "in_band"}
+                self._record(names.INTERRUPT_FANOUT, request.interrupt.traceparent, decided_s, now_s, **known)
 
     def past(self, past: stream_pb2.Past) -> stream_pb2.Past:
         """Return it with the context of its newest turn."""

@@ -111,7 +111,7 @@ class Spans:
             p_complete=round(p, 3),
             speech_ms=ended.speech_ms,
             is_interruption=ended.interruption,
-            **({"stop_word": ended.stop_word} if ended.stop_word else {}),
+            **self._word("stop_word", ended.stop_word),
             **{f"end__{name}": value for name, value in basis().items()},
         )
 
@@ -125,7 +125,7 @@ class Spans:
         seen: dict[str, Value] = {}
         if verdict.HasField("evidence"):
             seen = {f"ear__{name}": round(getattr(verdict.evidence, name), 3) for name in _PROBABILITIES}
-            seen |= {"ear__word": verdict.evidence.word} if verdict.evidence.word else {}
+            seen |= self._word("ear__word", verdict.evidence.word)
         self._spans.record(
             _SPANS.get(verdict.kind, names.INTERRUPT_DETECT),
             verdict.traceparent,
@@ -137,3 +137,7 @@ class Spans:
             reply_position_ms=verdict.playhead.position // 24,
             **seen,
         )
+
+    def _word(self, name: str, word: str) -> dict[str, Value]:
+        """Return a word of the person's as an attribute, where words may be told."""
+        return {name: word} if word and self._spans.tracing.tells_words else {}

@@ -34,7 +34,7 @@ Attributes: TypeAlias = Mapping[str, Value]
 class Tracing:
     """A process' spans. With nothing set it does nothing, and `is_on` says so to whoever would have to work for it.
 
-    What sends is made with the first span, so that a process that records none has no thread for it.
+    `prepare` makes what sends them, which takes a moment that nobody has in mid-conversation.
     """
 
     def __init__(self, settings: TraceSettings | None = None) -> None:
@@ -90,12 +90,16 @@ class Tracing:
         attributes: Attributes,
         links: Sequence[TraceContext],
     ) -> None:
+        self.prepare().give(name, own, parent, start_s, max(start_s, end_s), attributes, links)
+
+    def prepare(self) -> Sender:
+        """Make what sends, if it is not there yet."""
         if self._sender is None:
-            # Imported here: it takes a tenth of a second, and most processes of a test never need it.
+            # Imported here: it takes some tenths of a second, and without traces nobody needs it.
             from services.common.tracing.sending import Sender
 
             self._sender = Sender(self.settings, WAITING)
-        self._sender.give(name, own, parent, start_s, max(start_s, end_s), attributes, links)
+        return self._sender
 
     def close(self) -> None:
         """Send what waits, but not for ever."""
@@ -136,6 +140,8 @@ def here() -> Tracing:
 def started(env: Environment, service: str) -> Iterator[Tracing]:
     """Trace as the environment says while the block lasts. Raises SettingsFault."""
     _Here.tracing = tracing = Tracing(TraceSettings.read(env, service))
+    if tracing.is_on:
+        tracing.prepare()
     try:
         yield tracing
     finally:

@@ -12,7 +12,7 @@ from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.common.tracing.context import TraceContext, mint
 from services.vad.spans import Spans
-from tests.fakes.spans import Traced
+from tests.fakes.spans import KeptTracing, Traced
 
 Kind = session.Interrupt
 
@@ -25,8 +25,8 @@ def rests_on() -> Mapping[str, float]:
 class Session(Traced):
     """A session that is traced; its microphone began at 0."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, tracing: KeptTracing | None = None) -> None:
+        super().__init__(tracing or KeptTracing())
         self.spans = Spans("s-1", self.tracing, self.wall)
         self.turn = mint()
         self.hears(1.0)
@@ -95,7 +95,8 @@ def test_a_verdict_belongs_to_the_turn_whose_answer_it_concerns(s: Session) -> N
     s.spans.stamp(cancel, rests_on)
     start_s, end_s, known = s.only("interrupt.detect")
     assert (start_s, end_s, known["cause"], known["reply_position_ms"]) == (0.5, 1.0, "word", 1000)
-    assert (known["ear.confidence"], known["ear.command"], known["ear.word"]) == (0.75, 0.5, "stop")
+    assert (known["ear.confidence"], known["ear.command"]) == (0.75, 0.5)
+    assert "ear.word" not in known
     assert (cancel.traceparent, cancel.decided_at_us) == (other, 1_000_001_000_000)
     pressed = Kind(seq=2, kind=Kind.KIND_DUCK)
     s.spans.stamp(pressed, rests_on)
@@ -117,3 +118,11 @@ def test_a_vad_that_takes_over_knows_the_newest_turn(s: Session) -> None:
     cancel = Kind(seq=1, kind=Kind.KIND_CANCEL)
     s.spans.stamp(cancel, rests_on)
     assert cancel.traceparent == s.turn
+
+
+def test_the_word_that_interrupted_is_told_where_words_may_be() -> None:
+    """With PARLEY_TRACE_WORDS=on; it is a word of the person's like any other."""
+    s = Session(KeptTracing(tells_words=True))
+    s.begins()
+    s.spans.stamp(Kind(seq=1, kind=Kind.KIND_CANCEL, evidence=session.VerdictEvidence(word="stop")), rests_on)
+    assert s.only("interrupt.detect")[2]["ear.word"] == "stop"
