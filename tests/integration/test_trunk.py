@@ -228,3 +228,18 @@ async def test_a_connection_that_hangs_is_found(nowhere: Callable[[], AbstractCo
             await answer(channels, address)
         assert time.monotonic() - began < 2.6
     await channels.close()
+
+
+async def test_addresses_that_nothing_goes_to_any_more_are_not_kept() -> None:
+    """In a cluster each new copy has another one. Who still holds a trunk may use it, and it ends with the others."""
+    async with echoing() as (echo, address):
+        channels = Channels()
+        held = rpc.VadServiceStub(channels.trunk(address))
+        for number in range(100):
+            channels.trunk(f"10.0.0.{number}:7701")
+        assert len(channels._trunks) == 1
+        call = held.Listen()
+        await call.write(frame(7))
+        assert (await anext(aiter(call))).heard.mic_offset == 7
+        await channels.close()
+        await eventually(lambda: echo.streams == 0, 30)
