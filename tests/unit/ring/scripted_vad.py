@@ -82,6 +82,10 @@ class ScriptedVad:
         """What comes next."""
         return self._acts[0].deed if self._acts else ""
 
+    def end_rests_on(self) -> dict[str, float]:
+        """The script decides, and it has no reasons."""
+        return {}
+
     def hear_all(self) -> list[Event]:
         """The model listens all the time."""
         self._is_continuous, self._heard_ms = True, self._now_ms
