@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.span_lines import FOLDER, Trace, files, read
+from local.trace_page import page
 from local.waterfall import Style, draw
 
 TURNS = 3
@@ -29,6 +30,7 @@ examples:
   make trace ARGS='-n 20 --slowest'     of the last twenty, the slowest answer first
   make trace ARGS='-n 1 --why'          the last turn, with what each stage knows: why vad thought it was over
   make trace ARGS='--session s-1'       one conversation's
+  make trace ARGS='--page turns.html'   as a page for the browser
 
 exit codes: 0 something was shown, 1 there is nothing to show"""
 
@@ -44,6 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--session", metavar="ID", default="", help="only this conversation; its first letters will do")
     parser.add_argument("--folder", type=Path, default=Path("run"), help="the folder of the run (run)")
     parser.add_argument("--width", type=_count, metavar="N", help="columns (the terminal's)")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page for the browser instead")
     parser.add_argument("--plain", action="store_true", help="no colours, and only characters that every terminal has")
     return parser.parse_args(arguments)
 
@@ -80,11 +83,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_NOTHING
+    if options.page is not None:
+        return _write(options.page, traces)
     try:
         for number, trace in enumerate(traces):
             print("\n" * bool(number) + "\n".join(draw(trace, style_of(options))), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: end quietly
+    return 0
+
+
+def _write(path: Path, traces: Sequence[Trace]) -> int:
+    try:
+        path.write_text(page(traces), encoding="utf-8")
+    except OSError as fault:
+        print(f"{path} can't be written: {fault.strerror}", file=sys.stderr)
+        return EXIT_NOTHING
+    print(f"{path} has {len(traces)} turns; open it in a browser")
     return 0
 
 

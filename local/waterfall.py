@@ -24,7 +24,7 @@ _OPEN_ENDED: Final = (names.CLIENT_PLAYOUT, names.MODEL_RESPONSE, names.LATE)
 """What lasts so much longer than the way to it that nothing else would be seen: it goes out of the picture."""
 _COLOURS: Final = {"vad": 33, "person": 33, "broker": 34, "model": 35, "speculation": 35, "tool": 35, "egress": 36}
 _COLOURS_OF_CLIENTS: Final = {"client": 32, "interrupt": 31}
-_NAME_WIDTH: Final = 22
+_NAME_WIDTH: Final = 24
 _MS_WIDTH: Final = 10
 _LEAST: Final = 10
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -47,35 +47,48 @@ class Style:
 def draw(trace: Trace, style: Style) -> Iterator[str]:
     """Return the lines."""
     yield style.coloured(_headline(trace, style), 1)
-    yield from _section("", [span for span in trace.spans if span.name not in INTERRUPTION], trace.start_s, style)
+    for title, spans, start_s in answer_and_interruption(trace):
+        if title:
+            yield style.coloured(f"  {title}", 2)
+        yield from _rows(spans, start_s, style)
+
+
+def answer_and_interruption(trace: Trace) -> Iterator[tuple[str, list[Span], float]]:
+    """Return both parts of a trace, where they are there: a title, the spans, and when its time begins."""
+    answer = [span for span in trace.spans if span.name not in INTERRUPTION]
     cut = [span for span in trace.spans if span.name in INTERRUPTION]
+    if answer:
+        yield "", answer, trace.start_s
     if cut:
-        yield from _section("  speech over the reply", cut, min(span.start_s for span in cut), style)
+        yield "speech over the reply", cut, min(span.start_s for span in cut)
+
+
+def window(spans: Sequence[Span], start_s: float) -> float:
+    """Return until when a part is shown: what lasts longer than the way to the answer goes out of the picture."""
+    closed = [span.end_s for span in spans if span.name not in _OPEN_ENDED] or [max(span.end_s for span in spans)]
+    return max(*closed, start_s + 0.001)
+
+
+def what_happened(trace: Trace) -> str:
+    """Return it in a few words."""
+    what = f"turn {trace.turn}" if trace.turn else "said of its own accord"
+    waited = f"first sound after {trace.answered_ms:.0f} ms" if trace.answered_ms is not None else "nothing was heard"
+    return f"{what}: {waited}" if trace.root is not None else f"{what}, not over yet: {waited}"
 
 
 def _headline(trace: Trace, style: Style) -> str:
     when = datetime.fromtimestamp(trace.start_s).astimezone().strftime("%H:%M:%S")
     dot = "-" if style.is_plain else "·"
-    what = f"turn {trace.turn}" if trace.turn else "said of its own accord"
-    waited = f"first sound after {trace.answered_ms:.0f} ms" if trace.answered_ms is not None else "nothing was heard"
-    unfinished = f" {dot} not over yet" if trace.root is None else ""
-    return f"{what} {dot} {when} {dot} {waited}{unfinished} {dot} session {trace.session} {dot} trace {trace.trace_id}"
+    return f"{what_happened(trace)} {dot} {when} {dot} session {trace.session} {dot} trace {trace.trace_id}"
 
 
-def _section(title: str, spans: Sequence[Span], start_s: float, style: Style) -> Iterator[str]:
-    if not spans:
-        return
-    closed = [span.end_s for span in spans if span.name not in _OPEN_ENDED] or [max(span.end_s for span in spans)]
-    end_s = max(*closed, start_s + 0.001)
+def _rows(spans: Sequence[Span], start_s: float, style: Style) -> Iterator[str]:
+    whole_s = window(spans, start_s) - start_s
     columns = max(style.width - _NAME_WIDTH - _MS_WIDTH - 4, _LEAST)
-    if title:
-        yield style.coloured(title, 2)
     for span in spans:
-        bar = _bar(
-            (span.start_s - start_s) / (end_s - start_s), (span.end_s - start_s) / (end_s - start_s), columns, style
-        )
-        name = f"{_label(span)[:_NAME_WIDTH]:<{_NAME_WIDTH}}"
-        yield f"  {name} {style.coloured(bar, _colour(span))} {_duration(span.ms):>{_MS_WIDTH - 1}}"
+        bar = _bar((span.start_s - start_s) / whole_s, (span.end_s - start_s) / whole_s, columns, style)
+        name = f"{label(span)[:_NAME_WIDTH]:<{_NAME_WIDTH}}"
+        yield f"  {name} {style.coloured(bar, _colour(span))} {duration(span.ms):>{_MS_WIDTH - 1}}"
         if style.tells_attributes:
             yield from (f"      {style.coloured(line, 2)}" for line in _told(span))
 
@@ -95,7 +108,8 @@ def _bar(start: float, end: float, columns: int, style: Style) -> str:
     return text[:-1] + (">" if style.is_plain else "▸") if end > 1.001 else text
 
 
-def _label(span: Span) -> str:
+def label(span: Span) -> str:
+    """Return what a span is called, with its stage or its tool."""
     stage = span.attributes.get("parley.stage") or span.attributes.get("parley.tool.name")
     return f"{span.name} {stage}" if stage else span.name
 
@@ -105,7 +119,8 @@ def _colour(span: Span) -> int:
     return (_COLOURS | _COLOURS_OF_CLIENTS).get(first, 37)
 
 
-def _duration(ms: float) -> str:
+def duration(ms: float) -> str:
+    """Return it with its unit."""
     return f"{ms / 1000:.1f} s" if ms >= 10_000 else f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
 
 

@@ -59,13 +59,13 @@ def test_bars_fit_and_stand_in_their_place(folder: Path, width: int, is_plain: b
     """A stage that took half of the time has half of the columns, and what lasts longer goes out of the picture."""
     lines = list(draw(traces_of(folder)[0], Style(width=width, is_plain=is_plain)))[1:]
     bars = {line.split()[0]: line for line in lines}
-    columns = max(width - 36, 10)
-    assert all(len(line) <= max(width, 46) for line in lines)
+    columns = max(width - 38, 10)
+    assert all(len(line) <= max(width, 48) for line in lines)
     full = "#" if is_plain else "█"
     assert abs(bars["vad.endpoint"].count(full) - columns // 2) <= 1
     assert bars["client.playout"].rstrip().split()[-3].endswith(">" if is_plain else "▸")
     assert "400 ms" in bars["vad.endpoint"]
-    assert any("interrupt.fanout egre" in line for line in lines)
+    assert any("interrupt.fanout egress" in line for line in lines)
 
 
 def test_colours_are_only_there_if_they_are_wanted(folder: Path) -> None:
@@ -85,8 +85,20 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The newest turns, the slowest first if asked for; where there are none it says how to get some."""
     assert main(["--folder", str(folder), "--slowest", "--plain", "--width", "80"]) == 0
     shown = capsys.readouterr().out
-    assert shown.index("turn 1 ") < shown.index("turn 2 ")
+    assert shown.index("turn 1:") < shown.index("turn 2:")
     assert main(["--folder", str(folder), "-n", "1"]) == 0
-    assert "turn 1 " not in capsys.readouterr().out
+    assert "turn 1:" not in capsys.readouterr().out
     assert main(["--folder", str(folder), "--session", "other"]) == 1
     assert "make run" in capsys.readouterr().err
+
+
+def test_a_page_for_the_browser(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file with every bar, which loads nothing; one that can't be written is told in words."""
+    made = tmp_path / "turns.html"
+    assert main(["--folder", str(folder), "--page", str(made)]) == 0
+    text = made.read_text()
+    assert text.count("class=bar") == 6
+    assert "<script" not in text
+    assert "http" not in text
+    assert main(["--folder", str(folder), "--page", str(tmp_path)]) == 1
+    assert "can't be written" in capsys.readouterr().err
