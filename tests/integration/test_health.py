@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2 as wire
 from grpc_health.v1 import health_pb2_grpc as rpc
 
 from local.child import ROOT
+from local.redis_server import RedisServer
 from services.common.errors import SettingsFault, StoreLost
 from services.common.health import WATCHERS, Health, listen_address
 from services.common.health_state import Needs
@@ -180,3 +181,27 @@ async def test_a_real_egress_announces_its_door_and_is_healthy_without_redis_but
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def test_a_process_that_is_told_to_stop_is_unready_before_anything_else() -> None:
+    """A probe that watches is told while the process is still there, and has been ready since Redis answered."""
+    async with RedisServer() as redis:
+        env = {**ENV, "PARLEY_LISTEN": ANY, "PARLEY_HEALTH_LISTEN": "0", "PARLEY_REDIS_URL": redis.url}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.egress", env=env, stdout=-1)
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(90):
+                door = (await process.stdout.readline()).decode().split()[2]
+                await process.stdout.readline()
+                async with grpc.aio.insecure_channel(door) as channel:
+                    watch = rpc.HealthStub(channel).Watch(wire.HealthCheckRequest(service="readiness"))
+                    while (await watch.read()).status != SERVING:
+                        pass
+                    process.send_signal(signal.SIGTERM)
+                    assert (await watch.read()).status == NOT_SERVING
+                    watch.cancel()
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()

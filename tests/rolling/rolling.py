@@ -50,6 +50,9 @@ class Restart:
     ready_s: float
     """From its end to its being ready again."""
 
+    def __str__(self) -> str:
+        return f"{self.name}: gone {self.drained_s:.1f} s after the signal, ready again after {self.ready_s:.1f} s"
+
 
 @dataclass
 class Outcome:
@@ -91,7 +94,7 @@ async def roll(
                 await _one_more(outcome.talks)
                 for name in names:
                     outcome.restarts.append(await _restart(setting, name))
-                    notice(f"{name}: {outcome.restarts[-1]}")
+                    notice(str(outcome.restarts[-1]))
                     await _one_more(outcome.talks)
             finally:
                 over.set()
