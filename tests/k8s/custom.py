@@ -1,6 +1,7 @@
 """Custom resources: the shapes of what is installed into a cluster, as far as our manifests use them.
 
-Written by hand after the published definitions of cert-manager, the Gateway API, KEDA and prometheus-operator.
+Written by hand; the manifests were held against the published definitions of cert-manager 1.21, Gateway API 1.4, KEDA
+2.21 and prometheus-operator 0.85.
 A field that is not here is a complaint: look it up, and add it.
 """
 
