@@ -24,6 +24,8 @@ _OPEN_ENDED: Final = (names.CLIENT_PLAYOUT, names.MODEL_RESPONSE, names.LATE)
 """What lasts so much longer than the way to it that nothing else would be seen: it goes out of the picture."""
 _COLOURS: Final = {"vad": 33, "person": 33, "broker": 34, "model": 35, "speculation": 35, "tool": 35, "egress": 36}
 _COLOURS_OF_CLIENTS: Final = {"client": 32, "interrupt": 31}
+_MARGIN: Final = 0.04
+"""So much more is shown of what goes out of the picture."""
 _NAME_WIDTH: Final = 24
 _MS_WIDTH: Final = 10
 _LEAST: Final = 10
@@ -66,7 +68,8 @@ def answer_and_interruption(trace: Trace) -> Iterator[tuple[str, list[Span], flo
 def window(spans: Sequence[Span], start_s: float) -> float:
     """Return until when a part is shown: what lasts longer than the way to the answer goes out of the picture."""
     closed = [span.end_s for span in spans if span.name not in _OPEN_ENDED] or [max(span.end_s for span in spans)]
-    return max(*closed, start_s + 0.001)
+    end_s = max(*closed, start_s + 0.001)
+    return end_s + _MARGIN * (end_s - start_s) if any(span.end_s > end_s for span in spans) else end_s
 
 
 def what_happened(trace: Trace) -> str:
