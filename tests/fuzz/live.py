@@ -115,7 +115,7 @@ class Siege:
     async def _grpc(self, plan: Plan) -> None:
         async with grpc.aio.insecure_channel(self._pressed.ring.ingress) as channel:
             call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(CONVERSE, None, None)()
-            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
                 async with asyncio.timeout(_ANSWER_S * 10):
                     if plan.opens:
                         await call.write(self._open(plan).SerializeToString())
@@ -125,7 +125,6 @@ class Siege:
                     if plan.ending == "end":
                         await call.write(wire.ConverseRequest(end=wire.End()).SerializeToString())
                         await call.done_writing()
-            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
                 async with asyncio.timeout(_ANSWER_S):
                     while plan.ending in ("end", "hear") and await call.read() is not grpc.aio.EOF:
                         pass
@@ -136,7 +135,10 @@ class Siege:
         url = urlsplit(self._pressed.ring.websocket if door == "websocket" else f"//{self._pressed.ring.ingress}")
 
         async def act(plan: Plan) -> None:
-            reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            try:
+                reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            except OSError:  # whether it has crashed is looked at after each round
+                return
             sent = [_PREFACE if door == "http2" else UPGRADE]
             if plan.opens and door == "websocket":
                 sent.append(frames([self._open(plan)]))

@@ -28,9 +28,9 @@ from tests.integration.pressure import Growth, PressedRing, Talker, talker
 pytestmark = pytest.mark.timeout(300)
 
 WAITING: Final = 20
-RATIO: Final = 1.5
-NOISE_S: Final = 0.5
-"""What a wait may be longer beside, on a machine on which much else runs."""
+RATIO: Final = 2.0
+NOISE_S: Final = 1.0
+"""What a wait may be longer beside: who abuses and who talks are one process here, and much else may run."""
 _STORY: Final = Reply(seconds=20.0, speed=4.0)
 
 
@@ -115,28 +115,32 @@ async def test_slow_loris_at_both_doors(tmp_path_factory: pytest.TempPathFactory
 async def test_a_flood_of_connections_from_one_address(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Twenty may wait to open a conversation; who comes beyond is refused at once, in words at the gRPC door."""
     keyring = Keyring(tmp_path_factory.mktemp("keys"))
-    env = {"PARLEY_MAX_WAITING_PER_ADDRESS": str(WAITING), "PARLEY_HANDSHAKE_S": "3"}
+    env = {"PARLEY_MAX_WAITING_PER_ADDRESS": str(WAITING), "PARLEY_HANDSHAKE_S": "60"}
     async with someone_talks(keyring, env) as (pressed, one):
         web = urlsplit(pressed.ring.websocket)
-        told: list[str] = []
 
-        async def knock() -> None:
+        async def knock() -> str:
             reader, writer = await asyncio.open_connection(web.hostname, web.port)
+            answer = ""
             with suppress(OSError):
-                told.append((await reader.read(64)).decode(errors="replace"))
+                answer = (await reader.read(64)).decode(errors="replace")
             writer.close()
+            return answer
 
         async def abuse() -> None:
-            crowd = asyncio.gather(*(knock() for _ in range(WAITING * 10)))
-            await asyncio.sleep(1.0)
+            idle = [await asyncio.open_connection(web.hostname, web.port) for _ in range(WAITING)]
+            answers = await asyncio.gather(*(knock() for _ in range(WAITING * 10)))
+            assert all(answer.startswith("HTTP/1.1 503") for answer in answers), answers
             refused = error_of(await outcome("grpc", pressed, keyring.token()))
             assert refused.code == stream_pb2.Error.CODE_LIMIT
             assert "from this address" in refused.message
-            await crowd
+            for _, writer in idle:
+                writer.close()
 
         await undisturbed(one, pressed, abuse)
-        assert sum(line.startswith("HTTP/1.1 503") for line in told) >= WAITING * 8
-        assert (await outcome("grpc", pressed, keyring.token())).has_heard("opened"), "there is room again"
+        async with asyncio.timeout(20):
+            while (await outcome("grpc", pressed, keyring.token())).has_heard("error"):  # noqa: ASYNC110 - elsewhere
+                await asyncio.sleep(0.1)  # the twenty are being let go
 
 
 async def test_a_storm_of_bad_tokens(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -147,9 +151,12 @@ async def test_a_storm_of_bad_tokens(tmp_path_factory: pytest.TempPathFactory) -
         took_s: list[float] = []
 
         async def abuse() -> None:
-            began_s = time.monotonic()
-            storm = [asyncio.create_task(outcome(door, pressed, each)) for each in bad for door in DOORS]
+            storm = []
+            for each in bad:
+                storm += [asyncio.create_task(outcome(door, pressed, each)) for door in DOORS]
+                await asyncio.sleep(0.1)
             async with raw_caller("grpc", pressed.ring) as good:
+                began_s = time.monotonic()
                 await good.opens(token=keyring.token())
                 took_s.append(time.monotonic() - began_s)
                 await good.send(wire.ConverseRequest(end=wire.End()))
@@ -158,25 +165,25 @@ async def test_a_storm_of_bad_tokens(tmp_path_factory: pytest.TempPathFactory) -
                 assert error_of(caller).code == UNAUTHENTICATED
 
         await undisturbed(one, pressed, abuse)
-        assert await pressed.metric("ingress", "parley_sessions_active") == 1
+        assert took_s[0] < 10.0
 
 
 @pytest.mark.parametrize("door", DOORS)
 async def test_a_flood_of_messages(door: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Sent as fast as they go, by four at once: each is told that it was too many, and closed."""
+    """Sent as fast as they go, by two at once: each is told that it was too many, and closed."""
     keyring = Keyring(tmp_path_factory.mktemp("keys"))
     async with someone_talks(keyring, {"PARLEY_RESUME_S": "1"}) as (pressed, one):
 
         async def flood() -> None:
             async with raw_caller(door, pressed.ring) as caller:
                 await caller.opens(token=keyring.token())
-                for _ in range(3_000):
+                for _ in range(2_500):
                     await caller.send(wire.ConverseRequest(heartbeat=stream_pb2.Heartbeat()))
                 await caller.hear()
             assert error_of(caller).code == stream_pb2.Error.CODE_LIMIT
 
         async def abuse() -> None:
-            await asyncio.gather(*(flood() for _ in range(4)))
+            await asyncio.gather(*(flood() for _ in range(2)))
 
         await undisturbed(one, pressed, abuse)
 
