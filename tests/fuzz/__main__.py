@@ -59,6 +59,7 @@ async def _live(seconds: float, seed: int) -> bool:
         keyring = Keyring(Path(folder))
         async with FakeRealtime([Reply(seconds=2.0)]) as fake, locked_ring(fake, keyring, ENV) as pressed:
             siege, grown = Siege(pressed, keyring.token(expires_s=int(time.time()) + 80_000)), []
+            await siege.warm_up()
             # A gRPC door has two sorts of callers: those that speak gRPC, and those that do not even do that.
             for door, share in (("grpc", 0.8), ("http2", 0.2), ("websocket", 1.0)):
                 print(f"{door}: {seconds * share:.0f} s against a live ring, seed {seed}", flush=True)

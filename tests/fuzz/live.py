@@ -22,6 +22,7 @@ from tests.chaos.vitals import vitals
 from tests.fuzz.plans import Plan, plans
 from tests.fuzz.seeds import UPGRADE, frames
 from tests.integration.bad_input.raw_caller import CONVERSE
+from tests.integration.locked import outcome
 from tests.integration.pressure import PressedRing
 
 DOORS: Final = ("grpc", "websocket", "http2")
@@ -84,6 +85,11 @@ class Siege:
             seed_ += 1
             self.examples += len(played)
             self._look_at_logs(played)
+
+    async def warm_up(self) -> None:
+        """Hold a short conversation at each door: what the first ones leave in pools is no growth."""
+        for door in ("grpc", "websocket") * 2:
+            assert (await outcome(door, self._pressed, self._token)).has_heard("opened")
 
     async def standing(self) -> Standing:
         """Wait until nobody's session is left, here or in Redis, and look. Raises AssertionError if some stay."""

@@ -59,7 +59,9 @@ def _websocket_steps() -> st.SearchStrategy[bytes]:
     odd = st.builds(
         masked,
         st.integers(0, 15),
-        st.one_of(st.binary(max_size=300), st.text(max_size=80).map(str.encode), st.just(bytes(70_000))),
+        st.one_of(
+            st.binary(max_size=300), st.text(max_size=80).map(str.encode), st.integers(69_000, 70_000).map(bytes)
+        ),
         fin=st.booleans(),
         mask=st.binary(min_size=4, max_size=4),
     )

@@ -55,6 +55,8 @@ def frames(requests: Sequence[wire.ConverseRequest]) -> bytes:
     """Return requests as a WebSocket client sends them."""
     parts = []
     for request in requests:
+        if request.audio.playhead.reply >> 32:  # its place in a frame has four bytes
+            continue
         encoded = encode(request)
         parts.append(masked(1, encoded.encode()) if isinstance(encoded, str) else masked(2, encoded))
     return b"".join(parts)
