@@ -64,7 +64,8 @@ images() {
   (pip_secrets "$secrets")
   revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
   version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
-  set -- --file deploy/Dockerfile --build-arg "REVISION=$revision" --build-arg "VERSION=$version" \
+  set -- --file deploy/Dockerfile --label "org.opencontainers.image.revision=$revision" \
+    --label "org.opencontainers.image.version=$version" \
     --secret "id=pip_conf,src=$secrets/pip.conf" --secret "id=pip_ca,src=$secrets/pip_ca"
   # OCI's own format has no health checks; podman makes it unless told otherwise.
   [ "$run" = docker ] || set -- --format docker "$@"
@@ -139,7 +140,7 @@ up | down)
   export PARLEY_ENGINE_KEY="${PARLEY_ENGINE_KEY:-$(secret engine.key)}"
   if [ "$1" = down ]; then
     # shellcheck disable=SC2086
-    $program $given down
+    $program $given down --remove-orphans
     exit
   fi
   wanted=$(missing "$run")

@@ -31,6 +31,11 @@ class Ring:
         wanted = [f"label=com.docker.compose.project={PROJECT}", f"label=com.docker.compose.service={service}"]
         return self.engine.run("ps", "--quiet", *(part for label in wanted for part in ("--filter", label)))
 
+    def log(self, service: str) -> str:
+        """Return the last lines of a service's log."""
+        done = self.engine.call(self.engine.program, "logs", "--tail", "40", self.container(service))
+        return f"{service}:\n{done.stdout}{done.stderr}"
+
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:

@@ -18,8 +18,11 @@ from tests.fakes import speech
 pytestmark = pytest.mark.timeout(7200)
 
 RATE_HZ = 16_000
-ANSWER_S = 12.0
-"""The story has begun by then, and is far from over, on a machine that is busy, too."""
+TRIES_S = (8.0, 16.0, 24.0)
+"""So long after the question "stop" is said. The story lasts for 50 s, and has begun by then.
+
+A busy machine may need the second try.
+"""
 
 
 def _write(path: Path, pcm: bytes) -> Path:
@@ -43,23 +46,30 @@ def _talk(ring: Ring, *arguments: str, server: str, token: str = "") -> subproce
 @pytest.mark.parametrize("door", ["grpc", "websocket"])
 def test_conversation_with_an_interruption(ring: Ring, folder: Path, door: str) -> None:
     """A question is answered; a long story is cut off by "stop" and falls silent; the next question is answered."""
+    server = f"grpcs://localhost:{ring.port}" if door == "grpc" else f"wss://localhost:{ring.websocket_port}"
+    for answer_s in TRIES_S:
+        out, said = _converse(ring, folder, server, answer_s)
+        lines = [line for line in said.splitlines() if line.startswith("Parley:")]
+        if any(line.endswith("(cut off)") for line in lines):
+            break
+    else:
+        pytest.fail(f"nothing was cut off: {said}\n{ring.log('vad')}\n{ring.log('broker')}")
+    assert len(lines) >= 3, said
+    _assert_silence_after_stop(out)
+
+
+def _converse(ring: Ring, folder: Path, server: str, answer_s: float) -> tuple[Path, str]:
     quiet = speech.silence
     question = _write(folder / "time.wav", quiet(300) + speech.say("What time is it?") + quiet(500))
-    story = speech.say("Tell me a story.")
-    stop = speech.say("Stop!", rate_wpm=175)
-    told = quiet(300) + story + quiet(int(ANSWER_S * 1000)) + stop + quiet(4_000)
-    interrupted = _write(folder / "story.wav", told)
-    server = f"grpcs://localhost:{ring.port}" if door == "grpc" else f"wss://localhost:{ring.websocket_port}"
+    told = quiet(300) + speech.say("Tell me a story.") + quiet(int(answer_s * 1000))
+    story = _write(folder / "story.wav", told + speech.say("Stop!", rate_wpm=175) + quiet(4_000))
     out, words = folder / "out.wav", folder / "out.txt"
-    files = [str(question), str(interrupted), str(question)]
+    files = [str(question), str(story), str(question)]
     options = ["--ca", str(ring.locks.ca), "--say", *files, "--record", str(out), "--transcript", str(words)]
     done = _talk(ring, *options, server=server, token=ring.locks.token())
     said = words.read_text() if words.exists() else ""
-    assert done.returncode == 0, done.stderr + said
-    lines = said.splitlines()
-    assert any(line.startswith("Parley:") and line.endswith("(cut off)") for line in lines), said
-    assert sum(line.startswith("Parley:") for line in lines) >= 3, said
-    _assert_silence_after_stop(out)
+    assert done.returncode == 0, f"{done.stderr}{said}\n{ring.log('ingress')}"
+    return out, said
 
 
 def _assert_silence_after_stop(out: Path) -> None:
