@@ -77,7 +77,7 @@ bench: dev-setup ## Measure waits and costs, six and a half minutes: make bench 
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make bench OUT=figures.json'; exit 2; }
 	@$(BIN)/python -m tests.load $(if $(OUT),--out '$(OUT)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 
-chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversation, 25 minutes: make chaos OUT=chaos.json (ARGS=--help)
+chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversation, 20 minutes: make chaos OUT=chaos.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make chaos OUT=chaos.json'; exit 2; }
 	@$(BIN)/python -m tests.chaos $(if $(OUT),--out '$(OUT)') $(ARGS)
 

@@ -25,7 +25,7 @@ MORE = """\
 docs/resilience.md says what each figure means. The network's faults need Linux and root.
 
 examples:
-  make chaos OUT=chaos.json                              every cell once, kills five times: 25 minutes
+  make chaos OUT=chaos.json                              every cell once, kills five times: 20 minutes
   make chaos OUT=vad.json ARGS='--only vad'              one stage
   make chaos OUT=one.json ARGS='--only broker:kill'      one fault
   make chaos OUT=short.json ARGS=--short                 every two of stage, fault and moment: two and a half minutes
