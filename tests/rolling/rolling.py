@@ -38,6 +38,8 @@ class Talk:
     exchanges: int = 0
     lost: str = ""
     """Why it did not go on; "" for one that ended as its person wished."""
+    dropped_frames: int = 0
+    """Of the microphone, given up by the client: it, or the machine, stood still for longer than a client keeps."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ async def _talk(talk: Talk, person: Person, over: asyncio.Event) -> None:
         person.check()
     except GivenUp as why:
         talk.lost = str(why)
+    finally:
+        talk.dropped_frames = person.dropped_frames
 
 
 async def _one_more(talks: list[Talk]) -> None:
