@@ -177,9 +177,14 @@ async def test_a_flood_of_messages(door: str, tmp_path_factory: pytest.TempPathF
         async def flood() -> None:
             async with raw_caller(door, pressed.ring) as caller:
                 await caller.opens(token=keyring.token(max_messages_per_s=60))
-                for _ in range(2_500):
+                began_s, sent = time.monotonic(), 0
+                while not caller.has_heard("closed") and sent < 2_500:
                     await caller.send(wire.ConverseRequest(heartbeat=stream_pb2.Heartbeat()))
+                    sent += 1
+                per_s = sent / (time.monotonic() - began_s)
                 await caller.hear()
+            if not caller.has_heard("error") and per_s < 150:
+                pytest.skip(f"this machine is too busy for a flood: it sent {per_s:.0f} messages a second")
             assert error_of(caller).code == stream_pb2.Error.CODE_LIMIT
 
         async def abuse() -> None:
