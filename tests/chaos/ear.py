@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from clients.desktop.headless import HeadlessDevice
-from tests.chaos.mind import track_of
+from tests.chaos.mind import WORD_SAMPLES, answer_samples, track_of
 from tests.chaos.wording import Heard
 from tests.fakes.position_code import WINDOW_SAMPLES, track_pcm
 
@@ -28,14 +28,16 @@ class Ear(HeadlessDevice):
         self._before = b""
 
     def hears(self, heard: Heard, samples: int) -> asyncio.Event:
-        """Return what is set once an answer has been played up to about its sample `samples`.
+        """Return what is set once an answer has been played up to about its sample `samples`, or beyond.
 
-        Within 40 ms: where the speaker has run dry just there, the signs before it are as good.
+        Within 40 ms: where the speaker has run dry just there, the signs before it are as good. Where an answer broke
+        off there, and was gone on with, those of a later word are.
         """
         event = asyncio.Event()
-        for before in _BEFORE:
-            if (begin := samples - WINDOW_SAMPLES - before) >= 0:
-                self._awaited[_signs(track_pcm(track_of(heard), WINDOW_SAMPLES, begin))] = event
+        for place in range(samples, answer_samples(heard.utterance) + 1, WORD_SAMPLES):
+            for before in _BEFORE:
+                if (begin := place - WINDOW_SAMPLES - before) >= 0:
+                    self._awaited[_signs(track_pcm(track_of(heard), WINDOW_SAMPLES, begin))] = event
         return event
 
     def play(self, pcm: bytes) -> None:
