@@ -14,3 +14,4 @@ compile lock/protos.in -o lock/protos.txt
 compile lock/sdk.in -o lock/sdk.txt
 compile lock/k8s.in -o lock/k8s.txt
 compile lock/fuzz.in -o lock/fuzz.txt
+compile lock/compose.in -o lock/compose.txt

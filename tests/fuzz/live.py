@@ -161,7 +161,8 @@ class Siege:
                         await asyncio.sleep(_ANSWER_S if plan.ending == "deaf" else 0)
             finally:
                 if plan.ending == "vanish" and (line := writer.get_extra_info("socket")) is not None:
-                    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # by a reset
+                    with suppress(OSError):  # the other end may have closed it
+                        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # by a reset
                 writer.close()
 
         return act

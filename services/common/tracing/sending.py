@@ -26,6 +26,8 @@ PATIENCE_S: Final = 5.0
 """How long a collector may take over a message."""
 
 _NANOSECONDS: Final = 1_000_000_000
+_SHORTEST_NS: Final = 1_000
+"""What took no time at all, such as an answer that had been prepared, still has a beginning and an end."""
 _SCOPE: Final = InstrumentationScope("parley")
 
 
@@ -74,8 +76,8 @@ class Sender:
             attributes=attributes,
             links=[Link(_context(link)) for link in links],
             kind=SpanKind.SERVER if parent is None else SpanKind.INTERNAL,
-            start_time=round(start_s * _NANOSECONDS),
-            end_time=round(end_s * _NANOSECONDS),
+            start_time=(start_ns := round(start_s * _NANOSECONDS)),
+            end_time=max(round(end_s * _NANOSECONDS), start_ns + _SHORTEST_NS),
             instrumentation_scope=_SCOPE,
         )
         self._processor.on_end(span)
