@@ -7,8 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHONPATH := .:protos/gen
 export PIP_ROOT_USER_ACTION := ignore
 # Integration tests that run beside the others, in two lots; all three take about as long.
-LATE := bench reconnect model_faults long_conversation redis_outage
-LASTING := sentinel cluster net resume takeover_ingress takeover_broker takeover_vad
+LATE := bench reconnect model_faults long_conversation redis_outage locks tls
+LASTING := sentinel cluster net resume takeover_ingress takeover_broker takeover_vad rolling_restart traces traces_takeover observed_ring
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz eval enrol train images up down test-images test-jaeger test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup

@@ -68,7 +68,7 @@ async def test_the_whole_tree(told: Told) -> None:
         for span in named(cut, "interrupt.fanout")
         if "parley.way" in span.attributes
     }
-    assert set(ways) == {"ingress", "egress"}
+    assert set(ways) >= {"ingress", "egress"}
     assert {span.attributes["parley.stage"] for span in named(cut, "interrupt.fanout")} == {
         "ingress",
         "broker",
