@@ -157,19 +157,25 @@ class Talk:
         self._assert_remembered(items, heard)
         return items
 
+    @property
+    def _model(self) -> Connection:
+        """The newest connection that was told anything: a session that is refused has dialled for nothing."""
+        told = [each for each in self.fake.connections if each.conversation.items]
+        return (told or self.fake.connections)[-1]
+
     def _count_told(self) -> int:
         """How many of the items of history the model has, at most."""
-        memory = self.fake.memory()
-        here = {item.response for item in self.fake.connections[-1].conversation.items.values() if item.response}
+        memory = self._model.memory
+        here = {item.response for item in self._model.conversation.items.values() if item.response}
         texts = [item for item in memory if item.role in ("user", "assistant") and item.audio_ms is None]
         return len(texts) + len([item for item in memory if item.role == "user" and item.audio_ms]) + len(here)
 
     def _assert_remembered(self, items: list[session.HistoryItem], heard: dict[int, int]) -> None:
-        memory = self.fake.memory()
+        memory = self._model.memory
         assert orphans(memory) == [], memory
         told = [item.text for item in memory if item.role == "user"]
         assert told == [item.text for item in items if item.role == USER], f"the model was told {told}"
-        here = {r.id for r in self.fake.connections[-1].responses.values()}
+        here = {r.id for r in self._model.responses.values()}
         for reply, samples in heard.items():
             response = self.response(reply)
             if response.id in here:
