@@ -43,7 +43,7 @@ setup: ## Install what `make run` needs: the packages and the speech models (ins
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt
 	@$(BIN)/python scripts/fetch_models.py
 
-test: check unit integration e2e conformance chaos-short ## Run everything: check, then the unit, integration, end-to-end, conformance and chaos tests
+test: check unit integration e2e conformance ## Run everything: check, then the unit, integration, end-to-end and conformance tests
 
 check: dev-setup protos-setup ## Check format, lint, types, and that the generated code matches the protos
 	$(BIN)/ruff format --check .
@@ -81,7 +81,7 @@ chaos: dev-setup ## Kill, freeze, cut off and slow every part in mid-conversatio
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make chaos OUT=chaos.json'; exit 2; }
 	@$(BIN)/python -m tests.chaos $(if $(OUT),--out '$(OUT)') $(ARGS)
 
-chaos-short: dev-setup ## The short form of the same, two and a half minutes; `make test` runs it
+chaos-short: dev-setup ## The short form of the same: every two of stage, fault and moment, two and a half minutes
 	$(PYTEST) -s tests/chaos $(ARGS)
 
 rolling: dev-setup ## Restart every service under twenty conversations, and none may be lost: make rolling OUT=rolling.json (ARGS=--help)

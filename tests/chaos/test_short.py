@@ -1,4 +1,4 @@
-"""The short form of the chaos, as `make test` runs it: every two of stage, fault and moment meet."""
+"""The short form of the chaos: every two of stage, fault and moment meet."""
 
 from __future__ import annotations
 
