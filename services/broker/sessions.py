@@ -79,9 +79,10 @@ class Sessions:
             if stream is not None:
                 stream.refuse(Superseded("another stream took the session"))
 
-        with self._ownership.claim(opened, supersede):
+        with self._ownership.claim(opened, supersede) as claim:
             stay = self._stay(agent, opened)
             stream = stay.meet(opened)
+            stream.on_opened_again = lambda later: self._ownership.rise(claim, later)
             await stay.attend(stream, requests, write)
 
     def _is_here(self, opened: stream_pb2.StreamOpen) -> bool:

@@ -126,6 +126,7 @@ class Stay:
                 stream.answer(request.end)
                 asyncio.get_running_loop().call_later(_LAST_REPORT_S, self.close, None)
             case "open":  # the same vad goes on for another ingress, under a later lease
+                stream.on_opened_again(request.open)
                 self._follow(request.open)
                 self._speaking.follow(request.open)
             case "reroute":

@@ -27,6 +27,8 @@ class VadStream:
     def __init__(self, opened: stream_pb2.StreamOpen, outbox: Outbox[wire.RespondResponse]) -> None:
         self.opened = opened
         self.outbox = outbox
+        self.on_opened_again: Callable[[stream_pb2.StreamOpen], None] = lambda opened: None
+        """Told when the same vad goes on for another ingress, under a later lease."""
         self._patience: asyncio.Timeout | None = None
 
     async def run(

@@ -61,6 +61,11 @@ class Ownership:
             if self._claims.get(mine.session) is mine:
                 del self._claims[mine.session]
 
+    def rise(self, mine: Claim, opened: wire.StreamOpen) -> None:
+        """Go on with the same stream under a later (lease, dial): what is below it is refused from now on."""
+        mine.lease, mine.dial = opened.lease, opened.dial
+        self._seen[mine.session] = max(self._seen.get(mine.session, (-1, -1)), (opened.lease, opened.dial))
+
 
 def checked(kind: str | None, opened: wire.StreamOpen) -> wire.StreamOpen:
     """Return the opening of a stream after checking it.

@@ -107,6 +107,17 @@ async def test_a_late_waker_is_refused() -> None:
         await scene.true()
 
 
+async def test_so_is_a_vad_of_an_ingress_that_was_cut_off() -> None:
+    """The vad here goes on for another ingress; a vad that the old one dials meanwhile does not take its place."""
+    async with scene_with(fake_of()) as scene:
+        await scene.vad.say(open=scene.ring.opening(lease=5, resumes=True))
+        await scene.say()
+        late = await scene.ring.dial(open=scene.ring.opening(lease=1, dial=3, resumes=True))
+        assert (await late.error()).code == wire.Error.CODE_SUPERSEDED
+        await scene.whole()
+        await scene.true()
+
+
 async def test_a_full_broker_refuses_whoever_is_new() -> None:
     """At once, so that the caller goes elsewhere; what is there goes on."""
     async with scene_with(fake_of()) as scene:

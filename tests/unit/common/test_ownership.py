@@ -47,6 +47,18 @@ def test_a_claim_that_is_not_higher_is_refused(late: tuple[int, int]) -> None:
     assert living.count == 0
 
 
+def test_a_stream_that_goes_on_under_a_later_lease_is_not_ended_by_an_earlier_one() -> None:
+    """An ingress that was cut off dials another vad, which dials the broker: the session is somebody else's by then."""
+    owners, living = Ownership(), Watch()
+    with owners.claim(opened(1, 1), living) as claim:
+        owners.rise(claim, opened(5, 1))
+        with pytest.raises(Superseded), owners.claim(opened(1, 3), Watch()):
+            pass
+        assert living.count == 0
+        with owners.claim(opened(5, 2), Watch()):
+            assert living.count == 1
+
+
 def test_a_late_waker_is_refused_after_the_session_has_gone() -> None:
     """A stage that was frozen while others took over can't take the session back when it wakes."""
     owners = Ownership()
