@@ -35,7 +35,6 @@ WATCHERS: Final = 100
 
 _HERE: Final = "127.0.0.1"
 _EXAMPLE: Final = f"{_HERE}:7790"
-_LAST_PORT: Final = 65_535
 
 Ping = Callable[[], Awaitable[object]]
 
@@ -45,13 +44,7 @@ def listen_address(env: Environment) -> str:
 
     A port alone is one of the loopback, 0 any free one. Raises SettingsFault.
     """
-    text = env.text(VARIABLE).strip()
-    if not text:
-        return ""
-    address = Environment({VARIABLE: f"{_HERE}:{text}" if text.isdigit() else text}).address(VARIABLE, _EXAMPLE)
-    if int(address.rpartition(":")[2]) > _LAST_PORT:
-        raise SettingsFault(f"{VARIABLE}={text!r} must have a port from 0 to {_LAST_PORT}, such as {_EXAMPLE}.")
-    return address
+    return env.side_door(VARIABLE, _EXAMPLE)
 
 
 class _Servicer(aio.HealthServicer):  # type: ignore[misc]  # it has no types

@@ -15,6 +15,8 @@ from services.common.redis_settings import redis_url
 KEPT_S: Final = 24 * 3600
 """How long what Redis holds of a session outlives it, where nobody says otherwise."""
 
+LAST_PORT: Final = 65_535
+
 LONGEST_S: Final = 10 * 365 * 24 * 3600
 
 
@@ -67,6 +69,20 @@ class Environment:
         if not host or not port.isdigit():
             raise SettingsFault(f"{name}={text!r} must be host:port, such as {default}.")
         return text
+
+    def side_door(self, name: str, example: str) -> str:
+        """Return where a door beside the service's own is to be, as host:port; "" for nowhere.
+
+        A port alone is one of the loopback, 0 any free one.
+        """
+        text = self.text(name).strip()
+        if not text:
+            return ""
+        host = example.rpartition(":")[0]
+        address = Environment({name: f"{host}:{text}" if text.isdigit() else text}).address(name, example)
+        if int(address.rpartition(":")[2]) > LAST_PORT:
+            raise SettingsFault(f"{name}={text!r} must have a port from 0 to {LAST_PORT}, such as {example}.")
+        return address
 
     def addresses(self, name: str, default: str) -> tuple[str, ...]:
         """Return a comma-separated list of host:port."""
