@@ -1,6 +1,6 @@
 """What the sound is like just now: read-only figures for whoever shows them. `Levels` of the device, `Quality` of all.
 
-Ask for them as often as you draw (`device.levels`, `conversation.quality`); each answer is a picture that does not move.
+Ask for them as often as you draw (`device.levels`, `conversation.quality`): each answer is a picture that stands still.
 """
 
 from __future__ import annotations
