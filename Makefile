@@ -64,12 +64,11 @@ integration: dev-setup ## Run the integration tests: one service at a time, agai
 
 e2e: dev-setup ## Run the end-to-end tests: the whole ring, spoken to
 	@echo 'Three lots run side by side (conversations, a lost model; races, the engine as the model; the rest);'
-	@echo 'their reports come one after the other. Then the turn modes, by themselves.'
+	@echo 'their reports come one after the other.'
 	@scripts/side_by_side.sh "$(ARGS)" \
 	  'tests/e2e/test_conversation.py tests/e2e/test_model_lost.py' \
 	  'tests/e2e/test_races.py tests/e2e/test_voice.py tests/e2e/test_tools.py tests/e2e/test_endings.py' \
-	  'tests/e2e $(foreach lot,conversation races voice tools endings turn_modes model_lost,--ignore tests/e2e/test_$(lot).py)'
-	$(PYTEST) tests/e2e/test_turn_modes.py $(ARGS)
+	  'tests/e2e $(foreach lot,conversation races voice tools endings model_lost,--ignore tests/e2e/test_$(lot).py)'
 
 conformance: dev-setup sdk-setup ## Run the official clients, unmodified, against the engine: openai, openai-agents, @openai/agents
 	$(PYTEST) tests/conformance $(ARGS)

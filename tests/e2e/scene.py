@@ -16,6 +16,7 @@ from services.common.store import Store
 from tests.e2e.person import Person
 from tests.fakes.position_code import PositionDecoder, Run
 from tests.fakes.realtime import Connection, FakeRealtime, Reply, ReplyRequest, Response
+from tests.fakes.realtime.ear import is_audible
 
 TRUNCATION_MS = 20
 """How far the model's memory may be from what the client's own playback clock says was played."""
@@ -85,7 +86,13 @@ class Script:
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def transcribe(self, pcm: bytes, connection: Connection) -> str:
-        """Choose a transcript, as FakeRealtime asks."""
+        """Choose a transcript, as FakeRealtime asks. Of silence there is none.
+
+        A model with an ear of its own commits that too: the last of a turn that it was told to commit while it still
+        waited for the turn's end.
+        """
+        if not is_audible(pcm):
+            return ""
         words = self.of(connection).words
         return words.pop(0) if len(words) > 1 else words[0]
 

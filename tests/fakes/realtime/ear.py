@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from tests.fakes.position_code import RATE_HZ
 from tests.fakes.realtime.wire import Event, Refusal
@@ -50,8 +51,7 @@ class Ear:
         """Take 24 kHz PCM16LE; give what was heard to begin and end."""
         pcm = self._rest + pcm
         whole = len(pcm) // (FRAME_SAMPLES * 2) * FRAME_SAMPLES * 2
-        samples, self._rest = np.frombuffer(pcm[:whole], "<i2").astype(np.float64), pcm[whole:]
-        levels = np.sqrt((samples.reshape(-1, FRAME_SAMPLES) ** 2).mean(axis=1)) if whole else np.array([])
+        levels, self._rest = _levels(pcm[:whole]), pcm[whole:]
         return [boundary for level in levels if (boundary := self._frame(bool(level >= LOUD))) is not None]
 
     def _frame(self, voiced: bool) -> Boundary | None:
@@ -64,6 +64,16 @@ class Ear:
         if self._speaks:
             return Boundary(True, max(onset - self._prefix_samples, 0))
         return Boundary(False, self._at)
+
+
+def is_audible(pcm: bytes) -> bool:
+    """Say whether any frame of 24 kHz PCM16LE is voiced."""
+    return bool((_levels(pcm[: len(pcm) // (FRAME_SAMPLES * 2) * FRAME_SAMPLES * 2]) >= LOUD).any())
+
+
+def _levels(frames: bytes) -> npt.NDArray[np.float64]:
+    samples = np.frombuffer(frames, "<i2").astype(np.float64).reshape(-1, FRAME_SAMPLES)
+    return np.sqrt((samples**2).mean(axis=1)) if len(samples) else np.zeros(0)
 
 
 class InputBuffer:
