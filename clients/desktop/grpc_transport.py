@@ -30,6 +30,8 @@ class GrpcTransport:
 
     def __init__(self, call: grpc.aio.StreamStreamCall[ConverseRequest, ConverseResponse]) -> None:
         self._call = call
+        self._responses = aiter(call)
+        """Not `call.read`: once a write has met the call's end that refuses what has come before, the last word too."""
 
     async def send(self, request: ConverseRequest) -> None:
         """Send a request."""
@@ -44,8 +46,7 @@ class GrpcTransport:
     async def receive(self) -> ConverseResponse | None:
         """Return the next response; None at the end of the stream."""
         with _failures():
-            response = await self._call.read()
-        return response if isinstance(response, ConverseResponse) else None
+            return await anext(self._responses, None)
 
     def abandon(self) -> None:
         """Cancel the call."""

@@ -20,11 +20,13 @@ import pytest
 from clients.desktop import calling, events, pulse
 from clients.desktop import conversation as conversation_module
 from clients.desktop.__main__ import live
+from clients.desktop.connection_failures import ConnectionFailed
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.headless import HeadlessDevice
 from clients.desktop.options import parse
 from clients.desktop.sound import pcm_of
+from clients.desktop.transport import Transport, connect
 from parley.v1 import audio_pb2, session_pb2, stream_pb2
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1.conversation_service_pb2_grpc import (
@@ -298,6 +300,28 @@ async def test_last_words_are_heard_after_closed() -> None:
             told = await all_events(conversation)
     assert isinstance(told[-1], events.ReplyPlayed)
     assert PositionDecoder({1: 4800}).decode(pcm_of(device.recording().assistant()))[0].samples == 4800
+
+
+async def test_last_word_is_read_though_writing_has_failed_before() -> None:
+    """A server that says Closed and is gone: a frame on its way then fails, and what it said is read all the same."""
+
+    async def script(call: Call) -> None:
+        await call.open()
+        await call.close("You said goodbye.", wire.Closed.CODE_GOODBYE)
+
+    async def talk_on(transport: Transport) -> None:
+        while True:
+            await transport.send(wire.ConverseRequest(audio=audio_pb2.AudioFrame(pcm=WORD[:640])))
+            await asyncio.sleep(0.02)
+
+    async with serving(script) as (address, _), connect(address) as transport:
+        await transport.send(wire.ConverseRequest(open=wire.Open(protocol=1)))
+        with pytest.raises(ConnectionFailed):
+            await talk_on(transport)
+        kinds = []
+        while "closed" not in kinds and (response := await transport.receive()) is not None:
+            kinds.append(response.WhichOneof("message"))
+    assert kinds == ["opened", "closed"]
 
 
 async def test_unreachable_server_is_one_line() -> None:
