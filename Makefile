@@ -36,7 +36,7 @@ certificates: ## Make a CA and certificates to try TLS with: make certificates O
 	@test -n "$(OUT)" || { echo 'Say where to: make certificates OUT=certificates'; exit 2; }
 	@$(PYTHON) scripts/certificates.py '$(OUT)' $(NAMES)
 
-live: ## Install microphone and speaker support for `make talk` (needs PortAudio and, on Linux, a compiler)
+live: ## Install microphone and speaker support for `make talk` (on Linux it needs libportaudio2)
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt lock/live.txt
 
 setup: ## Install what `make run` needs: the packages and the speech models (instant when they are there)

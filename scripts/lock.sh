@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock" "$@"; }
 compile pyproject.toml --extra dev -o lock/dev.txt
-for extra in ingress vad broker egress engine desktop local live; do
+for extra in ingress vad broker egress engine desktop local live pyaudio; do
   compile pyproject.toml --extra $extra -c lock/dev.txt -o lock/$extra.txt
 done
 compile --no-deps lock/models.in -o lock/models.txt
