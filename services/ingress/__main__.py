@@ -29,6 +29,7 @@ from services.ingress.locks.settings import LockSettings
 from services.ingress.meter import LostLeases, buffers, drops
 from services.ingress.operator_settings import OperatorSettings
 from services.ingress.operators import OperatorServer
+from services.ingress.page import Page
 from services.ingress.route import DEFAULT_PORT, DEFAULT_WEBSOCKET, IngressSettings, Routes
 from services.ingress.server import SERVICE, ConversationServer
 from services.ingress.websocket import WebSocketDoor
@@ -39,7 +40,10 @@ USAGE = Usage(
     variables=(
         listens(DEFAULT_PORT),
         Variable("PARLEY_WS_LISTEN", "host:port of the WebSocket door", DEFAULT_WEBSOCKET),
-        Variable("PARLEY_WS_ORIGINS", "whose web pages may call: https://a.example or *", "this machine's"),
+        Variable(
+            "PARLEY_WS_ORIGINS", "whose web pages may call besides its own: https://a.example or *", "this machine's"
+        ),
+        Variable("PARLEY_WEB_PAGE", "on or off: whether the WebSocket door serves the web client at /", "on"),
         REDIS,
         *REDIS_ACCESS,
         HISTORY,
@@ -82,7 +86,7 @@ async def main(stopping: asyncio.Event) -> None:
     locks = LockSettings.read(
         env, (("PARLEY_LISTEN", settings.common.listen), ("PARLEY_WS_LISTEN", settings.websocket_listen))
     )
-    tls = Tls.read(env, has_doors=True)
+    tls, page = Tls.read(env, has_doors=True), Page.read(env)
     registry, tally = metrics.registry(), Counter[str]()
     redis = connect(settings.common.redis_url)
     doorkeeper, store = Doorkeeper(limits, locks, redis), Store(redis, settings.common.history_s)
@@ -111,7 +115,7 @@ async def main(stopping: asyncio.Event) -> None:
     registry.register(LostLeases(lambda: calls.leases_lost))
     ConversationServer(calls, tally).add_to(grpc_server)
     rpc.add_OperatorServiceServicer_to_server(OperatorServer(calls, store, channels, operators.token), grpc_server)
-    websocket_door = WebSocketDoor(calls, settings.origins)
+    websocket_door = WebSocketDoor(calls, settings.origins, page)
     with metrics.served(registry, metrics_listen):
         async with vitals.served():
             await discovery.begin()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -16,8 +16,8 @@ from websockets.typing import Subprotocol
 SUBPROTOCOL: Final = Subprotocol("parley.v1")
 
 Refusal = tuple[HTTPStatus, str]
-Admit = Callable[[Request], Refusal | None]
-"""Returns what is answered over HTTP instead; None lets the WebSocket open."""
+Admit = Callable[[Request], Refusal | Response | None]
+"""Returns what is answered over HTTP instead, in a few words or in full; None lets the WebSocket open."""
 
 _END: Final = b"\r\n\r\n"
 
@@ -50,12 +50,16 @@ class Upgrade:
         self._protocol.receive_data(data[:of_request])
         for request in self._protocol.events_received():
             assert isinstance(request, Request)
-            refusal = self._admit(request)
-            answer = self._protocol.accept(request) if refusal is None else self._protocol.reject(*refusal)
-            self._protocol.send_response(answer)
+            self._protocol.send_response(self._answer(request))
         if not (writes := self._protocol.data_to_send()):
             return None
         return Answer(b"".join(writes), self._protocol.state is State.OPEN, data[of_request:])
+
+    def _answer(self, request: Request) -> Response:
+        instead = self._admit(request)
+        if instead is None:
+            return self._protocol.accept(request)
+        return instead if isinstance(instead, Response) else self._protocol.reject(*instead)
 
 
 def _choose_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

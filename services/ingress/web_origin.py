@@ -15,7 +15,8 @@ from services.common.settings import Environment
 class Origins:
     """PARLEY_WS_ORIGINS: "https://a.example,https://b.example", or "*" for any page.
 
-    What is no browser names no origin and may call; so may pages served by this machine itself.
+    What is no browser names no origin and may call; so may pages served by this machine itself, and those that come
+    from the very address they call.
     """
 
     allowed: frozenset[str] = frozenset()
@@ -27,8 +28,14 @@ class Origins:
 
     def may_call(self, request: Request) -> bool:
         """Say whether the page that makes this request may."""
-        origins = request.headers.get_all("Origin")
-        return all(origin in self.allowed or "*" in self.allowed or _is_local(origin) for origin in origins)
+        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+        return all(
+            origin in self.allowed
+            or "*" in self.allowed
+            or _is_local(origin)
+            or (len(hosts) == 1 and _is_own(origin, hosts[0]))
+            for origin in origins
+        )
 
 
 def path_of(request: Request) -> str:
@@ -42,3 +49,31 @@ def _is_local(origin: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Say whether a page of this origin was served at the address that it calls.
+
+    Over plain HTTP a stranger's page can come from a stranger's server, whose name is then made to mean this one ("DNS
+    rebinding"): so a name has to come over HTTPS, which proves it, or be of a kind that no stranger can own.
+    """
+    try:
+        page, called = urlsplit(origin), urlsplit(f"//{host}")
+        ports = {"http": 80, "https": 443}
+        usual = ports[page.scheme]
+        if not page.hostname or (page.hostname, page.port or usual) != (called.hostname, called.port or usual):
+            return False
+        return page.scheme == "https" or _is_nobodys(page.hostname)
+    except (ValueError, KeyError):
+        return False
+
+
+def _is_nobodys(host: str) -> bool:
+    """Say whether a host's name is one that can't be had in the DNS: an address, one without a dot, or of mDNS."""
+    if "." not in host or host.endswith(".local"):
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

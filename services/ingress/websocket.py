@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 
 from parley.v1 import conversation_service_pb2 as wire
 from services.common.boundary import contained_work
@@ -21,6 +21,7 @@ from services.ingress.frame_reader import BINARY, TEXT, FrameReader
 from services.ingress.inbox import Inbox
 from services.ingress.limits import BURST_S
 from services.ingress.locks.knock import Knock, bearer, offered
+from services.ingress.page import Page
 from services.ingress.upgrade import Refusal, Upgrade
 from services.ingress.web_origin import Origins, path_of
 from services.ingress.websocket_connection import WebSocketConnection
@@ -43,9 +44,10 @@ _STOPPING: Final = "the server is going away"
 class WebSocketDoor:
     """Takes calls over WebSocket: `listen`, and when the process is to stop `drain`, then `close`."""
 
-    def __init__(self, calls: Calls, origins: Origins) -> None:
+    def __init__(self, calls: Calls, origins: Origins, page: Page | None = None) -> None:
         self._calls = calls
         self._origins = origins
+        self._page = page or Page()
         self._server: asyncio.Server | None = None
         self._draining = False
         self._connections: dict[asyncio.Task[None], WebSocketConnection] = {}
@@ -108,13 +110,16 @@ class WebSocketDoor:
             Upgrade(partial(self._admit, knock)), reader, partial(self._welcome, knock), limits.handshake_s, arrived
         )
 
-    def _admit(self, knock: Knock, request: Request) -> Refusal | None:
+    def _admit(self, knock: Knock, request: Request) -> Refusal | Response | None:
         """Answer what is no conversation over HTTP; None lets the WebSocket open."""
         path = path_of(request)
         if path == HEALTH_PATH:
             return HTTPStatus.OK, "ok\n"
         if path != PATH:
-            return HTTPStatus.NOT_FOUND, f"Nothing is here. Connect a WebSocket to {PATH}\n"
+            if (page := self._page.answer(request)) is not None:
+                return page
+            also = "; the web page is at /" if self._page else ""
+            return HTTPStatus.NOT_FOUND, f"Nothing is here. Connect a WebSocket to {PATH}{also}\n"
         if not self._origins.may_call(request):
             return (
                 HTTPStatus.FORBIDDEN,

@@ -31,6 +31,8 @@ _PONG_S: Final = 3.0
 _NO_PONG: Final = 1011
 _MAX_IDLE_PINGS: Final = 100
 """Pings without a message between: a client need not ping at all, and each has to be answered."""
+_SLOWEST_BYTES_PER_S: Final = 1 << 13
+"""So slow a reader of the web page's files is waited for."""
 _TOO_MANY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
@@ -176,7 +178,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._transport.write(answer.head)
         if not answer.is_open:
             self._reader = None
-            self._finish()
+            self._finish(CLOSE_S + len(answer.head) / _SLOWEST_BYTES_PER_S)
             return b""
         self._wait(_PING_S, self._ping)
         self._opened(self)
@@ -233,9 +235,9 @@ class WebSocketConnection(asyncio.Protocol):
             self._transport.write(last)
             self._wait(CLOSE_S, self.cut_off)
 
-    def _finish(self) -> None:
+    def _finish(self, patience_s: float = CLOSE_S) -> None:
         """Say that nothing more comes, and leave it to the other end to close: so it gets to read everything."""
-        self._wait(CLOSE_S, self.cut_off)
+        self._wait(patience_s, self.cut_off)
         if self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
 
