@@ -1,0 +1,45 @@
+/* What --help says. */
+#ifndef PARLEY_POSIX_HELP_H
+#define PARLEY_POSIX_HELP_H
+
+static const char help[] =
+    "usage: parley-device [--server ws://HOST:PORT[,…]] [--say WAV …] [options]\n"
+    "\n"
+    "The ESP32 client as a Linux program: the same core, with files for microphone and speaker. With --say it says\n"
+    "the files, each when the answer to the one before was heard, and ends. Without, it is told what to do on\n"
+    "standard input, and tells what happens on standard output, a line of JSON each.\n"
+    "\n"
+    "  --server, --servers LIST  ws:// or wss:// addresses with commas between (PARLEY_SERVER; ws://127.0.0.1:7780)\n"
+    "  --agent NAME              whom to talk to\n"
+    "  --token TOKEN|@FILE       proof that you may call (PARLEY_TOKEN)\n"
+    "  --ca FILE                 over wss://: who may sign the server's certificate, in PEM form\n"
+    "  --say WAV                 say this file and wait for the answer; may be given often\n"
+    "  --repeat                  say the files over and over\n"
+    "  --wait-s N                wait so long for an answer (20)\n"
+    "  --seconds N               hang up after so long\n"
+    "  --mic FILE                raw samples for the microphone, as fast as time passes: a FIFO of `arecord -t raw`\n"
+    "  --record FILE             the speaker's sound: a WAV, or raw samples (a FIFO of `aplay -t raw`)\n"
+    "  --events FILE             the events go there, not to standard output\n"
+    "  --quiet                   no events, only the last line, which counts\n"
+    "  --idle                    do not call: wait for the button\n"
+    "  --encoding WHAT           both ways: pcm16 (16000 Hz in, 24000 out) or mulaw (8000 Hz)\n"
+    "  --input-hz, --output-hz N rates of PCM16: 8000, 16000, 24000, 44100, 48000\n"
+    "  --echo WHAT               how the speaker is kept out of the microphone: device, server, headphones (headphones)\n"
+    "  --no-duck                 leave it to the server to lower a reply that is spoken over\n"
+    "  --buffer-ms N             how far ahead of the speaker audio shall come (200)\n"
+    "  --playout-ms N            how much of a reply there is room for (400)\n"
+    "  --retention-ms N          how much of the microphone is kept for a lost connection (10000; a board: 400)\n"
+    "  --latency-ms N            imitate a sound card that plays a sample so long after it took it (0)\n"
+    "  --devices N               so many devices in this process (1); --stagger-ms N between their starts (20)\n"
+    "\n"
+    "commands, one a line (\"3 say a.wav\": only the third device):\n"
+    "  say WAV     speak, after what is still being said      hush         stop speaking\n"
+    "  press       press the button shortly                   down, up     hold it, let go of it\n"
+    "  start, end  begin, hang up                             interrupt    stop the assistant\n"
+    "  mute, open  close the microphone, open it again        type WORDS   a turn without sound\n"
+    "  status      tell how things stand                      quit         hang up and end the program\n"
+    "\n"
+    "exit codes: 0 all went well, 1 a wrong option or an unreadable file, 2 the server can't be reached or refused,\n"
+    "3 a conversation went wrong, 130 Ctrl-C\n";
+
+#endif

@@ -1,0 +1,171 @@
+#include "sound_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define KNOWN_FILES 64
+#define LARGEST_BYTES (200l << 20)
+#define WAV_HEAD_BYTES 44
+
+static struct {
+  char path[256];
+  uint32_t rate_hz;
+  sound sound;
+} known[KNOWN_FILES];
+static size_t files_known;
+
+static uint32_t little(const uint8_t *at, size_t bytes) {
+  uint32_t value = 0;
+  for (size_t i = bytes; i > 0; i--) value = value << 8 | at[i - 1];
+  return value;
+}
+
+static bool is_wav_name(const char *path) {
+  size_t length = strlen(path);
+  return length >= 4 && strcasecmp(path + length - 4, ".wav") == 0;
+}
+
+static uint8_t *slurp(const char *path, size_t *size, char fault[FAULT_CHARS]) {
+  FILE *file = fopen(path, "rb");
+  uint8_t *bytes = NULL;
+  long length = -1;
+  if (file && fseek(file, 0, SEEK_END) == 0 && (length = ftell(file)) >= 0 && length <= LARGEST_BYTES) {
+    rewind(file);
+    bytes = malloc((size_t)length + 1);
+    if (bytes && fread(bytes, 1, (size_t)length, file) != (size_t)length) {
+      free(bytes);
+      bytes = NULL;
+    }
+  }
+  if (!bytes) {
+    const char *why = !file ? strerror(errno) : length > LARGEST_BYTES ? "it is longer than 200 MB" : "reading failed";
+    snprintf(fault, FAULT_CHARS, "Cannot read %.120s: %s.", path, why);
+  }
+  if (file) fclose(file);
+  *size = (size_t)length;
+  return bytes;
+}
+
+/* Find the samples in a WAV. Returns why there are none, or NULL. */
+static const char *find_samples(const uint8_t *bytes, size_t size, uint32_t rate_hz, size_t *from, size_t *count) {
+  if (size < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WAVE", 4) != 0) return "it is no WAV";
+  bool fits = false;
+  for (size_t at = 12; at + 8 <= size;) {
+    size_t length = little(bytes + at + 4, 4);
+    size_t here = length < size - at - 8 ? length : size - at - 8;
+    const uint8_t *chunk = bytes + at + 8;
+    if (memcmp(bytes + at, "fmt ", 4) == 0 && here >= 16) {
+      if (little(chunk, 2) != 1 || little(chunk + 14, 2) != 16) return "it is not PCM with 16 bits a sample";
+      if (little(chunk + 2, 2) != 1) return "it has more than one channel";
+      if (little(chunk + 4, 4) != rate_hz) return "it has another rate than the microphone";
+      fits = true;
+    }
+    if (memcmp(bytes + at, "data", 4) == 0 && fits) {
+      *from = at + 8;
+      *count = here / 2;
+      return NULL;
+    }
+    at += 8 + here + (here & 1);
+  }
+  return "it is cut off";
+}
+
+static int16_t *samples_of(const uint8_t *bytes, size_t count) {
+  int16_t *samples = malloc(count * sizeof *samples + 1);
+  for (size_t i = 0; samples && i < count; i++) samples[i] = (int16_t)little(bytes + 2 * i, 2);
+  return samples;
+}
+
+bool sound_read(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT_CHARS]) {
+  for (size_t i = 0; i < files_known; i++) {
+    if (known[i].rate_hz == rate_hz && strcmp(known[i].path, path) == 0) {
+      *got = known[i].sound;
+      return true;
+    }
+  }
+  if (files_known == KNOWN_FILES || strlen(path) >= sizeof known[0].path) {
+    snprintf(fault, FAULT_CHARS, "Cannot read %.120s: %d files are the most, with names of 255 characters.", path,
+             KNOWN_FILES);
+    return false;
+  }
+  size_t size = 0, from = 0, count = 0;
+  uint8_t *bytes = slurp(path, &size, fault);
+  if (!bytes) return false;
+  count = size / 2;
+  const char *why = is_wav_name(path) ? find_samples(bytes, size, rate_hz, &from, &count) : NULL;
+  int16_t *samples = why ? NULL : samples_of(bytes + from, count);
+  free(bytes);
+  if (!samples) {
+    snprintf(fault, FAULT_CHARS, "Cannot say %.100s: %s. It must be a WAV of PCM16, one channel, %u Hz.", path,
+             why ? why : "there is too little memory", rate_hz);
+    return false;
+  }
+  strcpy(known[files_known].path, path);
+  known[files_known].rate_hz = rate_hz;
+  known[files_known].sound = (sound){samples, count};
+  *got = known[files_known++].sound;
+  return true;
+}
+
+static void put(uint8_t *at, uint32_t value, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static void write_head(recorder *recorder) {
+  uint64_t size = recorder->samples * 2;
+  uint32_t bytes = size > UINT32_MAX - WAV_HEAD_BYTES ? UINT32_MAX - WAV_HEAD_BYTES : (uint32_t)size;
+  uint8_t head[WAV_HEAD_BYTES] = "RIFF....WAVEfmt ";
+  put(head + 4, bytes + WAV_HEAD_BYTES - 8, 4);
+  put(head + 16, 16, 4);
+  put(head + 20, 1, 2);
+  put(head + 22, 1, 2);
+  put(head + 24, recorder->rate_hz, 4);
+  put(head + 28, recorder->rate_hz * 2, 4);
+  put(head + 32, 2, 2);
+  put(head + 34, 16, 2);
+  memcpy(head + 36, "data", 4);
+  put(head + 40, bytes, 4);
+  fwrite(head, 1, sizeof head, recorder->file);
+}
+
+bool recorder_open(recorder *recorder, const char *path, uint32_t rate_hz, char fault[FAULT_CHARS]) {
+  memset(recorder, 0, sizeof *recorder);
+  recorder->rate_hz = rate_hz;
+  recorder->is_wav = is_wav_name(path);
+  recorder->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
+  if (!recorder->file) {
+    snprintf(fault, FAULT_CHARS, "Cannot write %.120s: %s.", path, strerror(errno));
+    return false;
+  }
+  if (recorder->is_wav) write_head(recorder);
+  return true;
+}
+
+void recorder_write(recorder *recorder, const int16_t *samples, size_t count) {
+  recorder->samples += count;
+  if (!recorder->file) return;
+  uint8_t bytes[2 * 1920]; /* 40 ms at 48 kHz */
+  for (size_t done = 0; done < count;) {
+    size_t here = count - done < sizeof bytes / 2 ? count - done : sizeof bytes / 2;
+    for (size_t i = 0; i < here; i++) put(bytes + 2 * i, (uint16_t)samples[done + i], 2);
+    fwrite(bytes, 2, here, recorder->file);
+    done += here;
+  }
+  if (recorder->file == stdout) fflush(stdout);
+}
+
+bool recorder_close(recorder *recorder) {
+  if (!recorder->file) return true;
+  FILE *file = recorder->file;
+  recorder->file = NULL;
+  if (file == stdout) return fflush(file) == 0;
+  bool well = !ferror(file);
+  if (recorder->is_wav && fseek(file, 0, SEEK_SET) == 0) {
+    recorder->file = file;
+    write_head(recorder);
+    recorder->file = NULL;
+  }
+  return fclose(file) == 0 && well;
+}
