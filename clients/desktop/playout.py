@@ -10,11 +10,12 @@ from collections import deque
 
 import numpy as np
 
-from .fader import Fader
+from .fader import By, Fader
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
 from .playhead import NOWHERE, Playhead, PlayheadLog
 from .reply_buffer import ReplyBuffer
 from .sound import SPEAKER_HZ, Samples, pcm_of, samples_of, speaker_samples
+from .start_threshold import StartThreshold
 
 FADE_MS = 5
 """A flushed reply fades out over this time: an instant cut clicks, a longer fade is heard as more speech."""
@@ -22,13 +23,15 @@ ANSWER_WITHIN_MS = 100
 """On a device slower than this (Bluetooth) a flush is answered before the device is silent: what it holds is known."""
 LARGEST_BUFFER_SAMPLES = 120 * SPEAKER_HZ
 """More audio than this ahead of the speaker is refused; a server keeps a lead of some hundred milliseconds."""
+LOCAL_DUCK_DB = -20.0
+"""By how much the reply is lowered at once when somebody is heard here; as much as a server asks for."""
 
 
 class Playout:
     """Holds the replies received, and yields what the speaker shall play.
 
-    `prebuffer_ms`: a reply (and what follows a stall) begins once so much of it is there, or all of it. Where a server
-    sends a lead at once, 20 ms are plenty.
+    `prebuffer_ms`: a reply (and what follows a stall) begins once so much of it is there, or all of it. After underruns
+    it is more for a while, up to 200 ms; 0 is never more. Where a server sends a lead at once, 20 ms are plenty.
     """
 
     def __init__(self, prebuffer_ms: float = 0) -> None:
@@ -39,11 +42,15 @@ class Playout:
         self.played = 0
         """Samples that have left the speaker so far. It never goes back, even when the latency grows."""
         self.underruns = 0
+        self.gap_samples = 0
+        """Silence in the middle of replies that underruns have cost, all told."""
+        self.paused = False
+        """Set while there is no speaker: replies stand still then, and nothing of them counts as heard."""
         self.dropped_samples = 0
-        """Samples that came too late: of replies that were flushed or over, twice, or beyond the largest buffer."""
+        """Samples that came too late: of replies flushed or over, twice, or beyond the largest buffer."""
         self.floor = 0
         """No reply at or below this one is played (again)."""
-        self._prebuffer = speaker_samples(prebuffer_ms)
+        self._threshold = StartThreshold(prebuffer_ms)
         self._seq = 0
         self._flushed_seq: int | None = None
         self._over = 0
@@ -61,6 +68,8 @@ class Playout:
         samples = samples_of(pcm)
         kept = 0
         if (buffer := self._buffer(reply)) and self.buffered_samples + len(samples) <= LARGEST_BUFFER_SAMPLES:
+            if buffer.dry:
+                buffer.came_at = self.handed
             kept = buffer.insert(position, samples)
         self.dropped_samples += len(samples) - kept
 
@@ -79,6 +88,10 @@ class Playout:
         """Undo the duck within 20 ms; ignored when `seq` is not a new one."""
         if self._is_new(seq):
             self._fader.release()
+
+    def duck_here(self) -> None:
+        """Lower the output by 20 dB, without waiting for the server's word; undone as its ducks are."""
+        self._fader.duck(LOCAL_DUCK_DB, By.HERE)
 
     def let_go_of_duck(self) -> None:
         """Undo the duck within 20 ms, whoever would have said so: the connection it came over is gone."""
@@ -110,7 +123,7 @@ class Playout:
         self.played = max(self.played, self.handed - self.latency_samples)
         block = np.zeros(samples, np.int16)
         filled = 0
-        while filled < samples and (reply := self._ready(self.handed + filled)):
+        while filled < samples and not self.paused and (reply := self._ready(self.handed + filled)):
             filled += self._render(reply, block, filled)
         self.handed += samples
         self._finish_what_is_over()
@@ -144,6 +157,11 @@ class Playout:
     def ducked(self) -> bool:
         """Whether the output is lowered and no verdict has come yet."""
         return self._fader.ducked
+
+    @property
+    def start_samples(self) -> int:
+        """How much of a reply must be there, as things are, before it begins."""
+        return self._threshold.samples
 
     @property
     def buffered_samples(self) -> int:
@@ -185,16 +203,23 @@ class Playout:
         reply = self._replies[0]
         if reply.dry:
             reply.running = False
-        elif not reply.running and (reply.ended or reply.buffered >= self._prebuffer):
+        elif not reply.running and (reply.ended or self._is_enough(reply, at)):
             self._begin(reply, at)
         return reply if reply.running else None
+
+    def _is_enough(self, reply: ReplyBuffer, at: int) -> bool:
+        allows = self._threshold.allows_more if reply.started else self._threshold.allows_start
+        return allows(reply.buffered, at - reply.came_at)
 
     def _begin(self, reply: ReplyBuffer, at: int) -> None:
         """Let a reply sound, for the first time or after it ran dry."""
         reply.running = True
         here = Playhead(reply.reply, reply.position or 0)
         if reply.started:
+            late = at - self._log.end
             self.underruns += 1
+            self.gap_samples += late
+            self._threshold.stalled(late)
             self._happenings.append(Dry(at, here))
         else:
             self._happenings.append(FirstSample(at, here))
@@ -206,6 +231,7 @@ class Playout:
             block[filled : filled + len(piece)] = piece
             self._log.append(self.handed + filled, reply.reply, position, len(piece))
             filled += len(piece)
+        self._threshold.played(filled - begin)
         return filled - begin
 
     def _finish_what_is_over(self, at: int | None = None) -> None:

@@ -25,6 +25,8 @@ class ReplyBuffer:
         """True: it sounds, or sounded up to the last sample asked for."""
         self.position: int | None = None
         """The next sample to be played. None: nothing was received yet."""
+        self.came_at = 0
+        """When the first of the pieces held came, by the owner's clock."""
         self.buffered = 0
         """Samples received and not yet taken, holes not counted."""
         self._pieces: list[tuple[int, Samples]] = []

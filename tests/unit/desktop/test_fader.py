@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients.desktop.fader import Fader
+from clients.desktop.fader import By, Fader
 from clients.desktop.sound import Samples
 
 LOUD = 10_000
@@ -52,3 +52,38 @@ def test_gain_above_0_db_lowers_nothing() -> None:
     fader = Fader()
     fader.duck(+20)
     assert np.array_equal(fader.apply(loud(960)), loud(960))
+
+
+def test_the_deeper_of_two_ducks_counts_and_each_runs_out_by_itself() -> None:
+    """The client's own of -20 dB, the server's of -6 dB half a second later: the one, then the other, then none."""
+    fader = Fader()
+    fader.duck(-20, By.HERE)
+    first = fader.apply(loud(12_000))
+    fader.duck(-6)
+    rest = fader.apply(loud(24_000))
+    assert first[-1] == 1_000
+    assert rest[7_000] == 1_000
+    assert abs(int(rest[7_200 + 480]) - 5_012) <= 1
+    assert fader.ducked is False
+    assert rest[-1] == LOUD
+
+
+def test_a_verdict_ends_both_ducks() -> None:
+    """Release undoes the client's own duck as well."""
+    fader = Fader()
+    fader.duck(-20, By.HERE)
+    fader.duck(-20)
+    fader.apply(loud(4_800))
+    fader.release()
+    assert not fader.ducked
+    assert fader.apply(loud(480))[-1] == LOUD
+
+
+def test_ducks_of_the_same_depth_make_one() -> None:
+    """The server's word after the client's own: the gain stays where it is, for 800 ms more."""
+    fader = Fader()
+    fader.duck(-20, By.HERE)
+    fader.apply(loud(9_600))
+    fader.duck(-20)
+    lowered = fader.apply(loud(19_200))
+    assert set(lowered.tolist()) == {1_000}
