@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Final
 
 from clients.desktop import events
@@ -29,6 +30,8 @@ async def note(setting: Setting, take: Take, person: Person) -> None:
     take.looked_up, take.requests = [e.utterance for e in errands], sum(e.requests for e in errands)
     asked = setting.journals.asked(person.number)
     take.continued_by_model = {one.heard.utterance for one in asked if one.continues}
+    begun = Counter(one.heard for one in asked if not one.first_word)
+    take.begun_anew = {heard.utterance for heard, count in begun.items() if count > 1}
     take.half_heard = {one.heard for one in asked if one.heard.words}
     take.remembered = await _remembered(setting, person.session)
     take.runs = await setting.decoder.decode(person, take.half_heard)

@@ -23,7 +23,7 @@ from typing import Final
 from tests.chaos import lines
 from tests.chaos.lines import LINES
 from tests.chaos.mic_code import Utterance
-from tests.chaos.mind import answer_samples, track_of
+from tests.chaos.mind import WORD_SAMPLES, answer_samples, track_of
 from tests.chaos.person import PATIENCE_S, Spoken
 from tests.chaos.takes import Cell, Take
 from tests.chaos.wording import Heard, WordSaid, said_in, words_of
@@ -55,7 +55,7 @@ class Score:
     repeated_samples: int
     """Of answers that nobody but the first model has spoken."""
     repeated_by_model: int
-    """Of answers that a model was asked to go on with."""
+    """Of answers that a model was asked to go on with, or to begin anew of which only a word had sounded."""
     skipped_samples: int
     skipped_by_model: int
     premature_samples: int
@@ -126,7 +126,7 @@ class Played:
     is_cut: bool
     """The person has cut it off."""
     by_model: bool
-    """A model was asked to go on with it."""
+    """A model was asked to go on with it, or to begin anew since it broke off within its first word."""
 
     @classmethod
     def of(cls, take: Take, spoken: Spoken) -> Played:
@@ -141,7 +141,7 @@ class Played:
             runs,
             answer_samples(utterance),
             utterance.number + 1 in objections,
-            utterance in take.continued_by_model,
+            utterance in take.continued_by_model or (utterance in take.begun_anew and _breaks_off_at_once(runs)),
         )
 
     @property
@@ -194,6 +194,13 @@ def _answer(take: Take, utterance: Utterance) -> tuple[Run, ...]:
     for heard in (Heard(utterance), *halves):
         found = found or tuple(run for run in take.runs if run.track == track_of(heard))
     return found
+
+
+def _breaks_off_at_once(runs: Sequence[Run]) -> bool:
+    """Say whether no more than a word was heard before an answer began again: there was nothing to go on from."""
+    begun = [run for run in runs[1:] if run.start_position == 0]
+    before = [run.end_position for run in runs if begun and run.at_sample < begun[-1].at_sample]
+    return bool(before) and max(before) <= WORD_SAMPLES
 
 
 def gap_of(heard: Played, undisturbed: Waits) -> float:

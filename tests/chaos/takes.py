@@ -50,6 +50,8 @@ class Take:
     """How often the tool was asked in all."""
     continued_by_model: set[Utterance] = field(default_factory=set)
     """Utterances whose answer the model was asked to go on with."""
+    begun_anew: set[Utterance] = field(default_factory=set)
+    """Utterances whose answer a model was asked for more than once, from its first word on."""
     half_heard: set[Heard] = field(default_factory=set)
     """Halves of utterances that the model was asked to answer."""
     reconnected: list[str] = field(default_factory=list)

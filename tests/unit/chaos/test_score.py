@@ -130,6 +130,20 @@ def test_what_a_model_was_asked_to_go_on_with_is_counted_apart() -> None:
     assert harm(score(take, USUAL)) == {"again_by_model": 1_000, "skipped_by_model": 6_000}
 
 
+@pytest.mark.parametrize(("heard", "counted"), [(6_000, "again_by_model"), (6_240, "again")])
+def test_an_answer_that_broke_off_in_its_first_word_begins_anew(heard: int, counted: str) -> None:
+    """A word is told whole or not at all, so there is nothing to go on from; beyond it there is."""
+    conversation = Conversation()
+    utterance = conversation.says(lines.QUESTION)
+    conversation.hears(utterance, 0, heard)
+    conversation.waits(0.7)
+    conversation.hears(utterance)
+    take = conversation.take()
+    assert harm(score(take, USUAL)) == {"again": heard}
+    take.begun_anew = {utterance}
+    assert harm(score(take, USUAL)) == {counted: heard}
+
+
 def interrupted(stale: int = 0, hole: int = 0) -> Conversation:
     """A poem that is cut off after two seconds, and the answer to the objection."""
     conversation = Conversation()
