@@ -36,8 +36,8 @@ class Asking:
         self._stages = stages
         self._manner = manner
         self._second_try = SecondTry(self.sequencer)
-        self._continues = False
-        """The next response goes on where a connection broke off."""
+        self._broken_off: int | None = None
+        """The turn whose answer broke off: the next response to it goes on there. One to a later turn does not."""
 
     def advance(self, now_s: float) -> None:
         """Ask for a response if one is wished for and can be had."""
@@ -57,7 +57,7 @@ class Asking:
         if self.commit is not None and (event_id := self.commit(reply.turn, now_s)):
             self._voice.place_again(reply)  # it was there before the turn that it answers
             return event_id
-        reply.continues, self._continues = self._continues, False
+        reply.continues, self._broken_off = self._broken_off == reply.turn, None
         too_many = self._tools.rounds_of(reply.turn) >= self._manner.max_tool_rounds
         return ask(self._actions, reply, self._manner, without_tools=too_many)
 
@@ -68,7 +68,8 @@ class Asking:
 
     def again(self, reply: Reply) -> None:
         """Ask for a reply again of which nothing came."""
-        self._continues |= reply.continues
+        if reply.continues:
+            self._broken_off = reply.turn
         if reply.announcement is not None:
             self.sequencer.announce_again(reply.announcement)
         else:
@@ -84,14 +85,14 @@ class Asking:
             if words := rest_of(reply.announcement.text, told):
                 self.sequencer.announce_again(session.Announcement(id=reply.announcement.id, text=words))
         elif self.sequencer.wish is None:
-            self._continues = bool(told)
+            self._broken_off = reply.turn if told else None
             self.sequencer.want(reply.turn)
             self._actions.add(Mark(journal.broken_off(reply.number, reply.turn)))
 
     def stop(self) -> None:
         """The person has taken the floor: nothing that failed is tried again."""
         self.lose_model()
-        self._continues = False
+        self._broken_off = None
 
     def lose_model(self) -> None:
         """Whatever a pause was for, there is another connection now."""

@@ -205,6 +205,22 @@ def test_a_reply_that_broke_off_is_gone_on_with() -> None:
     assert scene.sent[-1]["response"]["instructions"] == f"Be kind.\n{CONTINUE}"
 
 
+def test_a_turn_that_has_ended_since_is_answered_and_not_the_rest_of_an_older_reply() -> None:
+    """Asked to go on, the model would go on with its answer before that, to which there may be nothing more to say."""
+    scene = Scene(aligned=True)
+    scene.turn(1, item="u1")
+    scene.transcript("u1", "count")
+    scene.created("r1")
+    scene.item("r1", "a1")
+    scene.speak("r1", "a1", 500, "one")
+    scene.take(scene.core.lose_model(scene.now_s))
+    scene.turn(2)
+    before = len(scene.sent)
+    scene.take(scene.core.rebuild(scene.now_s))
+    assert [_shown(event) for event in scene.sent[before:]].count("create") == 1
+    assert CONTINUE not in scene.sent[-1]["response"].get("instructions", "")
+
+
 def test_an_erased_reply_was_never_said() -> None:
     """The turn it answered goes on: neither it nor a call of it is told, only the sound of the turn."""
     scene = Scene()

@@ -101,6 +101,14 @@ def test_a_reply_of_which_no_word_had_sounded_is_asked_for_anew() -> None:
         assert CONTINUE not in request.get("instructions", "")
 
 
+def test_a_turn_after_a_reply_that_broke_off_is_answered() -> None:
+    """It is what the person waits for: the rest of an older reply is not."""
+    asked = session.HistoryItem(role=USER, text="and the end?", turn=2, mic_offset=900, at_ms=4)
+    _, actions = restored([ASKED, at(4, journal.taken(2, 900)), asked], held("once", " upon", complete=False))
+    (request,) = requests(actions)
+    assert CONTINUE not in request.get("instructions", "")
+
+
 def test_a_reply_that_another_has_gone_on_with_is_not() -> None:
     """What egress has of that one, whole, is the rest of it."""
     broken_off = at(3, journal.broken_off(1, 1))
