@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import Final
 
 from clients.desktop import events
 from services.common.errors import StoreLost
 from tests.chaos.person import Person
+from tests.chaos.score import words_lost
 from tests.chaos.setting import Setting
 from tests.chaos.takes import Take
 
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.5
+"""What Redis could not take while the conversation went on is written down after it: so long it is looked for."""
 
 
 async def note(setting: Setting, take: Take, person: Person) -> None:
@@ -33,16 +36,16 @@ async def note(setting: Setting, take: Take, person: Person) -> None:
     begun = Counter(one.heard for one in asked if not one.first_word)
     take.begun_anew = {heard.utterance for heard, count in begun.items() if count > 1}
     take.half_heard = {one.heard for one in asked if one.heard.words}
-    take.remembered = await _remembered(setting, person.session)
+    await _remember(setting, take)
     take.runs = await setting.decoder.decode(person, take.half_heard)
 
 
-async def _remembered(setting: Setting, session: str) -> list[str]:
-    """Return the person's turns in history; [] if Redis does not come back."""
+async def _remember(setting: Setting, take: Take) -> None:
+    """Note the person's turns that stand in history: none if Redis does not come back."""
     for _ in range(_TRIES):
-        try:
-            items = await setting.cluster.store.history(session)
-            return [item.text for item in items if item.role == item.ROLE_USER]
-        except StoreLost:
-            await asyncio.sleep(_PAUSE_S)
-    return []
+        with suppress(StoreLost):
+            items = await setting.cluster.store.history(take.session)
+            take.remembered = [item.text for item in items if item.role == item.ROLE_USER]
+            if not words_lost(take):
+                return
+        await asyncio.sleep(_PAUSE_S)

@@ -83,7 +83,6 @@ def score(take: Take, undisturbed: Waits) -> Score:
     answers = [Played.of(take, spoken) for spoken in take.spoken]
     unheard = [heard for heard in answers if not (heard.is_whole or heard.is_cut)]
     said = Counter(word for text in take.remembered for word in said_in(text))
-    expected = [word for spoken in take.spoken if _was_said(take, spoken) for word in _words(spoken.utterance)]
     going_on = {True: [a for a in answers if a.by_model], False: [a for a in answers if not a.by_model]}
     keys = Counter(take.looked_up)
     return Score(
@@ -94,7 +93,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         continued=not (take.why_not or unheard),
         why_not=take.why_not or (f"utterance {unheard[0].number} was not answered whole" if unheard else ""),
         gaps_s=tuple(gap_of(heard, undisturbed) for heard in answers if heard.ends_after(take.struck_at)),
-        words_lost=tuple(word_text(word) for word in expected if not said[word]),
+        words_lost=tuple(word_text(word) for word in words_lost(take)),
         words_repeated=tuple(word_text(word) for word, count in said.items() if count > 1),
         repeated_samples=sum(heard.repeated for heard in going_on[False]),
         repeated_by_model=sum(heard.repeated for heard in going_on[True]),
@@ -109,6 +108,13 @@ def score(take: Take, undisturbed: Waits) -> Score:
         dropped_frames=take.dropped_frames,
         worst_lag_ms=take.worst_lag_ms,
     )
+
+
+def words_lost(take: Take) -> list[WordSaid]:
+    """Return what the person has said whole, and what is not remembered."""
+    said = {word for text in take.remembered for word in said_in(text)}
+    expected = [word for spoken in take.spoken if _was_said(take, spoken) for word in _words(spoken.utterance)]
+    return [word for word in expected if word not in said]
 
 
 @dataclass(frozen=True)
