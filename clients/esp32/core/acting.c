@@ -1,0 +1,136 @@
+/* What a message of the server's does. */
+#include <string.h>
+
+#include "session.h"
+
+static uint32_t hashed(uint32_t hash, const void *bytes, size_t count) { /* FNV-1a */
+  const uint8_t *at = bytes;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ at[i]) * 16777619U;
+  return hash;
+}
+
+/* Whether a caption came before, word for word: after a resumption some are told again. */
+static bool is_known_caption(parley *p, const message *got) {
+  uint64_t numbers[] = {got->who, got->final, got->reply, got->position, got->turn};
+  uint32_t hash = hashed(hashed(2166136261U, numbers, sizeof numbers), got->words, strlen(got->words));
+  if (!got->final && got->who != 2) return false;
+  bool is_known = false;
+  for (uint32_t i = 0; i < KNOWN_CAPTIONS && p->has_resumed; i++) is_known |= p->captions[i] == hash;
+  p->captions[p->caption_at] = hash;
+  p->caption_at = (p->caption_at + 1) % KNOWN_CAPTIONS;
+  return is_known;
+}
+
+static void show_caption(parley *p, const message *got) {
+  bool is_late = got->who == 2 && !got->final && got->reply <= p->playout.floor; /* on its way when it was flushed */
+  if (is_late || is_known_caption(p, got)) return;
+  tell(p, (parley_event){.kind = PARLEY_EVENT_CAPTION,
+                         .words = got->words,
+                         .words_cut = got->words_cut,
+                         .final = got->final,
+                         .interrupted = got->interrupted,
+                         .who = (uint8_t)got->who,
+                         .reply = got->reply,
+                         .position = got->position,
+                         .turn = got->turn});
+}
+
+static void show_report(parley *p, const message *got) {
+  for (uint32_t i = 0; i < got->stage_count; i++) {
+    tell(p, (parley_event){.kind = PARLEY_EVENT_STAGE,
+                           .words = got->stages[i].name,
+                           .reply = got->reply,
+                           .turn = got->turn,
+                           .value = got->stages[i].us});
+  }
+}
+
+static void show_words(parley *p, parley_event_kind kind, const message *got) {
+  tell(p, (parley_event){.kind = kind,
+                         .words = got->words,
+                         .words_cut = got->words_cut,
+                         .value = (int32_t)got->code,
+                         .value2 = got->retryable});
+}
+
+static void error_came(parley *p, const message *got) {
+  const char *words = got->words[0] ? got->words : "The server ended the conversation without a reason.";
+  bool is_ours = got->code == ERROR_SUPERSEDED && p->may_be_answered_late; /* an earlier call of ours was answered late */
+  show_words(p, PARLEY_EVENT_ERROR, got);
+  if (p->link == LINK_OPENING) {
+    if (got->retryable || is_ours) {
+      calling_failed(p, words, false);
+    } else {
+      end_session(p, true, words);
+    }
+  } else if (is_resumption_offered(p) && ((got->code == ERROR_LIMIT && got->retryable) || is_ours)) {
+    lose_connection(p, words, false);
+  } else {
+    end_session(p, true, words);
+  }
+}
+
+static void closed_came(parley *p, const message *got) {
+  show_words(p, PARLEY_EVENT_CLOSED, got);
+  if (got->code == CLOSED_DRAINING && p->link == LINK_OPEN && is_resumption_offered(p)) {
+    lose_connection(p, got->words, true);
+  } else {
+    end_session(p, p->is_in_trouble, got->words);
+  }
+}
+
+void act(parley *p, const message *got) {
+  switch (got->kind) {
+    case MESSAGE_OPENED:
+      opened_came(p, got);
+      break;
+    case MESSAGE_REPLY_ENDED:
+      note_received(p, (playhead){got->reply, got->samples});
+      playout_reply_ended(&p->playout, got->reply);
+      break;
+    case MESSAGE_DUCK:
+      if (!playout_duck(&p->playout, got->seq, got->gain_mdb)) break;
+      p->is_duck_local = false;
+      tell(p, (parley_event){.kind = PARLEY_EVENT_DUCK, .value = 2, .value2 = got->gain_mdb});
+      break;
+    case MESSAGE_RELEASE:
+      if (!playout_release(&p->playout, got->seq)) break;
+      p->is_duck_local = false;
+      tell(p, (parley_event){.kind = PARLEY_EVENT_RELEASE, .value = 2});
+      break;
+    case MESSAGE_FLUSH:
+      playout_flush(&p->playout, got->seq, got->floor);
+      p->is_duck_local = false;
+      break;
+    case MESSAGE_CAPTION:
+      show_caption(p, got);
+      break;
+    case MESSAGE_STATE:
+      p->activity = (parley_activity)got->state;
+      tell(p, (parley_event){.kind = PARLEY_EVENT_ACTIVITY, .value = (int32_t)got->state, .turn = got->turn});
+      break;
+    case MESSAGE_TURN_REPORT:
+      show_report(p, got);
+      break;
+    case MESSAGE_ERROR:
+      error_came(p, got);
+      break;
+    case MESSAGE_DRAINING:
+      p->is_drained = is_resumption_offered(p);
+      p->drain_by_ms = p->now_ms + (got->seconds > 1 ? (got->seconds - 1) * 1000 : 0);
+      break;
+    case MESSAGE_CLOSED:
+      closed_came(p, got);
+      break;
+    case MESSAGE_NOTICE:
+      show_words(p, PARLEY_EVENT_NOTICE, got);
+      break;
+    case MESSAGE_HEARD:
+      line_heard(&p->line, got->received_offset);
+      break;
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_AUDIO:
+    case MESSAGE_NONE:
+      break;
+  }
+}

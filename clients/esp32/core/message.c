@@ -1,0 +1,238 @@
+#include "message.h"
+
+#include <string.h>
+
+#include "number.h"
+
+typedef enum field_type { TYPE_U64, TYPE_U32, TYPE_MILLI, TYPE_BOOL, TYPE_STRING, TYPE_ENUM, TYPE_OBJECT, TYPE_ARRAY } field_type;
+
+/* Where a field stands: which message, in which object of it ("" : the message itself), and where it goes. */
+typedef struct message_field {
+  uint8_t message;
+  uint8_t type;
+  uint16_t offset;
+  const char *parent;
+  const char *name;
+  const char *const *names; /* of an enum */
+  uint16_t room;            /* of a string, and of an enum the length of its prefix */
+} message_field;
+
+const char *const error_names[] = {"UNSPECIFIED", "PROTOCOL", "VERSION",    "FORMAT", "FULL",  "UNAVAILABLE", "MODEL",
+                                   "STORE",       "SUPERSEDED", "RESUME", "LIMIT", "INTERNAL",    "UNAUTHENTICATED", NULL};
+const char *const closed_names[] = {"UNSPECIFIED", "CLIENT",   "SILENCE",  "GOODBYE", "ASSISTANT", "BUDGET", "TIME",
+                                    "OPERATOR",    "DRAINING", "FAULT", NULL};
+const char *const notice_names[] = {"UNSPECIFIED",     "ECHO_MISALIGNED",        "ECHO_UNREDUCED", "ECHO_UNSTAMPED",
+                                    "ECHO_CANCELLER_MISSING", "MODEL_RECONNECTING", NULL};
+static const char *const state_names[] = {"UNSPECIFIED", "IDLE", "LISTENING", "THINKING", "SPEAKING", "BARGE_IN", NULL};
+static const char *const who_names[] = {"UNSPECIFIED", "USER", "ASSISTANT", NULL};
+static const char *const encoding_names[] = {"UNSPECIFIED", "PCM16", "MULAW", "ALAW", "OPUS", NULL};
+
+static const char *const message_names[] = {
+    [MESSAGE_OPENED] = "opened",     [MESSAGE_REPLY_ENDED] = "replyEnded", [MESSAGE_DUCK] = "duck",
+    [MESSAGE_RELEASE] = "release",   [MESSAGE_FLUSH] = "flush",            [MESSAGE_CAPTION] = "caption",
+    [MESSAGE_STATE] = "state",       [MESSAGE_TURN_REPORT] = "turnReport", [MESSAGE_ERROR] = "error",
+    [MESSAGE_DRAINING] = "draining", [MESSAGE_CLOSED] = "closed",          [MESSAGE_HEARTBEAT] = "heartbeat",
+    [MESSAGE_NOTICE] = "notice",     [MESSAGE_HEARD] = "heard",            [MESSAGE_AUDIO] = "audio"};
+
+#define PLACE(field) ((uint16_t)offsetof(message, field))
+#define NUMBER(kind, parent, name, type, field) {kind, type, PLACE(field), parent, name, NULL, 0}
+#define STRING(kind, parent, name, field) {kind, TYPE_STRING, PLACE(field), parent, name, NULL, (uint16_t)sizeof(((message *)0)->field)}
+#define NAMED(kind, parent, name, field, names, prefix) {kind, TYPE_ENUM, PLACE(field), parent, name, names, (uint16_t)(sizeof(prefix) - 1)}
+
+static const message_field fields[] = {
+    STRING(MESSAGE_OPENED, "", "session", session),
+    STRING(MESSAGE_OPENED, "", "resumeToken", resume_token),
+    {MESSAGE_OPENED, TYPE_OBJECT, 0, "", "limits", NULL, 0},
+    NUMBER(MESSAGE_OPENED, "", "leadMs", TYPE_U32, lead_ms),
+    NUMBER(MESSAGE_OPENED, "", "protocol", TYPE_U32, protocol),
+    {MESSAGE_OPENED, TYPE_OBJECT, 0, "", "input", NULL, 0},
+    {MESSAGE_OPENED, TYPE_OBJECT, 0, "", "output", NULL, 0},
+    NUMBER(MESSAGE_OPENED, "", "micOffset", TYPE_U64, mic_offset),
+    NUMBER(MESSAGE_OPENED, "", "resumed", TYPE_BOOL, resumed),
+    NUMBER(MESSAGE_OPENED, "", "resumeS", TYPE_U32, resume_s),
+    NUMBER(MESSAGE_OPENED, "limits", "maxFrameMs", TYPE_U32, max_frame_ms),
+    NUMBER(MESSAGE_OPENED, "limits", "maxSessionS", TYPE_U32, max_session_s),
+    NUMBER(MESSAGE_OPENED, "limits", "maxMessageBytes", TYPE_U32, max_message_bytes),
+    NUMBER(MESSAGE_OPENED, "limits", "maxMessagesPerS", TYPE_U32, max_messages_per_s),
+    NUMBER(MESSAGE_OPENED, "limits", "maxAheadMs", TYPE_U32, max_ahead_ms),
+    NUMBER(MESSAGE_OPENED, "limits", "maxIdleS", TYPE_U32, max_idle_s),
+    NAMED(MESSAGE_OPENED, "input", "encoding", input.encoding, encoding_names, "ENCODING_"),
+    NUMBER(MESSAGE_OPENED, "input", "rateHz", TYPE_U32, input.rate_hz),
+    NAMED(MESSAGE_OPENED, "output", "encoding", output.encoding, encoding_names, "ENCODING_"),
+    NUMBER(MESSAGE_OPENED, "output", "rateHz", TYPE_U32, output.rate_hz),
+    NUMBER(MESSAGE_REPLY_ENDED, "", "reply", TYPE_U64, reply),
+    NUMBER(MESSAGE_REPLY_ENDED, "", "samples", TYPE_U64, samples),
+    NUMBER(MESSAGE_DUCK, "", "seq", TYPE_U64, seq),
+    NUMBER(MESSAGE_DUCK, "", "gainDb", TYPE_MILLI, gain_mdb),
+    NUMBER(MESSAGE_RELEASE, "", "seq", TYPE_U64, seq),
+    NUMBER(MESSAGE_FLUSH, "", "seq", TYPE_U64, seq),
+    NUMBER(MESSAGE_FLUSH, "", "floor", TYPE_U64, floor),
+    NAMED(MESSAGE_CAPTION, "", "who", who, who_names, "WHO_"),
+    STRING(MESSAGE_CAPTION, "", "text", words),
+    NUMBER(MESSAGE_CAPTION, "", "final", TYPE_BOOL, final),
+    NUMBER(MESSAGE_CAPTION, "", "reply", TYPE_U64, reply),
+    NUMBER(MESSAGE_CAPTION, "", "position", TYPE_U64, position),
+    NUMBER(MESSAGE_CAPTION, "", "turn", TYPE_U64, turn),
+    NUMBER(MESSAGE_CAPTION, "", "interrupted", TYPE_BOOL, interrupted),
+    NAMED(MESSAGE_STATE, "", "state", state, state_names, "CONVERSATION_STATE_"),
+    NUMBER(MESSAGE_STATE, "", "turn", TYPE_U64, turn),
+    NUMBER(MESSAGE_TURN_REPORT, "", "turn", TYPE_U64, turn),
+    NUMBER(MESSAGE_TURN_REPORT, "", "reply", TYPE_U64, reply),
+    {MESSAGE_TURN_REPORT, TYPE_ARRAY, 0, "", "stages", NULL, 0},
+    STRING(MESSAGE_TURN_REPORT, "stages", "name", stages[0].name),
+    NUMBER(MESSAGE_TURN_REPORT, "stages", "ms", TYPE_MILLI, stages[0].us),
+    NAMED(MESSAGE_ERROR, "", "code", code, error_names, "CODE_"),
+    STRING(MESSAGE_ERROR, "", "message", words),
+    NUMBER(MESSAGE_ERROR, "", "retryable", TYPE_BOOL, retryable),
+    NUMBER(MESSAGE_DRAINING, "", "seconds", TYPE_U32, seconds),
+    STRING(MESSAGE_CLOSED, "", "reason", words),
+    NAMED(MESSAGE_CLOSED, "", "code", code, closed_names, "CODE_"),
+    NUMBER(MESSAGE_HEARTBEAT, "", "beat", TYPE_U64, beat),
+    NAMED(MESSAGE_NOTICE, "", "code", code, notice_names, "CODE_"),
+    STRING(MESSAGE_NOTICE, "", "message", words),
+    NUMBER(MESSAGE_HEARD, "", "receivedOffset", TYPE_U64, received_offset),
+    NUMBER(MESSAGE_HEARD, "", "micOffset", TYPE_U64, mic_offset),
+};
+
+enum { FIELDS = sizeof fields / sizeof fields[0], MESSAGES = sizeof message_names / sizeof message_names[0] };
+
+static message_kind kind_named(const char *name) {
+  for (int kind = MESSAGE_OPENED; kind < MESSAGES; kind++) {
+    if (!strcmp(message_names[kind], name)) return (message_kind)kind;
+  }
+  return MESSAGE_NONE;
+}
+
+/* Which field of the message the value at the reader's place is; NULL: none that is known. */
+static const message_field *field_here(const message_reader *r) {
+  const json_reader *json = &r->json;
+  if (json->depth < 2 || json->depth > 4) return NULL;
+  uint64_t arrays = json->arrays & ((2U << json->depth) - 2); /* a bit for each level down to here */
+  bool in_stage = json->depth == 4 && arrays == 1U << 3;      /* {turnReport:{stages:[{ */
+  if (!in_stage && (json->depth > 3 || arrays)) return NULL;
+  /* A value below a message that is not the one being read belongs to an unknown one. */
+  if (kind_named(json->names[0]) != r->message.kind) return NULL;
+  const char *parent = json->depth == 2 ? "" : json->names[1], *name = json->names[json->depth - 1];
+  for (size_t i = 0; i < FIELDS; i++) {
+    const message_field *field = &fields[i];
+    if (field->message == r->message.kind && !strcmp(field->name, name) && !strcmp(field->parent, parent)) return field;
+  }
+  return NULL;
+}
+
+/* Where a field is kept; NULL: there is no more room for stages. */
+static void *place_of(message_reader *r, const message_field *field) {
+  size_t offset = field->offset;
+  if (field->message == MESSAGE_TURN_REPORT && *field->parent) {
+    if (!r->message.stage_count || r->message.stage_count > LARGEST_STAGES) return NULL;
+    offset += (r->message.stage_count - 1U) * sizeof(turn_stage);
+  }
+  return (char *)&r->message + offset;
+}
+
+static void begins(void *self, json_reader *json) {
+  message_reader *r = self;
+  const message_field *field = field_here(r);
+  void *place = field && field->type == TYPE_STRING ? place_of(r, field) : NULL;
+  if (!place) return;
+  json->sink = place;
+  json->room = field->room;
+}
+
+static uint32_t code_named(const message_field *field, const char *word) {
+  for (uint32_t i = 0; field->names[i]; i++) {
+    if (strlen(word) > field->room && !strcmp(word + field->room, field->names[i])) return i;
+  }
+  return 0;
+}
+
+static bool set_enum(const message_field *field, void *place, const json_reader *json, json_kind kind) {
+  uint64_t code = 0;
+  if (kind == JSON_STRING) {
+    code = json->is_cut ? 0 : code_named(field, json->sink);
+  } else if (kind != JSON_NUMBER || !number_of(json->sink, &code)) {
+    return false;
+  }
+  uint32_t count = 0;
+  while (field->names[count]) count++;
+  if (code >= count) code = 0;
+  if (field->names == encoding_names) {
+    *(uint8_t *)place = (uint8_t)code;
+  } else {
+    *(uint32_t *)place = (uint32_t)code;
+  }
+  return true;
+}
+
+static bool set_scalar(message_reader *r, const message_field *field, void *place, json_kind kind) {
+  const json_reader *json = &r->json;
+  bool is_number = !json->is_cut && (kind == JSON_NUMBER || kind == JSON_STRING);
+  uint64_t number = 0;
+  switch (field->type) {
+    case TYPE_U64:
+      return is_number && number_of(json->sink, (uint64_t *)place);
+    case TYPE_U32:
+      if (!is_number || !number_of(json->sink, &number) || number > UINT32_MAX) return false;
+      *(uint32_t *)place = (uint32_t)number;
+      return true;
+    case TYPE_MILLI:
+      return is_number && thousandths_of(json->sink, (int32_t *)place);
+    case TYPE_BOOL:
+      *(bool *)place = kind == JSON_TRUE;
+      return kind == JSON_TRUE || kind == JSON_FALSE;
+    case TYPE_ENUM:
+      return set_enum(field, place, json, kind);
+    case TYPE_STRING:
+      r->message.words_cut |= json->is_cut && place == (void *)r->message.words;
+      r->message.token_cut |= json->is_cut && place == (void *)r->message.resume_token;
+      return kind == JSON_STRING;
+    default:
+      return false;
+  }
+}
+
+/* Note which message it is. Two in one frame are refused. */
+static bool is_named(message_reader *r, json_kind kind) {
+  message_kind found = kind_named(r->json.names[0]);
+  if (found == MESSAGE_NONE || kind == JSON_NULL) return true;
+  if (kind != JSON_OBJECT || found == MESSAGE_AUDIO || r->message.kind != MESSAGE_NONE) return false;
+  r->message.kind = found;
+  return true;
+}
+
+static bool value(void *self, json_reader *json, json_kind kind) {
+  message_reader *r = self;
+  if (json->depth == 1) return is_named(r, kind);
+  /* An item of `stages` begins. */
+  if (json->depth == 3 && (json->arrays & 0xe) == 1 << 3 && r->message.kind == MESSAGE_TURN_REPORT &&
+      !strcmp(json->names[0], message_names[MESSAGE_TURN_REPORT]) && !strcmp(json->names[1], "stages")) {
+    if (r->message.stage_count <= LARGEST_STAGES) r->message.stage_count++;
+    return kind == JSON_OBJECT;
+  }
+  const message_field *field = field_here(r);
+  if (!field || kind == JSON_NULL) return true;
+  if (field->type == TYPE_OBJECT || field->type == TYPE_ARRAY) {
+    return kind == (field->type == TYPE_OBJECT ? JSON_OBJECT : JSON_ARRAY);
+  }
+  uint64_t elsewhere; /* a stage for which there is no room is read, and forgotten */
+  void *place = place_of(r, field);
+  return set_scalar(r, field, place ? place : &elsewhere, kind);
+}
+
+static void closed(void *self, json_reader *json) {
+  (void)self;
+  (void)json;
+}
+
+void message_begin(message_reader *r) {
+  memset(r, 0, sizeof *r);
+  json_read(&r->json, (json_listener){r, begins, value, closed});
+}
+
+bool message_feed(message_reader *r, const uint8_t *bytes, size_t count) { return json_feed(&r->json, bytes, count); }
+
+const message *message_end(message_reader *r) {
+  if (!json_is_whole(&r->json)) return NULL;
+  if (r->message.stage_count > LARGEST_STAGES) r->message.stage_count = LARGEST_STAGES;
+  return &r->message;
+}
