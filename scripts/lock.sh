@@ -13,5 +13,6 @@ compile --no-deps lock/models.in -o lock/models.txt
 compile lock/protos.in -o lock/protos.txt
 compile lock/sdk.in -o lock/sdk.txt
 compile lock/k8s.in -o lock/k8s.txt
+compile lock/web.in -o lock/web.txt
 compile lock/fuzz.in -o lock/fuzz.txt
 compile lock/compose.in -o lock/compose.txt

@@ -1,0 +1,82 @@
+/** What went wrong, in words that say what to do. Without DOM. */
+
+/**
+ * @typedef {object} Trouble
+ * @property {string} title
+ * @property {string} text
+ * @property {("again"|"settings"|"token"|"anew")[]} actions What the person can do here: call again, look into the
+ *   settings, give a token, begin a new conversation.
+ * @property {boolean} mild Whether the conversation goes on.
+ */
+
+/** Each code's title and what can be done; the text is the sentence that came with it. */
+const KNOWN = {
+  CODE_MICROPHONE: ["Parley can't hear you", ["again", "settings"]],
+  CODE_BROWSER: ["This page can't use sound here", []],
+  CODE_UNREACHABLE: ["Parley can't be reached", ["again"]],
+  CODE_FULL: ["All lines are busy", ["again"]],
+  CODE_UNAVAILABLE: ["Parley is not ready", ["again"]],
+  CODE_STORE: ["Parley is not ready", ["again"]],
+  CODE_MODEL: ["The model does not answer", ["again"]],
+  CODE_UNAUTHENTICATED: ["This server asks for a token", ["token"]],
+  CODE_VERSION: ["This page and the server don't fit together", ["again"]],
+  CODE_SUPERSEDED: ["The conversation goes on elsewhere", ["anew"]],
+  CODE_RESUME: ["The conversation could not be taken up again", ["anew"]],
+  CODE_LIMIT: ["A limit of the server was reached", ["anew"]],
+  CODE_PROTOCOL: ["The server refuses this", ["settings", "again"]],
+  CODE_FORMAT: ["The server does not take this sound", ["again"]],
+  CODE_INTERNAL: ["Something broke at the server", ["again"]],
+};
+
+/**
+ * Say what an error of the client's means.
+ * @param {import("../core/client.js").ErrorDetail} error
+ * @returns {Trouble}
+ */
+export function ofError({ code, message }) {
+  const [title, actions] = KNOWN[code] ?? ["Something went wrong", ["again"]];
+  return { title, text: sentence(message) || "The server does not say why.", actions, mild: false };
+}
+
+/**
+ * Say what a notice means: the conversation goes on.
+ * @param {import("../core/client.js").NoticeDetail} notice
+ * @returns {Trouble}
+ */
+export function ofNotice({ code, message }) {
+  const echo = code.startsWith("CODE_ECHO");
+  return { title: echo ? "There may be echo" : "By the way", text: sentence(message), actions: echo ? ["settings"] : [], mild: true };
+}
+
+/**
+ * Say beforehand why talking can't work in this browser; null if it can.
+ * @param {{isSecureContext: boolean, location: {protocol: string, host: string}, mediaDevices: unknown, worklet: boolean, socket: boolean}} browser
+ * @returns {Trouble | null}
+ */
+export function ofBrowser({ isSecureContext, location, mediaDevices, worklet, socket }) {
+  if (!isSecureContext) {
+    return {
+      title: "Not a secure page",
+      text: `Browsers give a microphone only to pages that came by https, or from this very machine. Open https://${location.host}/`
+        + " if the server has TLS (docs/tls.md), or http://localhost on the server's own machine.",
+      actions: [],
+      mild: false,
+    };
+  }
+  if (!mediaDevices || !worklet || !socket) {
+    return {
+      title: "This browser is too old",
+      text: "It has no AudioWorklet, no microphone for pages, or no WebSocket. Chrome, Edge, Firefox and Safari of the last years have all three.",
+      actions: [],
+      mild: false,
+    };
+  }
+  return null;
+}
+
+/** Begin with a capital, end with a stop: servers' sentences do neither. */
+export function sentence(text) {
+  const words = text.trim();
+  if (!words) return "";
+  return words[0].toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? "" : ".");
+}

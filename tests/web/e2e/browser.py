@@ -1,0 +1,97 @@
+"""A headless chromium of this machine, driven by Playwright from .venv-web, with a microphone that hears a WAV file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.fakes import speech
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+_PACKAGES: Final = ROOT / ".venv-web" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+PHONE: Final = {"width": 320, "height": 640}
+LAPTOP: Final = {"width": 1280, "height": 800}
+
+Page = Any
+"""Playwright's. It lives in an environment of its own, so its types are not here."""
+
+
+def library(name: str) -> Any:
+    """Return a module of .venv-web; skip the test where that, or a chromium, is missing."""
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (Debian: apt install chromium; or CHROMIUM=/path/to/it)")
+    if not (_PACKAGES / "playwright").exists():
+        pytest.skip("Playwright is not installed: `make test-web` does it")
+    if str(_PACKAGES) not in sys.path:
+        sys.path.append(str(_PACKAGES))
+    return importlib.import_module(name)
+
+
+def write_voice(path: Path, *parts: bytes) -> Path:
+    """Write what the microphone hears: 16 kHz. Chromium plays it once, and hears silence from then on."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(speech.RATE_HZ)
+        file.writeframes(speech.join(*parts))
+    return path
+
+
+@asynccontextmanager
+async def chromium(voice: Path | None = None, allowed: bool = True) -> AsyncIterator[Any]:
+    """Start a browser whose microphone hears `voice` (None: beeps); not `allowed`: it may not be used."""
+    arguments = ["--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
+    if allowed:
+        arguments.append("--use-fake-ui-for-media-stream")
+    if voice is not None:
+        arguments.append(f"--use-file-for-fake-audio-capture={voice}%noloop")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # chromium has none for root
+    async with library("playwright.async_api").async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, headless=True)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def page_of(browser: Any, address: str, **context: Any) -> AsyncIterator[Page]:
+    """Open the page at `address` in a window of its own; whatever it complains of, or refuses, fails the test."""
+    complaints: list[str] = []
+    window = await browser.new_context(**{"viewport": LAPTOP, "color_scheme": "light", **context})
+    try:
+        page = await window.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        await page.goto(address)
+        await page.wait_for_function("document.documentElement.dataset.turn")
+        yield page
+        unexpected = [line for line in complaints if "ERR_CONNECTION" not in line and "WebSocket connection" not in line]
+        assert unexpected == [], unexpected
+    finally:
+        await window.close()
+
+
+async def assert_accessible(page: Page) -> None:
+    """Let axe look at the page: nothing it knows of may be wrong."""
+    script = _PACKAGES / "axe_playwright_python" / "axe.min.js"
+    # By the debugger, not as an element of the page: the page's own rules forbid foreign scripts.
+    await page.evaluate(script.read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    wrong = [
+        f"{violation['id']} ({violation['impact']}): {violation['help']}: {[node['html'][:120] for node in violation['nodes']]}"
+        for violation in found["violations"]
+    ]
+    assert wrong == [], "\n".join(wrong)
