@@ -139,6 +139,8 @@ async def live(options: argparse.Namespace, folder: Path) -> int:
     async with Ring(settings(options, folder)) as ring:
         tell(f"The ring is up at {' and '.join(ring.ingresses)}; its model is {model_in_words(ring)}.")
         tell(f"Over WebSocket it is at {' and '.join(ring.websockets)}")
+        if ring.page:
+            tell(f"The web page is at {ring.page}")
         if options.port and not ring.ingress.endswith(f":{options.port}"):
             tell(f"Port {options.port} is taken, so the door is at {ring.ingress} this time.")
         well = not options.demo or await demonstrate(ring, folder, tell)
@@ -155,8 +157,10 @@ async def serve(ring: Ring, folder: Path) -> None:
     server = [] if is_plain else [f"--server {','.join(ring.ingresses)}"]
     question = folder / QUESTION_FILE if (folder / QUESTION_FILE).exists() else "YOUR.wav"
     headless = [*server, f"--say {question}", f"--record {folder / 'answer.wav'}"]
+    browser = f"  {ring.page}\n      in a browser, with its microphone and its echo canceller\n" if ring.page else ""
     tell(
-        "\nThe ring stays up until Ctrl-C. Talk to it, in another terminal:\n"
+        f"\nThe ring stays up until Ctrl-C. Talk to it:\n{browser}"
+        "  or, in another terminal:\n"
         f"  {' '.join(['make talk', *_as_args(server)])}\n"
         "      with microphone and speaker (headphones, please; once before: make live)\n"
         f"  {' '.join(['make talk', *_as_args(headless)])}\n"

@@ -99,6 +99,12 @@ class Ring:
         return [self._websocket_of(name) for name in self._names_of("ingress")]
 
     @property
+    def page(self) -> str:
+        """Where a browser finds the web client, at the (first) ingress; "" where PARLEY_WEB_PAGE is off."""
+        wanted = self.settings.env.get("ingress", {}).get("PARLEY_WEB_PAGE", os.environ.get("PARLEY_WEB_PAGE", "on"))
+        return f"http://{self._supervisor.door('ingress', 'websocket')}/" if wanted == "on" else ""
+
+    @property
     def uses_engine(self) -> bool:
         """Whether the model is the ring's own engine."""
         return "engine" in self.addresses

@@ -78,7 +78,9 @@ async def page_of(browser: Any, address: str, **context: Any) -> AsyncIterator[P
         await page.goto(address)
         await page.wait_for_function("document.documentElement.dataset.turn")
         yield page
-        unexpected = [line for line in complaints if "ERR_CONNECTION" not in line and "WebSocket connection" not in line]
+        unexpected = [
+            line for line in complaints if "ERR_CONNECTION" not in line and "WebSocket connection" not in line
+        ]
         assert unexpected == [], unexpected
     finally:
         await window.close()
