@@ -55,8 +55,25 @@ class Spent:
     total: session.Usage
 
 
+@dataclass(frozen=True)
+class NotAnswered:
+    """A turn gets no answer, or only the beginning of one: for its trace."""
+
+    turn: int
+    why: str
+    """A code, the model's or one of ours: no words of anybody's."""
+
+
 Action: TypeAlias = (
-    ToModel | RaiseFloor | CallTool | Mark | Spent | egress.SpeakRequest | broker.RespondResponse | session.HistoryItem
+    ToModel
+    | RaiseFloor
+    | CallTool
+    | Mark
+    | Spent
+    | NotAnswered
+    | egress.SpeakRequest
+    | broker.RespondResponse
+    | session.HistoryItem
 )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from parley.v1 import broker_service_pb2 as broker
 from services.broker.actions import Actions
-from services.broker.apology import apologise
+from services.broker.apology import FILTERED, UNHEARD, apologise
 from services.broker.asking import Asking
 from services.broker.event import Event, table, tables, text
 from services.broker.excess import cuts_short, is_wanted
@@ -223,7 +223,7 @@ class Answering:
         if failed and self.asking.failed(reply, table(table(response, "status_details"), "error"), now_s):
             return
         if text(table(response, "status_details"), "reason") == "content_filter":
-            apologise(self._actions, reply, {"message": "the model's filter held the answer back"})
+            apologise(self._actions, reply, FILTERED)
         self.responses.finish(reply)
 
     def refused(self, error: Event) -> bool:
@@ -260,7 +260,7 @@ class Answering:
             )
         if reply is not None and not reply.is_dead:
             if not reply.received:
-                apologise(self._actions, reply, {"message": "the model did not answer"})
+                apologise(self._actions, reply, UNHEARD)
             self.responses.finish(reply)
         elif reply is not None:
             self.responses.leave(reply)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.broker.actions import Actions
-from services.broker.apology import apologise
+from services.broker.apology import ONLY_CALLS, apologise
 from services.broker.event import Event, table, text
 from services.broker.manner import Manner
 from services.broker.remote_calls import RemoteCalls
@@ -78,7 +78,7 @@ class Responses:
             self._tools.note_round(reply.turn)
         if calls is not None and self._tools.rounds_of(reply.turn) > self._manner.max_tool_rounds:
             calls.is_wanted = False  # it was told to call no more; it might never end
-            apologise(self._actions, reply, {"message": "the model does nothing but call tools"})
+            apologise(self._actions, reply, ONLY_CALLS)
         if calls is not None:
             self.on_calls(calls)
         if reply.received:

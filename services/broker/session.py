@@ -24,7 +24,7 @@ from services.broker.parting import goes_on_elsewhere, last_word
 from services.broker.realtime import RealtimeSocket
 from services.broker.spans import Spans
 from services.broker.story import Story
-from services.common.errors import ParleyError
+from services.common.errors import ParleyError, RemoteFault
 from services.common.outbox import Outbox
 
 _OUTBOX_MESSAGES: Final = 8_000
@@ -93,6 +93,7 @@ class Thinking:
 
     def lose_model(self) -> None:
         """The connection to the model has gone; what waited for it is void."""
+        self._spans.lose_model()
         self._carry_out(self.core.lose_model(self._clock()))
         self.to_model.clear_audio()
 
@@ -214,6 +215,7 @@ class Thinking:
         self.fault = fault
         self.closed.set()
         self._account.ended(fault)
+        self._spans.ended(fault)
         end = last_word(fault)
         if fault is not None and end.reason != stream_pb2.StreamEnd.REASON_DRAINING:
             self.to_vad.control(broker.RespondResponse(error=fault.to_wire()))
@@ -229,6 +231,7 @@ class Thinking:
 
     def break_off(self, error: stream_pb2.Error) -> None:
         """A fault of ours: whatever can still be told is that there was one."""
+        self._spans.ended(RemoteFault(error))
         self.closed.set()
         end = stream_pb2.StreamEnd(reason=stream_pb2.StreamEnd.REASON_FAILED, detail=error.message)
         self.to_vad.control(broker.RespondResponse(error=error))

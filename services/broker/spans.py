@@ -14,17 +14,21 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.broker import journal
-from services.broker.actions import Action, Mark, ToModel
+from services.broker.actions import Action, Mark, NotAnswered, ToModel
 from services.broker.event import Event, table, text
+from services.broker.faults import code_of
+from services.broker.parting import goes_on_elsewhere
 from services.broker.speculation import Tally
 from services.broker.traced_turn import TracedTurn, TracedTurns, of_history, scalars
 from services.common import names
 from services.common.bounded import Bounded
+from services.common.errors import ParleyError
 from services.common.tracing.mic_time import in_s, in_us
-from services.common.tracing.tracing import SessionTracing, Tracing, Value, here
+from services.common.tracing.tracing import Failure, SessionTracing, Tracing, Value, here
 
 _CANCEL: Final = session.Interrupt.KIND_CANCEL
 _OUTCOMES: Final = ("used", "wasted", "failed")
+_DONE: Final = "done"
 
 
 class Spans:
@@ -94,13 +98,26 @@ class Spans:
         if not self._spans.is_on or event.get("type") != "response.done":
             return
         response = table(event, "response")
-        key = text(table(response, "metadata"), "reply") or next(reversed(self._asked), "")
+        key, status = (
+            text(table(response, "metadata"), "reply") or next(reversed(self._asked), ""),
+            text(response, "status"),
+        )
+        failure = None
+        if status == "failed":
+            code = code_of(table(table(response, "status_details"), "error")) or "unknown"
+            failure = Failure(code, f"the model's response has failed: {code}")
+        self._response_over(key, status, failure)
+
+    def lose_model(self) -> None:
+        """The connection to the model has gone, and with it what was asked there."""
+        for key in list(self._asked):
+            self._response_over(key, "lost", Failure("connection_lost", "the connection to the model was lost"))
+
+    def _response_over(self, key: str, outcome: str, failure: Failure | None) -> None:
         asked_s = self._asked.pop(key, None)
         if asked_s is not None and key.isdecimal():
-            turn = self._turns.of(self._replies.get(int(key), 0)).traceparent
-            self._record(
-                names.MODEL_RESPONSE, turn, asked_s, self._clock(), reply=int(key), outcome=text(response, "status")
-            )
+            turn, known = self._turns.of(self._replies.get(int(key), 0)), {"reply": int(key), "outcome": outcome}
+            self._record(names.MODEL_RESPONSE, turn.traceparent, asked_s, self._clock(), failure, **known)
 
     # What is done.
 
@@ -109,6 +126,8 @@ class Spans:
         match action:
             case ToModel(event):
                 self._see_request(event)
+            case NotAnswered(number, why):
+                self._fail(number, Failure(why, f"the turn was not answered: {why}"))
             case egress.SpeakRequest() if action.HasField("reply_started"):
                 self._begin(action.reply_started)
             case broker.RespondResponse() if action.HasField("progress"):
@@ -182,12 +201,29 @@ class Spans:
         """A tool, one that was declared, has answered."""
         now_s = self._clock()
         attributes = {"turn": turn, "tool__name": name, "tool__outcome": outcome}
-        self._record(names.TOOL_CALL, self._turns.of(turn).traceparent, now_s - took_s, now_s, **attributes)
+        failure = None if outcome == _DONE else Failure(f"tool_{outcome}", "the tool has not done it: see the log")
+        self._record(names.TOOL_CALL, self._turns.of(turn).traceparent, now_s - took_s, now_s, failure, **attributes)
 
     def played(self, played: egress.Played) -> None:
         """Take what the client's speaker has done."""
         if played.reply in self._replies:
             self._turns.of(self._replies[played.reply]).lasts_until(in_s(played.at_us) or self._clock())
+
+    # What goes wrong.
+
+    def ended(self, fault: ParleyError | None) -> None:
+        """The session ends here. By a fault: its newest turn is the one that people will ask about."""
+        if fault is not None and not goes_on_elsewhere(fault) and (number := self._turns.newest):
+            failure, now_s = Failure.of(fault), self._clock()
+            self._fail(number, failure)
+            self._record(names.RING_FAULT, self._turns.of(number).traceparent, now_s, now_s, failure, stage="broker")
+
+    def _fail(self, number: int, failure: Failure) -> None:
+        """There is no answer, and no more is to come of what the model was asked for it."""
+        if number in self._turns:
+            self._turns.of(number).failure = failure
+        for key in [key for key in self._asked if self._replies.get(int(key)) == number]:
+            self._response_over(key, "failed", failure)
 
     # The root.
 
@@ -205,7 +241,8 @@ class Spans:
         else:
             links = [link for link in (turn.previous, self._client) if link]
             until_s = turn.until_s or self._clock()
-            self._tracing.record_root(names.TURN_SPAN, turn.traceparent, start_s, until_s, known, links=links)
+            root = turn.traceparent
+            self._tracing.record_root(names.TURN_SPAN, root, start_s, until_s, known, links=links, failure=turn.failure)
         self._turns.told(number)
 
     def carry(self, items: Iterable[session.HistoryItem], held: egress.Held) -> None:
@@ -221,8 +258,10 @@ class Spans:
             if is_recent:
                 self.carried.append(turn)
 
-    def _record(self, name: str, turn: str, start_s: float, end_s: float, /, **attributes: Any) -> None:
-        self._spans.record(name, turn, start_s, end_s, **attributes)
+    def _record(
+        self, name: str, turn: str, start_s: float, end_s: float, failure: Failure | None = None, /, **attributes: Any
+    ) -> None:
+        self._spans.record(name, turn, start_s, end_s, failure, **attributes)
         if (known := self._turns.find(turn)) is not None:
             known.first_s = min(known.first_s or start_s, start_s)
             known.lasts_until(end_s)

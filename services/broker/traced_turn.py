@@ -12,7 +12,7 @@ from services.common.bounded import Bounded
 from services.common.traceparent import trace_id
 from services.common.tracing.context import mint
 from services.common.tracing.mic_time import in_s
-from services.common.tracing.tracing import Value
+from services.common.tracing.tracing import Failure, Value
 
 RECENT_S: Final = 20.0
 """A broker tells a turn's root ten seconds after the last news of it: of older ones the last broker has told."""
@@ -39,13 +39,14 @@ class TracedTurn:
     is_committed: bool = False
     is_taken_over: bool = False
     is_told: bool = False
+    failure: Failure | None = None
 
     def end(self, spoken_until_s: float) -> None:
         """The person seems to have finished; of a turn that went on, again."""
         if not self.is_ended:
             self.spoken_until_s = spoken_until_s
         self.asked_s.clear()
-        self.is_committed = False
+        self.is_committed, self.failure = False, None
 
     def decide(self, decided_s: float) -> None:
         """That is certain."""

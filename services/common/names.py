@@ -26,6 +26,7 @@ INTERRUPT_FANOUT: Final = "interrupt.fanout"
 EGRESS_FLUSH: Final = "egress.flush"
 CLIENT_SILENT: Final = "client.silent"
 BROKER_TRUNCATE: Final = "broker.truncate"
+RING_FAULT: Final = "ring.fault"
 
 # Attributes of a turn and of a session: those of OpenTelemetry's GenAI conventions (semantic-conventions-genai 0.1, in
 # development there) where they have the thing, else our own. Tokens that came from a cache are among the input's.
@@ -33,6 +34,7 @@ CONVERSATION_ID: Final = "gen_ai.conversation.id"
 AGENT_NAME: Final = "gen_ai.agent.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 TOOL_NAME: Final = "gen_ai.tool.name"
+ERROR_TYPE: Final = "error.type"
 INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
@@ -81,6 +83,8 @@ DROPPED_FRAMES: Final = "parley_dropped_frames_total"
 BUFFER_MESSAGES: Final = "parley_buffer_messages"
 BUFFER_FULLEST: Final = "parley_buffer_fullest_messages"
 LOG_DROPPED: Final = "parley_log_lines_dropped_total"
+SPANS_DROPPED: Final = "parley_spans_dropped_total"
+SPAN_EXPORTS_FAILED: Final = "parley_span_exports_failed_total"
 
 # Metrics of ingress.
 LEASES_LOST: Final = "parley_leases_lost_total"

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from services.common import logs, names
 from services.common.reads import CANCELLED_READS
 from services.common.room import FULL, LATE_LOOP, Room
+from services.common.tracing import tracing
 from services.common.trunk import STRANDS_BROKEN, TRUNKS_BROKEN
 
 _LAG_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -103,6 +104,10 @@ class ProcessMeter(Collector):
         ):
             yield CounterMetricFamily(name, what, value=self._tally[key])
         yield CounterMetricFamily(names.LOG_DROPPED, "Lines of the log that nobody read.", value=logs.dropped())
+        lost = tracing.here().lost
+        dropped = {"full": lost.full, "unsent": lost.unsent}
+        yield _counter(names.SPANS_DROPPED, "Spans that were dropped, by why.", dropped, "reason")
+        yield CounterMetricFamily(names.SPAN_EXPORTS_FAILED, "Messages of spans nobody took.", value=lost.messages)
         yield _counter(names.EVENTS, "What the stage's own counters say.", self._counted, "event")
         yield _counter(names.DROPPED_FRAMES, "Frames of 20 ms that were dropped, by why.", self._dropped, "reason")
         yield _gauges(names.BUFFER_MESSAGES, "Messages that wait, of all sessions together.", self._waiting, "buffer")

@@ -221,6 +221,8 @@ class Listening:
     def close(self, fault: ParleyError | None) -> None:
         """Put the last message into both outboxes; again it does nothing."""
         last = parting(fault)
+        if fault is not None and not self.is_over:
+            self._spans.failed(fault)
         if last.first is not None and not self.is_over:
             with suppress(LimitFault):  # ingress does not read: it will find out
                 self._upstream.tell(last.first)

@@ -11,10 +11,12 @@ from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.common import names
 from services.common.bounded import Bounded
+from services.common.errors import ParleyError, RemoteFault, Superseded
 from services.common.tracing.context import mint
 from services.common.tracing.mic_time import MicTime, in_s, in_us
-from services.common.tracing.tracing import SessionTracing, Tracing, Value, here
+from services.common.tracing.tracing import Failure, SessionTracing, Tracing, Value, here
 from services.vad.events import Event
+from services.vad.parting import NobodyCameBack
 
 Kind = session.Interrupt
 
@@ -57,6 +59,13 @@ class Spans:
         """A reply was begun: an interruption of it belongs to its turn."""
         if progress.reply and progress.traceparent:
             self._replies[progress.reply] = progress.traceparent
+
+    def failed(self, fault: ParleyError) -> None:
+        """The session ends here by a fault, or its broker is lost: its newest turn is the one that suffers."""
+        is_told = isinstance(fault, RemoteFault) and fault.error.code != stream_pb2.Error.CODE_INTERNAL
+        if not is_told and not isinstance(fault, (Superseded, NobodyCameBack)) and self._newest:
+            now_s = self._clock()
+            self._spans.record(names.RING_FAULT, self._newest, now_s, now_s, Failure.of(fault), stage="vad")
 
     def stamp(self, event: Event, basis: Callable[[], Mapping[str, float]]) -> None:
         """Put into an event what a trace needs, and record what has been decided. `basis`: what an end rests on."""

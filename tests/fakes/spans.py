@@ -8,7 +8,7 @@ from typing import Any
 
 from services.common.tracing.context import TraceContext
 from services.common.tracing.settings import TraceSettings
-from services.common.tracing.tracing import Attributes, Tracing
+from services.common.tracing.tracing import Attributes, Failure, Tracing
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Kept:
     end_s: float
     attributes: Attributes
     links: Sequence[TraceContext]
+    failure: Failure | None = None
 
 
 @dataclass
@@ -54,8 +55,9 @@ class KeptTracing(Tracing):
         end_s: float,
         attributes: Attributes,
         links: Sequence[TraceContext],
+        failure: Failure | None,
     ) -> None:
-        self.spans.append(Kept(name, own, parent, start_s, max(start_s, end_s), attributes, links))
+        self.spans.append(Kept(name, own, parent, start_s, max(start_s, end_s), attributes, links, failure))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as wire
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as rpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status as WireStatus
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Span:
     end_s: float
     attributes: dict[str, Any]
     links: tuple[tuple[str, str], ...]
+    error: str | None = None
+    """What its status says; None: all is well."""
 
     @property
     def ms(self) -> float:
@@ -110,6 +113,7 @@ def _span(service: str, span: WireSpan) -> Span:
         span.end_time_unix_nano / 1e9,
         _values(span.attributes),
         tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
+        span.status.message if span.status.code == WireStatus.STATUS_CODE_ERROR else None,
     )
 
 

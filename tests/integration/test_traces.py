@@ -9,8 +9,12 @@ from statistics import median
 import pytest
 import pytest_asyncio
 
+from clients.desktop import events
+from tests.e2e.scene import scene
+from tests.fakes import speech
+from tests.fakes.realtime import Reply
 from tests.integration.collector import Collector, Span, collector, hanging
-from tests.integration.traced_talk import ANSWER, ASKED, STAGES, Talk, hold
+from tests.integration.traced_talk import ANSWER, ASKED, QUESTION, STAGES, Talk, hold, variables
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -47,6 +51,7 @@ def named(spans: list[Span], name: str) -> list[Span]:
 async def test_the_whole_tree(told: Told) -> None:
     """Two turns make two traces; the first has an interruption, with its fan-out to every stage; each knows why."""
     made, held = told
+    assert [span for span in made.spans if span.error is not None] == []
     first, second = made.roots()
     assert first.trace_id != second.trace_id
     assert [root.attributes["parley.turn"] for root in (first, second)] == [1, 2]
@@ -117,6 +122,23 @@ async def test_nobodys_words(told: Told) -> None:
     for word in (*ASKED.split(), *ANSWER.split()):
         assert f"'{word}" not in text, word
         assert f" {word} " not in text, word
+
+
+async def test_a_turn_that_fails_is_an_error() -> None:
+    """A collector that keeps what has errors keeps it: the root and the response say what it was; the rest is well."""
+    async with collector() as made:
+        async with scene(variables(made.endpoint)) as opened:
+            replies = [Reply(fail="invalid_prompt", seconds=0, fail_type="invalid_request_error"), Reply(seconds=0.5)]
+            async with opened.person(replies, [ASKED, ASKED]) as actor:
+                actor.person.says(speech.silence(300), speech.say(QUESTION))
+                await actor.person.sees(events.Caption, who=events.Who.ASSISTANT)
+        (root,) = made.roots()
+        wrong = {span.name: span.error for span in [root, *made.children(root)] if span.error is not None}
+    assert wrong == {
+        "turn": "the turn was not answered: invalid_prompt",
+        "model.response": "the model's response has failed: invalid_prompt",
+    }
+    assert root.attributes["error.type"] == "invalid_prompt"
 
 
 async def test_a_collector_that_hangs_slows_nothing(told: Told) -> None:

@@ -10,12 +10,13 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from services.common import names
 from services.common.tracing.context import TraceContext
 from services.common.tracing.settings import TraceSettings
 from services.common.tracing.span_file import SpanFile
-from services.common.tracing.tracing import Attributes
+from services.common.tracing.tracing import Attributes, Failure, Lost
 
 log = logging.getLogger("parley.tracing")
 
@@ -49,9 +50,9 @@ class Sender:
         )
 
     @property
-    def dropped(self) -> int:
-        """Spans that could not be sent: there were too many, or nobody took them."""
-        return self._full + self._exporter.failed
+    def lost(self) -> Lost:
+        """What could not be sent so far."""
+        return Lost(self._full, self._exporter.failed, self._exporter.refused)
 
     def give(
         self,
@@ -62,6 +63,7 @@ class Sender:
         end_s: float,
         attributes: Attributes,
         links: Sequence[TraceContext],
+        failure: Failure | None = None,
     ) -> None:
         """Have a span sent; nobody waits for it."""
         if self._given - self._exporter.taken >= self._waiting:
@@ -73,12 +75,13 @@ class Sender:
             context=_context(own),
             parent=_context(parent) if parent is not None else None,
             resource=self._resource,
-            attributes=attributes,
+            attributes=attributes if failure is None else {**attributes, names.ERROR_TYPE: failure.kind},
             links=[Link(_context(link)) for link in links],
             kind=SpanKind.SERVER if parent is None else SpanKind.INTERNAL,
             start_time=(start_ns := round(start_s * _NANOSECONDS)),
             end_time=max(round(end_s * _NANOSECONDS), start_ns + _SHORTEST_NS),
             instrumentation_scope=_SCOPE,
+            status=Status(StatusCode.ERROR, failure.words) if failure is not None else Status(),
         )
         self._processor.on_end(span)
 
@@ -91,7 +94,7 @@ class _Counting(SpanExporter):
     """Passes spans to every exporter, and says once in the log when that begins or ceases to fail."""
 
     def __init__(self, exporters: Sequence[SpanExporter]) -> None:
-        self.taken = self.failed = 0
+        self.taken = self.failed = self.refused = 0
         self._exporters = exporters
         self._is_failing = False
 
@@ -101,6 +104,7 @@ class _Counting(SpanExporter):
         fails = SpanExportResult.FAILURE in results
         if fails:
             self.failed += len(spans)
+            self.refused += 1
         if fails != self._is_failing:
             log.warning("spans can't be sent and are dropped" if fails else "spans are sent again")
         self._is_failing = fails

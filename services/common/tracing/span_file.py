@@ -52,4 +52,5 @@ def _line(span: ReadableSpan) -> dict[str, Any]:
         "end_ns": span.end_time,
         "attributes": dict(span.attributes or {}),
         "links": [f"{link.context.trace_id:032x}" for link in span.links],
+        **({} if span.status.is_unset else {"error": span.status.description or ""}),
     }

@@ -10,9 +10,12 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from parley.v1 import stream_pb2
 from services.common import names
+from services.common.errors import ParleyError
 from services.common.settings import Environment
 from services.common.tracing.context import TraceContext
 from services.common.tracing.settings import TraceSettings
@@ -29,6 +32,29 @@ CLOSING_S: Final = 2.0
 
 Value: TypeAlias = "str | bool | int | float | Sequence[str] | Sequence[int]"
 Attributes: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong: `kind` for programs, one of few; `words` are ours, and nobody's who has talked."""
+
+    kind: str
+    words: str
+
+    @classmethod
+    def of(cls, fault: ParleyError) -> Failure:
+        """Return what a fault is to a trace: what people are told of it."""
+        error = fault.to_wire()
+        return cls(stream_pb2.Error.Code.Name(error.code).removeprefix("CODE_").lower(), fault.message)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Spans that are lost: there was no room for them to wait (`full`), or nobody took them (`unsent`), in messages."""
+
+    full: int = 0
+    unsent: int = 0
+    messages: int = 0
 
 
 class Tracing:
@@ -48,9 +74,14 @@ class Tracing:
         return self.is_on and self.settings.tells_words
 
     @property
+    def lost(self) -> Lost:
+        """What could not be sent so far."""
+        return self._sender.lost if self._sender is not None else Lost()
+
+    @property
     def dropped(self) -> int:
-        """Spans that could not be sent."""
-        return self._sender.dropped if self._sender is not None else 0
+        """Spans that could not be sent, for whatever reason."""
+        return self.lost.full + self.lost.unsent
 
     def record(
         self,
@@ -59,11 +90,12 @@ class Tracing:
         start_s: float,
         end_s: float,
         attributes: Attributes | None = None,
+        failure: Failure | None = None,
     ) -> None:
         """Record a span of a turn. `turn` is the traceparent of its root; moments are seconds of Unix time."""
         if self.is_on and (parent := TraceContext.parse(turn)) is not None:
             own = TraceContext.mint(parent.trace_id)
-            self._give(name, own, parent, start_s, end_s, attributes or {}, ())
+            self._give(name, own, parent, start_s, end_s, attributes or {}, (), failure)
 
     def record_root(
         self,
@@ -74,11 +106,12 @@ class Tracing:
         attributes: Attributes | None = None,
         *,
         links: Sequence[str] = (),
+        failure: Failure | None = None,
     ) -> None:
         """Record the root itself: the span that `turn` names. `links` are traceparents of what it has to do with."""
         if self.is_on and (own := TraceContext.parse(turn)) is not None:
             linked = [link for each in links if (link := TraceContext.parse(each)) is not None]
-            self._give(name, own, None, start_s, end_s, attributes or {}, linked)
+            self._give(name, own, None, start_s, end_s, attributes or {}, linked, failure)
 
     def _give(
         self,
@@ -89,8 +122,9 @@ class Tracing:
         end_s: float,
         attributes: Attributes,
         links: Sequence[TraceContext],
+        failure: Failure | None,
     ) -> None:
-        self.prepare().give(name, own, parent, start_s, max(start_s, end_s), attributes, links)
+        self.prepare().give(name, own, parent, start_s, max(start_s, end_s), attributes, links, failure)
 
     def prepare(self) -> Sender:
         """Make what sends, if it is not there yet."""
@@ -117,10 +151,19 @@ class SessionTracing:
         self.is_on = tracing.is_on
         self._session = {names.CONVERSATION_ID: session}
 
-    def record(self, name: str, turn: str, start_s: float, end_s: float, /, **attributes: Value) -> None:
+    def record(
+        self,
+        name: str,
+        turn: str,
+        start_s: float,
+        end_s: float,
+        failure: Failure | None = None,
+        /,
+        **attributes: Value,
+    ) -> None:
         """Record a span of a turn; an attribute `a__b` is `parley.a.b`."""
         if self.is_on:
-            self.tracing.record(name, turn, start_s, end_s, self.attributes(**attributes))
+            self.tracing.record(name, turn, start_s, end_s, self.attributes(**attributes), failure)
 
     def attributes(self, **attributes: Value) -> dict[str, Value]:
         """Return attributes under their full names, with the session's."""

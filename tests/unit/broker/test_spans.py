@@ -12,10 +12,13 @@ from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.broker import journal
-from services.broker.actions import Mark, ToModel
+from services.broker.actions import Mark, NotAnswered, ToModel
+from services.broker.parting import Draining, NobodyCameBack
 from services.broker.spans import Spans
 from services.broker.speculation import Tally
+from services.common.errors import ModelFault, ParleyError
 from services.common.tracing.context import TraceContext, mint
+from services.common.tracing.tracing import Failure
 from tests.fakes.spans import KeptTracing, Traced
 
 Item = session.HistoryItem
@@ -219,3 +222,78 @@ def test_words_are_told_only_where_that_is_asked_for(tells_words: bool) -> None:
     s.spans.tell_root(1, {"parley.turn": 1})
     known: dict[str, Any] = s.only("turn")[2]
     assert known.get("words") == (["user: my secret"] if tells_words else None)
+
+
+def failures(s: Session, name: str) -> list[Failure | None]:
+    """Return what went wrong with the spans of a name."""
+    return [span.failure for span in s.tracing.named(name)]
+
+
+def test_a_turn_that_is_not_answered_is_an_error(s: Session) -> None:
+    """The root says so, and the response that failed: by the code alone, for its message may have anybody's words."""
+    s.says()
+    s.spans.see(asks(1, 1))
+    error = {"code": "server_error", "message": "I can't answer 'my secret'"}
+    response = {"status": "failed", "metadata": {"reply": "1"}, "status_details": {"error": error}}
+    s.spans.take_event({"type": "response.done", "response": response})
+    s.spans.see(NotAnswered(1, "server_error"))
+    s.spans.tell_root(1, {"parley.turn": 1})
+    assert failures(s, "model.response") == [Failure("server_error", "the model's response has failed: server_error")]
+    assert failures(s, "turn") == [Failure("server_error", "the turn was not answered: server_error")]
+    assert "secret" not in repr(s.tracing.spans)
+
+
+def test_a_response_that_never_came_is_told_when_it_is_given_up(s: Session) -> None:
+    """Its span ends there; a turn that goes on is asked about again, and is no error if that is answered."""
+    s.says()
+    s.spans.see(asks(1, 1))
+    s.at(10)
+    s.spans.see(NotAnswered(1, "no_answer"))
+    assert s.only("model.response")[:2] == (0.401, 10.0)
+    assert failures(s, "model.response")[0] is not None
+    s.says()
+    s.spans.tell_root(1, {"parley.turn": 1})
+    assert failures(s, "turn") == [None]
+
+
+def test_a_connection_that_breaks_is_the_response_s_error_not_the_turn_s(s: Session) -> None:
+    """It is made again, and the turn answered."""
+    s.says()
+    s.spans.see(asks(1, 1))
+    s.spans.lose_model()
+    s.spans.see(asks(2, 1))
+    s.spans.take_event({"type": "response.done", "response": {"status": "completed", "metadata": {"reply": "2"}}})
+    s.spans.tell_root(1, {"parley.turn": 1})
+    lost, answered = failures(s, "model.response")
+    assert (lost and lost.kind, answered, failures(s, "turn")) == ("connection_lost", None, [None])
+
+
+def test_a_tool_that_fails_is_an_error_of_its_own(s: Session) -> None:
+    """The model is told, and may know what to do."""
+    s.says()
+    for outcome in ("done", "failed"):
+        s.spans.tool_done(1, "book", outcome, 0.1)
+    s.spans.tell_root(1, {"parley.turn": 1})
+    done, failed = failures(s, "tool.call")
+    assert (done, failed and failed.kind, failures(s, "turn")) == (None, "tool_failed", [None])
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (ModelFault("secret-host refuses"), "model"),
+        (NobodyCameBack(40), "unavailable"),
+        (Draining(), None),
+        (None, None),
+    ],
+)
+def test_a_session_that_is_lost_is_its_newest_turn_s_error(
+    s: Session, fault: ParleyError | None, kind: str | None
+) -> None:
+    """Where the root was told long ago, `ring.fault` still has it; what goes on elsewhere is none."""
+    s.says()
+    s.spans.ended(fault)
+    s.spans.tell_root(1, {"parley.turn": 1})
+    assert [failure and failure.kind for failure in failures(s, "turn")] == [kind]
+    assert [failure and failure.kind for failure in failures(s, "ring.fault")] == ([kind] if kind else [])
+    assert "secret" not in repr(s.tracing.spans)

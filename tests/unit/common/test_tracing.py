@@ -13,13 +13,13 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import SpanContext
 
 from services.common.bounded import Bounded
-from services.common.errors import SettingsFault
+from services.common.errors import SettingsFault, StoreLost
 from services.common.settings import Environment
 from services.common.tracing.context import TraceContext, mint
 from services.common.tracing.mic_time import WINDOW_S, MicTime
 from services.common.tracing.settings import TraceSettings
 from services.common.tracing.span_file import SpanFile
-from services.common.tracing.tracing import SessionTracing, Tracing, here, started
+from services.common.tracing.tracing import Failure, SessionTracing, Tracing, here, started
 
 BEGAN_S = 1_800_000_000.0
 
@@ -118,3 +118,16 @@ def test_the_file_has_a_bound(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["spans.old"]
     assert len((tmp_path / "spans.old").read_text().splitlines()) == 1
     assert SpanFile(str(tmp_path)).export([span]) is SpanExportResult.FAILURE
+
+
+def test_what_went_wrong_stands_in_the_span(tmp_path: Path) -> None:
+    """The status of its span is ERROR, in words of ours, and `error.type` says which: a collector keeps such traces."""
+    path, turn = tmp_path / "broker.jsonl", mint()
+    with started(Environment({"PARLEY_TRACE_FILE": str(path)}), "broker") as tracing:
+        failure = Failure.of(StoreLost("Redis can't be reached."))
+        tracing.record("ring.fault", turn, BEGAN_S, BEGAN_S, failure=failure)
+        tracing.record_root("turn", turn, BEGAN_S, BEGAN_S + 2, failure=failure)
+        tracing.record_root("turn", mint(), BEGAN_S, BEGAN_S + 2)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("error") for line in lines] == ["Redis can't be reached.", "Redis can't be reached.", None]
+    assert [line["attributes"] for line in lines] == [{"error.type": "store"}, {"error.type": "store"}, {}]

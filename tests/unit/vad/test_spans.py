@@ -10,7 +10,9 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import broker_service_pb2 as broker
 from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
+from services.common.errors import ParleyError, PeerLost, RemoteFault
 from services.common.tracing.context import TraceContext, mint
+from services.vad.parting import Draining, NobodyCameBack
 from services.vad.spans import Spans
 from tests.fakes.spans import KeptTracing, Traced
 
@@ -126,3 +128,23 @@ def test_the_word_that_interrupted_is_told_where_words_may_be() -> None:
     s.begins()
     s.spans.stamp(Kind(seq=1, kind=Kind.KIND_CANCEL, evidence=session.VerdictEvidence(word="stop")), rests_on)
     assert s.only("interrupt.detect")[2]["ear.word"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (PeerLost("broker", "it fell silent"), "unavailable"),
+        (RemoteFault(stream_pb2.Error(code=stream_pb2.Error.CODE_INTERNAL, message="x")), "internal"),
+        (RemoteFault(stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="x")), None),
+        (Draining(), None),
+        (NobodyCameBack(), None),
+    ],
+)
+def test_what_ends_the_session_here_is_an_error_of_its_newest_turn(
+    s: Session, fault: ParleyError, kind: str | None
+) -> None:
+    """What the broker told of stands in its own spans, and what goes on elsewhere is none."""
+    s.spans.failed(PeerLost("broker", "before anybody has said a word"))
+    s.begins()
+    s.spans.failed(fault)
+    assert [span.failure and span.failure.kind for span in s.tracing.named("ring.fault")] == ([kind] if kind else [])
