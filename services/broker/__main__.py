@@ -98,7 +98,7 @@ async def think(
     vitals.add_to(grpc_server)
     broker = BrokerServer(settings.agents, store, channels, meter, turn_log.write, room)
     looking = ProcessMeter(registry, room, tally, parked=broker.parked, events=broker.events, buffers=broker.buffers)
-    serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker, tally)
+    serve(grpc_server, rpc.add_BrokerServiceServicer_to_server, broker, tally, tls.callers())
     address = bind(grpc_server, settings.common.listen, tls.ring_server())
     async with vitals.served(), asyncio.TaskGroup() as group:
         background = [group.create_task(each.run()) for each in (looking, vitals, tls)]

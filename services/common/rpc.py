@@ -9,9 +9,10 @@ from typing import Any, Final
 import grpc
 
 from parley.v1 import trunk_service_pb2_grpc as trunk_rpc
+from services.common.callers import Callers
 from services.common.errors import SettingsFault
 from services.common.tls import Peer
-from services.common.trunk_server import TrunkServer
+from services.common.trunk_server import GuardedServer, TrunkServer
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 _TLS_CAUSES: Final = {
@@ -87,13 +88,15 @@ def serve(
     register: Callable[[Any, Any], None],
     servicer: object,
     tally: Counter[str] | None = None,
+    callers: Callers | None = None,
 ) -> None:
     """Serve a stage of the ring: by streams of their own, and by trunk.
 
-    `register` is generated: `add_VadServiceServicer_to_server`. `tally` is the process's.
+    `register` is generated: `add_VadServiceServicer_to_server`. `tally` is the process's. `callers` says who may call
+    what, by their certificates; None: whoever gets through.
     """
-    register(servicer, server)
-    trunks = TrunkServer(tally)
+    register(servicer, server if callers is None else GuardedServer(server, callers))
+    trunks = TrunkServer(tally, callers)
     register(servicer, trunks)
     trunk_rpc.add_TrunkServiceServicer_to_server(trunks, server)
 

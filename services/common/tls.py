@@ -17,6 +17,7 @@ from typing import Final
 
 import grpc
 
+from services.common.callers import Callers
 from services.common.errors import SettingsFault
 from services.common.settings import Environment
 from services.common.tls_certificate import (
@@ -170,6 +171,10 @@ class Tls:
     def ring_server(self) -> grpc.ServerCredentials | None:
         """Return what a stage shows to the others; it asks the same of them."""
         return self._ring.server_credentials() if self._ring else None
+
+    def callers(self) -> Callers | None:
+        """Return which of the others may call what here; None in the clear, where the network has to say."""
+        return Callers(self._ring_name) if self._ring else None
 
     def door_server(self) -> grpc.ServerCredentials | None:
         """Return what ingress shows to clients over gRPC."""

@@ -57,7 +57,7 @@ async def main(stopping: asyncio.Event) -> None:
     vitals = Health(health.listen_address(env), SERVICE, needs=Needs.ONCE, ping=store.ping)
     grpc_server = server()
     vitals.add_to(grpc_server)
-    serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic), tally)
+    serve(grpc_server, rpc.add_EgressServiceServicer_to_server, EgressServer(speakings, topic), tally, tls.callers())
     address = bind(grpc_server, settings.listen, tls.ring_server())
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:

@@ -74,7 +74,7 @@ async def main(stopping: asyncio.Event) -> None:
         buffers=vad.buffers,
     )
     registry.register(vad.tally)
-    serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally)
+    serve(grpc_server, rpc.add_VadServiceServicer_to_server, vad, tally, tls.callers())
     address = bind(grpc_server, settings.listen, tls.ring_server())
     with metrics.served(registry, metrics_listen):
         async with vitals.served(), asyncio.TaskGroup() as group:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parley.v1 import audio_pb2 as audio
+from parley.v1 import egress_service_pb2 as egress_wire
+from parley.v1 import egress_service_pb2_grpc as egress_rpc
+from parley.v1 import stream_pb2
 from parley.v1 import vad_service_pb2 as wire
 from parley.v1 import vad_service_pb2_grpc as rpc
 from services.common.channels import Channels
@@ -28,6 +35,7 @@ from tests.fakes.eventually import eventually, until
 from tests.integration.echo_stage import Echo
 
 LOOK_S = 0.05
+READY = stream_pb2.StreamReady()
 ANY = "127.0.0.1:0"
 
 
@@ -47,11 +55,23 @@ async def looked_after(*those: Tls) -> AsyncIterator[None]:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Greeting(egress_rpc.EgressServiceServicer):
+    """An egress that says that it is ready."""
+
+    async def Speak(self, requests: Any, context: Any) -> None:  # type: ignore[override]
+        """To the broker."""
+        await context.write(egress_wire.SpeakResponse(ready=READY))
+
+    async def Attach(self, requests: Any, context: Any) -> None:  # type: ignore[override]
+        """To ingress."""
+        await context.write(egress_wire.AttachResponse(ready=READY))
+
+
 @asynccontextmanager
 async def echoing(tls: Tls) -> AsyncIterator[str]:
     """Serve a vad that answers each frame."""
     stage = server()
-    serve(stage, rpc.add_VadServiceServicer_to_server, Echo())
+    serve(stage, rpc.add_VadServiceServicer_to_server, Echo(), callers=tls.callers())
     address = bind(stage, ANY, tls.ring_server())
     await stage.start()
     yield address
@@ -87,9 +107,63 @@ async def test_stages_know_each_other_by_certificate_whatever_the_address(tmp_pa
         assert "not trusted" in str(await answered(stranger, address))
     async with echoing(Tls(kept(authority.ring("broker")))) as address:  # a broker, where a vad should be
         assert "another name" in str(await answered(ingress, address))
+        assert "takes a certificate for ingress, and this caller's is for vad" in str(
+            await answered(Tls(kept(authority.ring("vad")), ring_name="broker"), address)
+        )
         assert await answered(Tls(kept(authority.ring("ingress")), ring_name="broker"), address) == 7
     async with echoing(Tls()) as address:
         assert "does not speak TLS" in str(await answered(ingress, address))
+
+
+@pytest.mark.parametrize("name", ["vad", "broker", "egress", "redis"])
+async def test_only_the_stage_before_may_call(tmp_path: Path, name: str) -> None:
+    """A certificate of the ring's CA is not enough: by trunk or by a stream of its own, vad wants ingress'."""
+    authority = Authority(tmp_path)
+    async with echoing(Tls(kept(authority.ring("vad")))) as address:
+        caller = Tls(kept(authority.ring(name)))
+        why = f"takes a certificate for ingress, and this caller's is for {name}: give each stage one"
+        said = str(await answered(caller, address))
+        assert said.startswith("permission denied: Listen of vad takes")
+        assert why in said
+        async with channel(address, caller.stage("vad")) as connection:
+            with pytest.raises(grpc.aio.AioRpcError, match=why) as refused:
+                await spoken(rpc.VadServiceStub(connection).Listen(), 7)
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+            stub = health_pb2_grpc.HealthStub(connection)
+            with pytest.raises(grpc.aio.AioRpcError, match="UNIMPLEMENTED"):  # not served here: but not refused
+                await stub.Check(health_pb2.HealthCheckRequest(), timeout=20)
+
+
+async def test_each_of_egress_s_callers_has_its_own_method(tmp_path: Path) -> None:
+    """Ingress attaches, the broker speaks, by one trunk each; what is the other's is refused, the trunk goes on."""
+    authority = Authority(tmp_path)
+    egress, stage = Tls(kept(authority.ring("egress"))), server()
+    serve(stage, egress_rpc.add_EgressServiceServicer_to_server, Greeting(), callers=egress.callers())
+    address = bind(stage, ANY, egress.ring_server())
+    await stage.start()
+    for name, allowed in (("ingress", "Attach"), ("broker", "Speak"), ("vad", "")):
+        channels = Channels(tls=Tls(kept(authority.ring(name))))
+        stub = egress_rpc.EgressServiceStub(channels.trunk(address))
+        for method, call in (("Speak", stub.Speak), ("Attach", stub.Attach)):
+            try:
+                heard = (await anext(aiter(call()))).WhichOneof("message")
+            except StrandBroken as refused:
+                heard = str(refused)
+            assert ("ready" if method == allowed else f"{method} of egress takes a certificate for ") in heard
+        await channels.close()
+    await stage.stop(0)
+
+
+async def test_a_ring_whose_certificates_all_have_one_name(tmp_path: Path) -> None:
+    """Then they can't be told apart: whoever has that name may call, and nobody else."""
+    authority = Authority(tmp_path)
+    shared = Tls(kept(authority.ring("parley")), ring_name="parley")
+    async with echoing(shared) as address:
+        assert await answered(shared, address) == 7
+        stranger = Tls(kept(authority.ring("ingress")), ring_name="parley")
+        assert "takes a certificate for parley, and this caller's is for ingress" in str(
+            await answered(stranger, address)
+        )
 
 
 async def test_a_caller_without_a_certificate_is_refused(tmp_path: Path) -> None:
@@ -226,6 +300,30 @@ async def test_a_connection_of_age_takes_no_new_call_and_breaks_none(tmp_path: P
         assert (await stub.Check(ask, timeout=20)).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()
     await at.stop(0)
+
+
+async def test_a_flood_of_bad_handshakes_leaves_no_line_in_the_log(tmp_path: Path) -> None:
+    """The library would write one for each, past ours and not in JSON: whoever knocks could fill a disk."""
+    env = os.environ | Authority(tmp_path).ring("egress") | {"PARLEY_LISTEN": ANY, "PARLEY_LOG": "json"}
+    env["PYTHONPATH"] = os.pathsep.join(sys.path)
+    env.pop("GRPC_VERBOSITY", None)
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "services.egress")
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    ready = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()
+    assert ready[:2] == ["ready", "egress"]
+    host, _, port = ready[2].rpartition(":")
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await reader.read()
+        writer.close()
+    process.terminate()
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert lines, "its own log"
+    assert "andshake" not in said.decode()
 
 
 def test_settings_are_read_from_the_environment(tmp_path: Path) -> None:
