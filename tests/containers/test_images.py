@@ -25,6 +25,8 @@ print(json.dumps({
     "uid": os.getuid(),
     "services": os.listdir("services"),
     "models": os.listdir(models) if os.path.isdir(models) else [],
+    "clients": os.listdir("clients") if os.path.isdir("clients") else [],
+    "page": os.path.isfile("clients/web/index.html"),
 }))
 """
 
@@ -69,6 +71,7 @@ def test_content(images: Engine, service: str) -> None:
     own = {"__init__.py", "common", service} | ({"vad"} if service == "engine" else set())
     assert set(inside["services"]) == own
     weights = {"silero_vad_16k.onnx", "smart_turn_v3.2.onnx"}
+    assert (inside["clients"], inside["page"]) == ((["web"], True) if service == "ingress" else ([], False))
     assert set(inside["models"]) >= weights if service in ("vad", "engine") else not inside["models"]
 
 
