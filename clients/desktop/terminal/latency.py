@@ -32,7 +32,8 @@ class Latency:
         end, model, first = self.endpoint_ms, self.model_ms, self.first_sample_ms
         if narrow:
             return f"{self.total_ms:.0f} ms: end {end:.0f}, model {model:.0f}, out {first:.0f}"
-        return f"turn {self.turn}: {self.total_ms:.0f} ms = endpoint {end:.0f} + model {model:.0f} + first sample {first:.0f}"
+        shares = f"endpoint {end:.0f} + model {model:.0f} + first sample {first:.0f}"
+        return f"turn {self.turn}: {self.total_ms:.0f} ms = {shares}"
 
 
 def latency_of(turn: int, stages: Iterable[tuple[str, float]]) -> Latency | None:
