@@ -11,6 +11,7 @@ from . import events
 from .events import Event, Moment
 from .failures import ClientError, ConversationBroken, ServerRefused
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
+from .local_duck import LocalDuck
 from .playout import Playout
 from .sound import (
     MIC_FRAME_SAMPLES,
@@ -41,6 +42,7 @@ class Session:
 
     def __init__(self, playout: Playout) -> None:
         self.playout = playout
+        self.local_duck = LocalDuck()
         self.opened = False
         self.closed = False
         self.muted = False
@@ -74,7 +76,11 @@ class Session:
         """
         self._now_s, self._input_latency = now_s, input_latency
         self.playout.latency_samples = output_latency
+        sounding = self.playout.audible().reply > 0
+        if self.local_duck.hear(SILENCE if self.muted else mic_pcm, sounding=sounding):
+            self.playout.duck_here()
         speaker_pcm = self.playout.pull(SPEAKER_FRAME_SAMPLES)
+        self.local_duck.played(speaker_pcm)
         captured_ago = SPEAKER_FRAME_SAMPLES + speaker_from_mic(input_latency)
         self._send_audio(SILENCE if self.muted else mic_pcm, captured_ago)
         self._tell_happenings()
