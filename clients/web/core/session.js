@@ -1,0 +1,383 @@
+/**
+ * One conversation as the page sees it, without I/O: what connections and devices say comes in, what is to be dialled,
+ * sent, played and shown comes out. Times are milliseconds of any clock that only grows.
+ */
+import { decodeReply, encodeMicrophone } from "./frames.js";
+import { Hearing } from "./hearing.js";
+import { decode, encode } from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { Pulse } from "./pulse.js";
+import { Resumption } from "./resumption.js";
+import { Search } from "./search.js";
+import { MIC_HZ } from "./sound.js";
+
+export const PROTOCOL = 1;
+/** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
+export const CLIENT_BUFFER_MS = 200;
+
+const HEARTBEAT_MS = 1000;
+/** How long a server may take to say its last word. */
+const HANG_UP_MS = 2000;
+
+/**
+ * @typedef {object} Effect
+ * @property {"dial"|"send"|"drop"|"speaker"|"event"} do
+ * @property {number} [call] which connection
+ * @property {string} [address] to dial
+ * @property {string} [data] to send over a connection that no conversation stands on yet
+ * @property {object} [command] for the `Duplex`
+ * @property {string} [type] of an event
+ * @property {object} [detail]
+ */
+
+export class Session {
+  /**
+   * @param {object} options
+   * @param {string[]} options.addresses
+   * @param {object} options.open the fields of the first message, protocol and formats aside
+   * @param {() => number} options.random from 0 to 1
+   * @param {boolean} [options.isMuted]
+   */
+  constructor({ addresses, open, random, isMuted = false }) {
+    /** @type {"idle"|"connecting"|"conversation"|"resuming"|"ended"} */
+    this.state = "idle";
+    this.why = "";
+    this.code = "";
+    this.isMuted = isMuted;
+    this.isPressed = false;
+    this.resumed = 0;
+    /** Frames from the server that were none. */
+    this.unreadable = 0;
+    this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
+    this._random = random;
+    this._effects = [];
+    const dial = (call, address) => this._effects.push({ do: "dial", call, address });
+    this._search = new Search(addresses, random, dial, (call) => this._effects.push({ do: "drop", call }));
+    this._resumption = new Resumption();
+    this._outbox = new Outbox();
+    this._pulse = new Pulse();
+    this._hearing = new Hearing((type, detail) => this._event(type, detail));
+    /** The connection on which the conversation stands. 0: none. */
+    this._line = 0;
+    this._lineSinceMs = 0;
+    this._lostMs = Infinity;
+    this._lingersUntilMs = Infinity;
+    this._nowMs = 0;
+    this._beatMs = 0;
+    this._beats = 0;
+    this._words = 0;
+  }
+
+  /** @returns {Effect[]} what is to be done, in order */
+  take() {
+    const effects = this._effects;
+    if (effects.length) this._effects = [];
+    return effects;
+  }
+
+  /** @returns {{call: number, data: string|Uint8Array}|null} the next to be sent; ask while the connection takes it */
+  next() {
+    const request = this._line ? this._outbox.take() : null;
+    if (!request) return null;
+    const data = request.kind === "audio" ? encodeMicrophone(request.frame) : encode(request.kind, request.fields);
+    return { call: this._line, data };
+  }
+
+  /** What `quality` tells of the connection. */
+  get quality() {
+    const { retention } = this._resumption;
+    const lostMs = Math.round((retention.lostSamples * 1000) / MIC_HZ) + this._outbox.droppedFrames * 20;
+    return { quietMs: Math.round(this._pulse.quietMs), resumed: this.resumed, lostMs };
+  }
+
+  // The person
+
+  begin(nowMs) {
+    this._nowMs = nowMs;
+    this._become("connecting");
+    this._search.begin(nowMs, false);
+  }
+
+  hangUp(nowMs, reason = "the person hung up") {
+    if (this.state === "ended" || this.state === "idle") return;
+    this._outbox.close({ kind: "end", fields: { reason } });
+    this._search.stop();
+    if (this._line && this.state === "conversation") this._lingersUntilMs = nowMs + HANG_UP_MS;
+    else this._drop();
+    this._end("", "CODE_CLIENT");
+  }
+
+  setMuted(muted) {
+    if (muted === this.isMuted) return;
+    this.isMuted = muted;
+    this._effects.push({ do: "speaker", command: { do: "mute", muted } });
+    this._send("mute", { muted });
+    this._tellState();
+  }
+
+  press(pressed) {
+    if (pressed === this.isPressed) return;
+    this.isPressed = pressed;
+    this._send("pushToTalk", { pressed });
+    this._tellState();
+  }
+
+  interrupt() {
+    this._send("interrupt", {});
+  }
+
+  say(text) {
+    const id = `${Math.floor(this._random() * 2 ** 40).toString(36)}-${++this._words}`;
+    this._send("say", { text, id });
+  }
+
+  // The devices
+
+  /** Take what the `Duplex` has put out. @param {import("./duplex.js").Output} output */
+  hear({ kind, frame, fields, type, detail }) {
+    if (kind === "event") this._event(type, detail);
+    else if (kind === "frame") this._request({ kind: "audio", frame });
+    else this._send(kind, fields);
+  }
+
+  // Time
+
+  tick(nowMs) {
+    const elapsedMs = nowMs - this._nowMs;
+    this._nowMs = nowMs;
+    if (this.state === "ended") {
+      if (nowMs >= this._lingersUntilMs) this._drop();
+      return;
+    }
+    this._search.tick(nowMs);
+    if (this.state === "resuming" && nowMs - this._lostMs >= this._resumption.resumeS * 1000) {
+      this._fail("CODE_LOST", `${this.why} It could not be taken up again in time: begin a new one.`);
+    } else if (this._line && this.state === "conversation") {
+      if (this._pulse.tick(elapsedMs, this._resumption.isOffered)) this._lose("The server fell silent.", true);
+      else if (nowMs - this._beatMs >= HEARTBEAT_MS) this._beat(nowMs);
+    }
+  }
+
+  // Connections
+
+  /** A connection that was dialled stands. */
+  connected(call, nowMs) {
+    const candidate = this._candidate(call);
+    if (!candidate) return;
+    Object.assign(candidate, { isReached: true, quietSinceMs: nowMs });
+    const open = this._search.isResuming ? this._resumption.open(this._open) : this._open;
+    this._effects.push({ do: "send", call, data: encode("open", open) });
+  }
+
+  /** A message came. @param {string|ArrayBuffer} data */
+  came(call, data, nowMs) {
+    const message = typeof data === "string" ? decode(data) : asMessage(decodeReply(data));
+    const isReadable = message && !Object.values(message).some((value) => typeof value === "bigint");
+    if (!isReadable) this.unreadable++;
+    const candidate = this._candidate(call);
+    if (candidate) {
+      candidate.quietSinceMs = nowMs;
+      if (isReadable) this._answered(message, nowMs);
+    } else if (call === this._line) {
+      this._pulse.heard();
+      if (isReadable) this._act(message);
+    }
+  }
+
+  /** A connection is no more, or did not come about. `why`: in a few words. */
+  broke(call, nowMs, why = "") {
+    this._nowMs = nowMs;
+    const candidate = this._candidate(call);
+    if (candidate) {
+      const words = candidate.isReached ? "The server hung up." : "The server can't be reached.";
+      this._refused(nowMs, why || words);
+    } else if (call === this._line) {
+      if (this.state === "ended") this._line = 0;
+      else this._lose(why || "The connection was lost.", false);
+    }
+  }
+
+  // What the server said
+
+  _candidate(call) {
+    return this._search.candidate?.call === call ? this._search.candidate : null;
+  }
+
+  /** The candidate's answer to `open`. */
+  _answered(message, nowMs) {
+    if (message.kind === "opened") {
+      this._adopt(message, nowMs);
+    } else if (message.kind === "error") {
+      const isOurs = message.code === "CODE_SUPERSEDED" && this._search.isResuming;
+      if (message.retryable || isOurs) {
+        this._effects.push({ do: "drop", call: this._search.candidate.call });
+        this._refused(nowMs, message.message);
+      } else {
+        this._search.stop();
+        if (!this._line) this._fail(message.code, message.message);
+      }
+    } else if (message.kind === "closed") {
+      this._effects.push({ do: "drop", call: this._search.candidate.call });
+      this._refused(nowMs, message.reason);
+    }
+  }
+
+  _refused(nowMs, words) {
+    this._search.failed(nowMs);
+    if (!this._search.isResuming && words && words !== this.why) {
+      this.why = words;
+      this._tellState();
+    }
+  }
+
+  /** The conversation stands on the candidate's connection from here on. */
+  _adopt(opened, nowMs) {
+    const { call } = this._search.candidate;
+    const isResuming = this._search.isResuming;
+    if (opened.protocol > PROTOCOL || (isResuming && !opened.resumed)) {
+      this._search.stop();
+      this._drop();
+      if (opened.protocol <= PROTOCOL) this._fail("CODE_RESUME", "The conversation is over: begin a new one.");
+      else this._fail("CODE_VERSION", `The server speaks version ${opened.protocol}: reload the page.`);
+      return;
+    }
+    this._search.found();
+    if (this._line) this._effects.push({ do: "drop", call: this._line });
+    Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity, _beatMs: nowMs });
+    this._pulse.heard();
+    this._resumption.came(opened);
+    if (opened.limits.maxFrameMs) this._outbox.largestSamples = (opened.limits.maxFrameMs * MIC_HZ) / 1000;
+    if (isResuming) {
+      const { urgent, inOrder } = this._resumption.again(opened.micOffset);
+      this._outbox.resume(urgent, inOrder);
+      this._hearing.resumed();
+      this.resumed++;
+      this._effects.push({ do: "speaker", command: { do: "letGo" } });
+    } else {
+      this._outbox.resume();
+      this._effects.push({ do: "speaker", command: { do: "begin" } });
+      if (this.isMuted) this._send("mute", { muted: true });
+    }
+    this.why = "";
+    this._become("conversation");
+  }
+
+  /** What came over the line. */
+  _act(message) {
+    if (this.state === "ended") {
+      if (message.kind === "closed") this._drop();
+      return;
+    }
+    const isOffered = this._resumption.isOffered;
+    this._resumption.came(message);
+    switch (message.kind) {
+      case "audio":
+      case "replyEnded":
+      case "duck":
+      case "release":
+      case "flush":
+        this._effects.push({ do: "speaker", command: { ...message, do: message.kind } });
+        break;
+      case "draining":
+        if (isOffered) this._seek(true);
+        break;
+      case "error":
+        if (isOffered && this._isOurOwn(message)) this._lose("The server let go of the conversation.", false);
+        else this._fail(message.code, message.message);
+        break;
+      case "closed":
+        if (isOffered && message.code === "CODE_DRAINING") {
+          this._lose("The server is going away.", true);
+        } else {
+          this._drop();
+          this._end(message.reason, message.code);
+        }
+        break;
+      default:
+        if (this._hearing.hear(message)) this._tellState();
+    }
+  }
+
+  /** Whether an error only means that another connection of ours is wanted: we slept, or have called already. */
+  _isOurOwn({ code, retryable }) {
+    if (code === "CODE_LIMIT") return retryable;
+    return code === "CODE_SUPERSEDED" && (this._search.isOn || this._search.mayBeAnsweredLate(this._nowMs));
+  }
+
+  // From one connection to the next
+
+  _lose(why, isElsewhere) {
+    this._drop();
+    if (!this._resumption.isOffered) {
+      this._fail("CODE_LOST", `${why} Begin a new conversation.`);
+      return;
+    }
+    this._outbox.pause();
+    this._lostMs = this._nowMs;
+    this.why = why;
+    this._become("resuming");
+    this._seek(isElsewhere);
+  }
+
+  /** Look for a server that takes the conversation up again, while the present one may still talk. */
+  _seek(isElsewhere) {
+    if (this._search.isOn) return;
+    this._search.doors.seek(isElsewhere, this._nowMs - this._lineSinceMs);
+    this._search.begin(this._nowMs, true);
+  }
+
+  _fail(code, message) {
+    this._search.stop();
+    this._drop();
+    this._event("error", { code, message });
+    this._end(message, code);
+  }
+
+  _end(why, code) {
+    this._search.stop();
+    this.why = why;
+    this.code = code;
+    this._hearing.over();
+    this._become("ended");
+  }
+
+  _drop() {
+    if (this._line) this._effects.push({ do: "drop", call: this._line });
+    this._line = 0;
+    this._lingersUntilMs = Infinity;
+  }
+
+  // What goes out
+
+  _beat(nowMs) {
+    this._beatMs = nowMs;
+    this._send("heartbeat", { beat: ++this._beats });
+  }
+
+  _send(kind, fields) {
+    this._request({ kind, fields });
+  }
+
+  _request(request) {
+    if (this.state !== "conversation" && this.state !== "resuming") return;
+    this._resumption.went(request);
+    this._outbox.put(request);
+  }
+
+  _become(state) {
+    this.state = state;
+    this._tellState();
+  }
+
+  _tellState() {
+    const { floor, turn } = this._hearing;
+    const { state: session, why, code, isMuted: muted, isPressed: pressed } = this;
+    this._event("state", { session, floor, turn, why, code, muted, pressed });
+  }
+
+  _event(type, detail) {
+    this._effects.push({ do: "event", type, detail });
+  }
+}
+
+const asMessage = (piece) => piece && { kind: "audio", ...piece };
