@@ -10,10 +10,11 @@ from parley.v1.conversation_service_pb2 import ConverseRequest
 from .mic_frames import end_of, rest_of
 from .sound import FRAME_MS
 
-LARGEST_FRAMES = 10_000 // FRAME_MS
-"""10 s of microphone, 320 kB. A server says every second how far it has received; beyond this the oldest go."""
+LARGEST_FRAMES = 60_000 // FRAME_MS
+"""60 s of microphone, 1.9 MB: the longest turn. A server says every second how far it is decided; beyond this the
+oldest go."""
 FRAMES_UNHEARD_OF = 3_000 // FRAME_MS
-"""3 s, once a server has not said for the longest time how far it has received: it never will, and more than that
+"""3 s, once a server has not said for the longest time how far it is decided: it never will, and more than that
 does not lie between its ears and its death."""
 LARGEST_MARKS = 200
 """Keys and typed words, likewise."""

@@ -11,6 +11,7 @@ from services.common.ownership import PROTOCOL
 from services.ingress.formats import input_format, output_format
 from services.ingress.limits import Limits
 from services.ingress.resumption import Elsewhere, Token
+from services.ingress.retention import MAX_RETAINED_S
 from services.ingress.version import common_version
 
 
@@ -45,7 +46,7 @@ def elsewhere(record: session_pb2.SessionRecord, limits: Limits) -> Elsewhere:
         floor=record.floor,
         mic_shift=record.mic_shift,
         age_s=max(time.time() - record.opened_at_ms / 1000, 0.0),
-        backlog_ms=(limits.resume_s + limits.client_silent_s) * 1000,
+        backlog_ms=(limits.resume_s + MAX_RETAINED_S) * 1000,
     )
 
 

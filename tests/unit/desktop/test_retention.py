@@ -73,7 +73,7 @@ def test_what_stands_just_where_hearing_ended_is_not_known_to_have_come() -> Non
     assert retention.replay(FRAME) == [key(True), frame(1)]
 
 
-def test_ten_seconds_are_kept_and_what_is_missed_is_counted() -> None:
+def test_a_minute_is_kept_and_what_is_missed_is_counted() -> None:
     """The oldest go; whether anybody wanted them is known only at a resumption."""
     retention = kept(*(frame(number) for number in range(10)))
     retention.heard(FRAME)
