@@ -81,7 +81,11 @@ class Score:
 def score(take: Take, undisturbed: Waits) -> Score:
     """Score a take, against how long people wait when nothing happens."""
     answers = [Played.of(take, spoken) for spoken in take.spoken]
-    unheard = [heard for heard in answers if not (heard.is_whole or heard.is_cut)]
+    unheard = [
+        f"utterance {heard.number} was not answered whole: {heard.heard_in_words} were heard"
+        for heard in answers
+        if not (heard.is_whole or heard.is_cut)
+    ]
     said = Counter(word for text in take.remembered for word in said_in(text))
     going_on = {True: [a for a in answers if a.by_model], False: [a for a in answers if not a.by_model]}
     keys = Counter(take.looked_up)
@@ -91,7 +95,7 @@ def score(take: Take, undisturbed: Waits) -> Score:
         session=take.session,
         was_in_moment=take.was_in_moment,
         continued=not (take.why_not or unheard),
-        why_not=take.why_not or (f"utterance {unheard[0].number} was not answered whole" if unheard else ""),
+        why_not=take.why_not or next(iter(unheard), ""),
         gaps_s=tuple(gap_of(heard, undisturbed) for heard in answers if heard.ends_after(take.struck_at)),
         words_lost=tuple(word_text(word) for word in words_lost(take)),
         words_repeated=tuple(word_text(word) for word, count in said.items() if count > 1),
@@ -161,8 +165,20 @@ class Played:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it was heard to its end, but for 40 ms: how well all of it was, the counts say."""
-        return max((run.end_position for run in self.runs), default=0) >= self.samples - SPEAKER_HZ // 25
+        """Whether it was heard to its end, but for 40 ms: how well all of it was, the counts say.
+
+        Where it broke off in its last word, there is nothing more that a model could go on with.
+        """
+        return self._heard_to >= self.samples - (WORD_SAMPLES if self.by_model else SPEAKER_HZ // 25)
+
+    @property
+    def _heard_to(self) -> int:
+        return max((run.end_position for run in self.runs), default=0)
+
+    @property
+    def heard_in_words(self) -> str:
+        """Say how much of it was heard."""
+        return f"{self._heard_to / SPEAKER_HZ:.2f} of {self.samples / SPEAKER_HZ:g} s"
 
     @property
     def repeated(self) -> int:
@@ -172,7 +188,7 @@ class Played:
     @property
     def skipped(self) -> int:
         """Samples that were not heard, up to its end; of one that was cut off, up to where it was heard."""
-        end = max((run.end_position for run in self.runs), default=0)
+        end = self._heard_to
         return (end if self.is_cut else self.samples) - self.covered
 
     @property

@@ -73,8 +73,19 @@ def test_an_answer_that_is_never_heard_to_its_end() -> None:
     conversation.hears(conversation.says(lines.QUESTION), 0, 20_000)
     found = score(conversation.take(), USUAL)
     assert not found.continued
-    assert found.why_not == "utterance 1 was not answered whole"
+    assert found.why_not == "utterance 1 was not answered whole: 0.83 of 2 s were heard"
     assert found.gap_s == NEVER_S
+
+
+def test_an_answer_that_breaks_off_in_its_last_word_has_come_to_its_end() -> None:
+    """A model that is asked to go on has nothing more to say; what is missing is counted."""
+    conversation = Conversation()
+    utterance = conversation.says(lines.QUESTION)
+    conversation.hears(utterance, 0, 43_000)
+    take = conversation.take()
+    assert not score(take, USUAL).continued
+    take.continued_by_model = {utterance}
+    assert harm(score(take, USUAL)) == {"skipped_by_model": 5_000}
 
 
 def test_a_conversation_that_ended() -> None:
