@@ -20,12 +20,15 @@ from scripts import certificates
 
 STORE = """\
 # Valkey of deploy/compose.locked.yaml: in memory only.
-requirepass {password}
+# The only user may do what the ring does (docs/redis.md), and nothing to the server itself.
+user default on >{password} ~session:* ~access:* resetchannels &parley:interrupts {rights}
 save ""
 appendonly no
 maxmemory 512mb
 maxmemory-policy noeviction
 """
+
+RIGHTS = "-@all +@read +@write +@connection +@transaction +@scripting +@pubsub -@dangerous +time"
 
 
 def make(folder: Path, names: list[str]) -> None:
@@ -48,7 +51,7 @@ def make(folder: Path, names: list[str]) -> None:
     store = folder / "valkey" / "valkey.conf"
     if not store.exists():
         _folder(store.parent)
-        store.write_text(STORE.format(password=password.read_text()))
+        store.write_text(STORE.format(password=password.read_text(), rights=RIGHTS))
         store.chmod(0o644)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,16 +13,23 @@ from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from local.redis_server import RedisServer
 from parley.v1 import session_pb2 as wire
+from scripts import container_locks
 from services.common import redis_client
 from services.common import store as store_module
-from services.common.errors import StoreLost
+from services.common.errors import LimitFault, StoreLost
 from services.common.settings import CommonSettings, Environment
 from services.common.store import Store, connect
 from services.common.topic import Publisher, Subscriber
+from services.ingress.locks import revoked
+from services.ingress.locks.accounts import Accounts
+from services.ingress.locks.grant import Account
 from tests.fakes.certificates import Authority
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
@@ -72,16 +81,7 @@ async def test_a_stage_reaches_redis_over_tls_with_its_user_and_password(
     password.write_text("what nobody guesses\n")
     async with RedisServer() as redis, encrypted(redis.url, *authority.issue("redis", "localhost")) as port:
         admin = Redis.from_url(redis.url)
-        await admin.acl_setuser(
-            "parley",
-            enabled=True,
-            reset_channels=True,
-            passwords=["+what nobody guesses"],
-            keys=["session:*", "access:*"],
-            channels=["parley:interrupts"],
-            categories=["+@read", "+@write", "+@connection", "+@transaction", "+@scripting", "+@pubsub"],
-            commands=["+time"],
-        )
+        await _grant(admin, "what nobody guesses")
         url = f"rediss://parley@localhost:{port}/0"
         right = {"URL": url, "CA": str(authority.ca_file), "PASSWORD_FILE": str(password)}
         assert await ping(**right) == ""
@@ -89,29 +89,81 @@ async def test_a_stage_reaches_redis_over_tls_with_its_user_and_password(
         assert await ping(URL=url, CA=str(authority.ca_file), PASSWORD="guessed") != ""
         assert await ping(**{**right, "URL": f"rediss://parley@127.0.0.1:{port}/0"}) != ""  # not its name
         await _use(CommonSettings.read(Environment({f"PARLEY_REDIS_{k}": v for k, v in right.items()}), 1).redis_url)
+        refused = {(each["reason"], each["object"]) for each in await admin.acl_log()}
+        # The guessed password; and what a client says of itself, which Redis 6 knows as one with what is dangerous.
+        assert {why for why in refused if why[0] != "auth"} <= {("command", "client")}
         await admin.aclose()
 
 
+async def test_the_documented_rights_let_nobody_do_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to read what is another's, nor empty, stop or set up the server; the locked compose grants the same."""
+    monkeypatch.setattr(redis_client, "CONNECT_S", 20.0)
+    assert f" {container_locks.RIGHTS}\n" in _documented()
+    async with RedisServer() as redis:
+        admin = Redis.from_url(redis.url)
+        await _grant(admin, "secret")
+        mine = Redis.from_url(redis.url.replace("redis://", "redis://parley:secret@"))
+        for command in ("GET other", "FLUSHALL", "KEYS *", "CONFIG GET *", "SHUTDOWN", "PUBLISH other x", "ACL LIST"):
+            with pytest.raises(NoPermissionError):
+                await mine.execute_command(*command.split())  # type: ignore[no-untyped-call]
+        await mine.aclose()
+        await admin.aclose()
+
+
+def _documented() -> str:
+    (line,) = re.findall(r"^ACL SETUSER .*\n", (ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
+    return str(line)
+
+
+async def _grant(admin: Redis, password: str) -> None:
+    """Make the user that docs/redis.md names, with the rights that stand there."""
+    words = [word if word != ">password" else f">{password}" for word in _documented().split()]
+    await admin.execute_command(" ".join(words[:2]), *words[2:])  # type: ignore[no-untyped-call]
+
+
 async def _use(url: str) -> None:
-    """Do what stages do there: with the rights that docs/redis.md names they may."""
+    """Do all that the services do there: with the rights that docs/redis.md names they may."""
     store, publishing = Store(connect(url)), connect(url)
+    await _count_and_revoke(publishing)
     lease = await store.take_lease("one", "me")
     assert await store.write_record(wire.SessionRecord(session="one", lease=lease, dial=1))
     assert await store.append_history("one", wire.HistoryItem(text="hello"), lease=lease, dial=1) == 1
     assert [item.text for item in await store.history("one")] == ["hello"]
     assert not (await store.renew_leases("me", {"one": lease})).superseded
     assert await store.unrenewed_s("one") is not None
-    heard: asyncio.Future[wire.Interrupt] = asyncio.get_running_loop().create_future()
+    heard: list[wire.Interrupt] = []
     subscriber, publisher = Subscriber(url, store), Publisher(publishing)
-    subscriber.follow("one", heard.set_result)
+    subscriber.follow("one", heard.append)
     tasks = [asyncio.create_task(each.run()) for each in (subscriber, publisher)]
-    await asyncio.sleep(0.3)
-    publisher.publish(wire.Interrupt(session="one", seq=1, floor=1))
-    assert (await asyncio.wait_for(heard, 20)).floor == 1
+    async with asyncio.timeout(60):
+        while not heard:  # nobody says when the subscription stands
+            publisher.publish(wire.Interrupt(session="one", seq=1, floor=1))
+            await asyncio.sleep(0.2)
+    assert heard[0].floor == 1
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    assert await store.raise_floor("one", 2, 2, lease=lease, dial=1)
+    assert await store.add_usage("one", wire.Usage(text_in=1), lease=lease, dial=1)
+    assert (await store.read_record("one") or wire.SessionRecord()).usage.text_in == 1
+    assert await store.history_length("one") == 1
+    assert await store.forget("one")
+    assert await store.delete("one")
     assert await store.forget("one", keep_history=False)
     await subscriber.close()
     await publishing.aclose()
     await store.close()
+
+
+async def _count_and_revoke(redis: Redis) -> None:
+    """Do what ingress' locks and `make token` do."""
+    accounts, account = Accounts(redis), (Account("k/anna", max_sessions=1, minutes_per_day=1),)
+    await accounts.enter(account, "one")
+    with pytest.raises(LimitFault):
+        await accounts.enter(account, "two")
+    assert await accounts.keep(account, "one", 60) is account[0]
+    await accounts.leave(account, "one", 0)
+    await revoked.revoke(redis, "anna", time.time() + 60)
+    assert await revoked.Revoked(redis, None).among(["anna", "bert"]) == {"anna"}
+    await revoked.restore(redis, "anna")
+    assert await revoked.Revoked(redis, None).among(["anna"]) == set()
