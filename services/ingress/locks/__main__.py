@@ -20,7 +20,7 @@ from services.common.redis_client import connect
 from services.common.redis_settings import redis_url
 from services.common.settings import Environment
 from services.ingress.locks import revoked, settings
-from services.ingress.locks.grant import DEFAULT_AGENT, DEVICE, LONGEST_DEVICE_S, LONGEST_TOKEN_S, TOKEN, Grant
+from services.ingress.locks.grant import DEFAULT_AGENT, DEVICE, FORMATS, LONGEST_DEVICE_S, LONGEST_TOKEN_S, TOKEN, Grant
 from services.ingress.locks.keys import NAME, Keys, new_key
 from services.ingress.locks.tokens import AUDIENCE, sign
 
@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a device key lives so long (%(default)s)",
     )
     parser.add_argument("--session", metavar="ID", type=_name, help="it resumes this session, and no other")
+    parser.add_argument(
+        "--format",
+        choices=sorted(FORMATS),
+        action="append",
+        help="how audio may be sent; may be repeated; all if left out",
+    )
     for flag, most, what_for in (
         ("--max-session-s", 86_400, "seconds that each session may last"),
         ("--max-sessions", 10_000, "sessions at a time"),
@@ -117,6 +123,7 @@ def _make_token(env: Environment, path: Path, asked: argparse.Namespace) -> None
         kind=DEVICE if asked.device else TOKEN,
         agents=frozenset(asked.agent or [DEFAULT_AGENT]),
         session=asked.session or "",
+        formats=frozenset(asked.format or ()),
         issued_s=now_s,
         expires_s=now_s + (asked.days * 86_400 if asked.device else asked.minutes * 60),
         max_session_s=asked.max_session_s,

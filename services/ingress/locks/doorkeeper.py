@@ -82,6 +82,7 @@ class Doorkeeper:
                 audience=self._settings.audience,
             )
             grant.check_session(opened.resume)
+            grant.check_formats(opened.input, opened.output)
             if not opened.resume:  # of one that is resumed the record says which it is
                 grant.check_agent(opened.agent)
             if await self._revoked.among(grant.names):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from parley.v1 import audio_pb2 as audio
 from services.common.errors import Unauthenticated
 from services.ingress.limits import Limits
 from services.ingress.locks.keys import EVERY_AGENT, NAME, SigningKey
@@ -18,6 +19,9 @@ MOST_AGENTS: Final = 32
 
 TOKEN: Final = "token"
 DEVICE: Final = "device"
+
+FORMATS: Final = frozenset({"pcm16", "mulaw", "alaw", "opus"})
+"""Encodings by their names in claims: ENCODING_OPUS is `opus`. One that is not said, in `open`, is PCM16."""
 
 _LIMITS: Final = {
     "max_session_s": 86_400,
@@ -64,6 +68,8 @@ class Grant:
     agents: frozenset[str] = frozenset({EVERY_AGENT})
     session: str = ""
     """The one session that may be resumed with it; empty: any of the holder's, and new ones."""
+    formats: frozenset[str] = frozenset()
+    """The encodings that its sessions may use, either way; empty: all. Opus and other rates cost processor time."""
     issued_s: int = 0
     expires_s: int = 0
     max_session_s: int = 0
@@ -79,6 +85,8 @@ class Grant:
         said |= {"agents": sorted(self.agents), "iat": self.issued_s, "exp": self.expires_s}
         if self.session:
             said["sid"] = self.session
+        if self.formats:
+            said["formats"] = sorted(self.formats)
         return said | {name: value for name in _LIMITS if (value := getattr(self, name))}
 
     @classmethod
@@ -93,11 +101,15 @@ class Grant:
         kind, session = said.get("kind"), said.get("sid", "")
         if kind not in (TOKEN, DEVICE) or not isinstance(session, str):
             raise BadToken("wrong", WRONG)
+        formats = said.get("formats", [])
+        if not isinstance(formats, list) or not all(isinstance(name, str) and name in FORMATS for name in formats):
+            raise BadToken("wrong", WRONG)
         issued_s, expires_s = (_number(said, name, 1 << 40) for name in ("iat", "exp"))
         if not 0 < expires_s - issued_s <= (LONGEST_DEVICE_S if kind == DEVICE else LONGEST_TOKEN_S):
             raise BadToken("wrong", WRONG)
         limits = {name: _number(said, name, most) for name, most in _LIMITS.items()}
-        return cls(said["jti"], said["sub"], kind, frozenset(agents), session, issued_s, expires_s, key=key, **limits)
+        for_whom, how = frozenset(agents), frozenset(formats)
+        return cls(said["jti"], said["sub"], kind, for_whom, session, how, issued_s, expires_s, key=key, **limits)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,6 +136,17 @@ class Grant:
                 "other", f"the token does not allow the agent {agent or DEFAULT_AGENT!r}: get one that does."
             )
 
+    def check_formats(self, *chosen: audio.AudioFormat) -> None:
+        """Raise BadToken when it does not allow an encoding."""
+        for each in chosen:
+            number = each.encoding or audio.AudioFormat.ENCODING_PCM16
+            name = _ENCODINGS.get(number, "")
+            if self.formats and name not in self.formats:
+                allowed = ", ".join(sorted(self.formats))
+                raise BadToken(
+                    "other", f"the token allows audio as {allowed}, not as {name or number}: choose one of these."
+                )
+
     def check_session(self, resume: str) -> None:
         """Raise BadToken when it is for one session, and that is not the one to be resumed; "" begins a new one."""
         if self.session and resume.partition(".")[0] != self.session:
@@ -139,6 +162,10 @@ class Grant:
 
 
 EVERYBODY: Final = Grant()
+
+_ENCODINGS: Final = {
+    value.number: value.name.removeprefix("ENCODING_").lower() for value in audio.AudioFormat.Encoding.DESCRIPTOR.values
+}
 
 
 def _number(said: Mapping[str, Any], name: str, most: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from parley.v1 import audio_pb2 as audio
 from services.ingress.limits import Limits
-from services.ingress.locks.grant import EVERYBODY, Account, BadToken
+from services.ingress.locks.grant import EVERYBODY, FORMATS, Account, BadToken, Grant
 from services.ingress.locks.keys import SigningKey
 from tests.unit.ingress.locks.makings import GRANT, KEY, granted
 
@@ -36,6 +37,31 @@ def test_one_for_a_session_resumes_that_and_begins_none() -> None:
         with pytest.raises(BadToken, match="for another session"):
             bound.check_session(other)
     GRANT.check_session("")
+
+
+def test_it_may_be_for_some_formats_only() -> None:
+    """In either direction; what is not said is PCM16. Without the claim all are allowed."""
+    pcm, opus, unknown = (
+        audio.AudioFormat(encoding=number)  # type: ignore[arg-type]
+        for number in (audio.AudioFormat.ENCODING_PCM16, audio.AudioFormat.ENCODING_OPUS, 99)
+    )
+    plain = granted(formats=frozenset({"pcm16", "mulaw"}))
+    plain.check_formats(audio.AudioFormat(), pcm)
+    GRANT.check_formats(opus, unknown)
+    for chosen in ((opus, pcm), (pcm, opus), (unknown, pcm)):
+        with pytest.raises(BadToken, match="allows audio as mulaw, pcm16, not as"):
+            plain.check_formats(*chosen)
+    assert Grant.of(plain.claims("parley"), KEY).formats == plain.formats
+    assert "formats" not in GRANT.claims("parley")
+    for wrong in ("pcm16", ["flac"], [1], [["pcm16"]]):
+        with pytest.raises(BadToken, match="not valid here"):
+            Grant.of({**plain.claims("parley"), "formats": wrong}, KEY)
+
+
+def test_every_encoding_has_a_name_in_claims() -> None:
+    """One that is added to the wires can be allowed by a token, too."""
+    names = {name.removeprefix("ENCODING_").lower() for name in audio.AudioFormat.Encoding.DESCRIPTOR.values_by_name}
+    assert names - {"unspecified"} == FORMATS
 
 
 def test_the_lower_limit_holds() -> None:
