@@ -1,3 +1,8 @@
+import { NoMicrophone } from "./browser/microphone.js";
+import { NoSound, SoundSystem } from "./browser/sound_system.js";
+import { Sockets } from "./browser/sockets.js";
+import { Session } from "./session.js";
+
 /**
  * The web client: one object that a page talks to. It captures the microphone, plays the replies, and keeps the
  * conversation with Parley up; a page shows what its events tell.
@@ -113,6 +118,16 @@
  * @property {boolean} loopback Whether playback goes through a loopback connection.
  */
 
+/** How often the conversation is asked what is due, and how often the page is told how good the connection is. */
+const TICK_MS = 50;
+const QUALITY_MS = 1000;
+/** What is buffered of a reply when the server hangs up is played, for so long at most. */
+const LAST_WORDS_MS = 3000;
+
+const UNHEARD = Object.freeze({ bufferedMs: 0, startMs: 20, underruns: 0, gapMs: 0, playedMs: 0 });
+const NOBODY = Object.freeze({ quietMs: 0, resumed: 0, lostMs: 0 });
+const ECHO = { device: "ECHO_DEVICE", server: "ECHO_SERVER", headphones: "ECHO_HEADPHONES" };
+
 /**
  * Holds one conversation at a time.
  *
@@ -123,7 +138,23 @@ export class ParleyClient extends EventTarget {
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
     super();
-    this.options = options;
+    /** @type {ClientOptions} */
+    this.options = { ...options };
+    /** As told last. @type {StateDetail} */
+    this.state = { session: "idle", floor: "idle", turn: 0, why: "", code: "", muted: false, pressed: false };
+    /** What is leaving the speaker now; reply 0: nothing. @type {{reply: number, position: number}} */
+    this.playhead = { reply: 0, position: 0 };
+    this._isMuted = false;
+    /** @type {Session|null} */
+    this._session = null;
+    /** @type {SoundSystem|null} */
+    this._sound = null;
+    this._heard = UNHEARD;
+    this._isUnderway = false;
+    this._timers = [];
+    /** Which conversation it is: what comes late of another is not heard. */
+    this._number = 0;
+    this._sockets = this._connections();
   }
 
   /**
@@ -131,17 +162,229 @@ export class ParleyClient extends EventTarget {
    * Never rejects: what goes wrong is told by `error`, and `state` is "ended".
    * @returns {Promise<void>} when the conversation stands, or has failed.
    */
+  async connect() {
+    if (this._session || this._sound) return;
+    const number = ++this._number;
+    this._tell("state", { ...this.state, session: "connecting", floor: "idle", turn: 0, why: "", code: "", pressed: false });
+    const sound = new SoundSystem(
+      (outputs) => number === this._number && this._hear(outputs),
+      (why) => this._tell("notice", { code: "CODE_MICROPHONE", message: why }),
+    );
+    this._sound = sound;
+    try {
+      await sound.begin(this.options);
+    } catch (error) {
+      if (number === this._number) this._fail(error);
+      else await sound.end();
+      return;
+    }
+    if (number !== this._number) return;
+    this._sockets = this._connections();
+    this._session = new Session({
+      addresses: addressesIn(this.options.url),
+      open: this._open(),
+      random: Math.random,
+      isMuted: this._isMuted,
+    });
+    sound.send([
+      { do: "mute", muted: this._isMuted },
+      { do: "localDuck", isOn: this.options.localDuck ?? true },
+    ]);
+    const tick = () => this._run((session) => session.tick(performance.now()));
+    this._timers = [
+      setInterval(tick, TICK_MS),
+      setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS),
+    ];
+    this._run((session) => session.begin(performance.now()));
+    await this._settled();
+  }
 
-  /** `hangUp(): void` ends the conversation; calling it again does nothing. */
-  /** `setMuted(muted: boolean): void` mutes the microphone, or opens it again. Kept from one conversation to the next. */
-  /** `press(pressed: boolean): void` the talk key: from its first press on, turns end when it is let go. */
-  /** `interrupt(): void` stops the assistant, as if the person had said "stop". */
-  /** `say(text: string): void` typed words: a turn without sound. */
-  /** `set(options: Partial<ClientOptions>): Promise<void>` changes settings; devices, echo and loopback take effect at
-   *  once, the others with the next conversation. */
-  /** `static devices(): Promise<{inputs: MediaDeviceInfo[], outputs: MediaDeviceInfo[]}>` names are empty until the
-   *  person has allowed a microphone. */
-  /** `state: StateDetail`, as told last. */
-  /** `playhead: {reply: number, position: number}`, what is leaving the speaker now; reply 0: nothing. */
-  /** `quality: QualityDetail`, now. */
+  /** End the conversation; calling it again does nothing. */
+  hangUp() {
+    const session = this._session;
+    if (!session) {
+      if (this._sound) this._end({ why: "", code: "CODE_CLIENT" });
+      return;
+    }
+    this._run(() => session.hangUp(performance.now()));
+    if (session !== this._session) return;
+    for (let sent; (sent = session.next()); ) this._sockets.send(sent.call, sent.data);
+    this._sockets.leave(session.line);
+    this._finish(session);
+  }
+
+  /** Mute the microphone, or open it again. Kept from one conversation to the next. */
+  setMuted(muted) {
+    this._isMuted = muted;
+    if (this._session) this._run((session) => session.setMuted(muted));
+    else this._tell("state", { ...this.state, muted });
+  }
+
+  /** The talk key: from its first press on, turns end when it is let go. */
+  press(pressed) {
+    this._run((session) => session.press(pressed));
+  }
+
+  /** Stop the assistant, as if the person had said "stop". */
+  interrupt() {
+    this._run((session) => session.interrupt());
+  }
+
+  /** Typed words: a turn without sound. */
+  say(text) {
+    if (text.trim()) this._run((session) => session.say(text.trim()));
+  }
+
+  /**
+   * Change settings: devices, echo and loopback at once, the others with the next conversation.
+   * @param {ClientOptions} options
+   */
+  async set(options) {
+    const before = this.options;
+    this.options = { ...before, ...options };
+    const sound = this._sound;
+    if (!sound || !this._session) return;
+    const changed = (...names) => names.some((name) => before[name] !== this.options[name]);
+    sound.send([{ do: "localDuck", isOn: this.options.localDuck ?? true }]);
+    try {
+      if (changed("inputDevice", "echo", "noiseSuppression", "autoGainControl")) await sound.open(this.options);
+      if (changed("outputDevice", "loopback", "echo")) await sound.route(this.options);
+    } catch (error) {
+      this._tell("notice", { code: "CODE_MICROPHONE", message: error.message });
+    }
+  }
+
+  /**
+   * The devices there are. Their names are empty until the person has allowed a microphone.
+   * @returns {Promise<{inputs: MediaDeviceInfo[], outputs: MediaDeviceInfo[]}>}
+   */
+  static async devices() {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const of = (kind) => all.filter((device) => device.kind === kind);
+    return { inputs: of("audioinput"), outputs: of("audiooutput") };
+  }
+
+  /** How good it is now. @returns {QualityDetail} */
+  get quality() {
+    const { outputLatencyMs = 0, inputLatencyMs = 0, isLooped: loopback = false } = this._sound ?? {};
+    return { ...this._heard, ...(this._session?.quality ?? NOBODY), outputLatencyMs, inputLatencyMs, loopback };
+  }
+
+  /** The connections of one conversation. */
+  _connections() {
+    const now = () => performance.now();
+    const sockets = new Sockets({
+      connected: (call) => run((session) => session.connected(call, now())),
+      came: (call, data) => run((session) => session.came(call, data, now())),
+      broke: (call) => run((session) => session.broke(call, now())),
+    });
+    const run = (act) => sockets === this._sockets && this._run(act);
+    return sockets;
+  }
+
+  _open() {
+    const { token, agent, echo = "device" } = this.options;
+    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[echo] };
+  }
+
+  /** Let the session do something, and carry out what comes of it. @param {(session: Session) => void} act */
+  _run(act) {
+    const session = this._session;
+    if (!session) return;
+    act(session);
+    for (let effects; (effects = session.take()).length; ) {
+      const commands = [];
+      for (const effect of effects) this._carryOut(effect, commands);
+      if (commands.length) this._sound?.send(commands);
+    }
+    while (session === this._session && this._sockets.isReady(session.line)) {
+      const sent = session.next();
+      if (!sent) break;
+      this._sockets.send(sent.call, sent.data);
+    }
+    if (session.isDone && session === this._session) this._finish(session);
+  }
+
+  _carryOut({ do: what, call, address, data, command, type, detail }, commands) {
+    if (what === "dial") this._sockets.dial(call, address);
+    else if (what === "send") this._sockets.send(call, data);
+    else if (what === "drop") this._sockets.drop(call);
+    else if (what === "speaker") commands.push(command);
+    else this._tell(type, detail);
+  }
+
+  /** Take what the audio thread tells. */
+  _hear(outputs) {
+    this._run((session) => {
+      for (const output of outputs) {
+        if (output.kind === "heard") this._note(output);
+        else session.hear(output);
+      }
+      session.tick(performance.now());
+    });
+  }
+
+  _note({ playhead, quality, isUnderway }) {
+    this.playhead = playhead;
+    this._heard = quality;
+    this._isUnderway = isUnderway;
+  }
+
+  _tell(type, detail) {
+    if (type === "state") {
+      this.state = detail;
+      if (detail.session !== "connecting") this._settle?.();
+    }
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  _settled() {
+    if (this.state.session !== "connecting") return Promise.resolve();
+    return new Promise((resolve) => {
+      this._settle = resolve;
+    });
+  }
+
+  /** Sound could not begin. */
+  _fail(error) {
+    const isMicrophone = error instanceof NoMicrophone;
+    const code = isMicrophone ? "CODE_MICROPHONE" : "CODE_BROWSER";
+    const isKnown = isMicrophone || error instanceof NoSound;
+    const message = isKnown ? error.message : `This browser can't begin the sound: ${error.message || error}.`;
+    this._tell("error", { code, message });
+    this._end({ why: message, code });
+  }
+
+  /** The session is over, and has said its last word. */
+  _finish(session) {
+    this._session = null;
+    const isCut = session.code === "CODE_CLIENT" || !this._isUnderway;
+    void this._putAway(isCut ? 0 : LAST_WORDS_MS);
+  }
+
+  _end({ why, code }) {
+    this._session = null;
+    void this._putAway(0);
+    this._tell("state", { ...this.state, session: "ended", floor: "idle", turn: 0, why, code, pressed: false });
+  }
+
+  async _putAway(lastWordsMs) {
+    const sound = this._sound;
+    for (const timer of this._timers.splice(0)) clearInterval(timer);
+    this._number++;
+    this._sound = null;
+    this.playhead = { reply: 0, position: 0 };
+    sound?.close();
+    if (lastWordsMs) await new Promise((resolve) => setTimeout(resolve, Math.min(lastWordsMs, this._heard.bufferedMs)));
+    await sound?.end();
+  }
+}
+
+/** The addresses as the person wrote them; none: the server that the page came from. */
+function addressesIn(url) {
+  const written = (url ?? "").split(",").map((address) => address.trim());
+  const given = written.filter(Boolean);
+  if (given.length) return given;
+  const { protocol, host } = globalThis.location;
+  return [`${protocol === "https:" ? "wss" : "ws"}://${host}/v1/converse`];
 }

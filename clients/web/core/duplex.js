@@ -18,7 +18,7 @@ const LEVEL_FRAMES = 2;
 
 /**
  * @typedef {object} Output What goes to the conversation.
- * @property {"frame"|"playback"|"flushed"|"event"} kind
+ * @property {"frame"|"playback"|"flushed"|"event"|"heard"} kind "heard": `playhead`, `quality` and `isUnderway`
  * @property {import("./frames.js").MicFrame} [frame]
  * @property {object} [fields] of `playback` and `flushed`
  * @property {string} [type] of an event: "duck", "replyStarted", "replyPlayed", "flush", "level"
@@ -134,7 +134,7 @@ export class Duplex {
     }
   }
 
-  /** What a page may want to know: `ClientOptions`' `quality` has the names. */
+  /** What a page may want to know; the client's `quality` says what each is. */
   get quality() {
     const { playout } = this;
     return {
@@ -196,6 +196,9 @@ export class Duplex {
   }
 
   _tellLevels() {
+    const { playout, quality } = this;
+    const playhead = playout.audibleAt(playout.played);
+    this._outputs.push({ kind: "heard", playhead, quality, isUnderway: playout.isUnderway });
     this._event("level", { micDb: this._mic.take(), speakerDb: this._speaker.take(), speech: this._isSpeech });
   }
 

@@ -83,6 +83,16 @@ export class Session {
     return { call: this._line, data };
   }
 
+  /** The connection on which the conversation stands; 0: none. */
+  get line() {
+    return this._line;
+  }
+
+  /** Whether it is over, its last word said. */
+  get isDone() {
+    return this.state === "ended" && !this._line;
+  }
+
   /** What `quality` tells of the connection. */
   get quality() {
     const { retention } = this._resumption;
@@ -224,10 +234,9 @@ export class Session {
 
   _refused(nowMs, words) {
     this._search.failed(nowMs);
-    if (!this._search.isResuming && words && words !== this.why) {
-      this.why = words;
-      this._tellState();
-    }
+    if (this._search.isResuming || !words || words === this.why) return;
+    this.why = words;
+    this._tellState();
   }
 
   /** The conversation stands on the candidate's connection from here on. */
@@ -256,10 +265,12 @@ export class Session {
     } else {
       this._outbox.resume();
       this._effects.push({ do: "speaker", command: { do: "begin" } });
-      if (this.isMuted) this._send("mute", { muted: true });
     }
     this.why = "";
     this._become("conversation");
+    if (isResuming) return;
+    if (this.isMuted) this._send("mute", { muted: true });
+    if (this.isPressed) this._send("pushToTalk", { pressed: true });
   }
 
   /** What came over the line. */

@@ -210,7 +210,7 @@ class Player {
   }
 
   hearDevices() {
-    for (const output of this.duplex.take()) this.session.hear(output);
+    for (const output of this.duplex.take()) if (output.kind !== "heard") this.session.hear(output);
     this.do(() => {});
   }
 }

@@ -1,0 +1,65 @@
+/** The WebSockets under a conversation: one that is dialled, one that stands, one that is left. */
+
+const SUBPROTOCOL = "parley.v1";
+/** What may wait in the browser before more is kept back here, where what is urgent can overtake it: half a second. */
+const LARGEST_WAITING_BYTES = 16_000;
+/** How long a server may take to hang up after its client has said `end`. */
+const HANG_UP_MS = 2000;
+
+export class Sockets {
+  /**
+   * @param {object} told
+   * @param {(call: number) => void} told.connected
+   * @param {(call: number, data: string|ArrayBuffer) => void} told.came
+   * @param {(call: number) => void} told.broke
+   */
+  constructor(told) {
+    this._told = told;
+    /** @type {Map<number, WebSocket>} */
+    this._sockets = new Map();
+  }
+
+  dial(call, address) {
+    let socket;
+    try {
+      socket = new WebSocket(address, [SUBPROTOCOL]);
+    } catch {
+      queueMicrotask(() => this._told.broke(call)); // no address of a WebSocket
+      return;
+    }
+    socket.binaryType = "arraybuffer";
+    const isOurs = () => this._sockets.get(call) === socket;
+    socket.onopen = () => isOurs() && this._told.connected(call);
+    socket.onmessage = ({ data }) => isOurs() && this._told.came(call, data);
+    socket.onclose = () => {
+      if (!isOurs()) return;
+      this._sockets.delete(call);
+      this._told.broke(call);
+    };
+    this._sockets.set(call, socket);
+  }
+
+  /** Whether a connection takes more just now. */
+  isReady(call) {
+    const socket = this._sockets.get(call);
+    return socket?.readyState === WebSocket.OPEN && socket.bufferedAmount < LARGEST_WAITING_BYTES;
+  }
+
+  send(call, data) {
+    const socket = this._sockets.get(call);
+    if (socket?.readyState === WebSocket.OPEN) socket.send(data);
+  }
+
+  /** Say no more over a connection, but leave it to the server to close it: so what was said last arrives. */
+  leave(call) {
+    const socket = this._sockets.get(call);
+    this._sockets.delete(call);
+    if (socket) setTimeout(() => socket.close(), HANG_UP_MS);
+  }
+
+  /** Let a connection go; nothing is heard of it any more. */
+  drop(call) {
+    this._sockets.get(call)?.close();
+    this._sockets.delete(call);
+  }
+}
