@@ -18,7 +18,7 @@ import { ofBrowser, ofError, ofNotice, sentence } from "./trouble.js";
 const at = (id) => document.getElementById(id);
 const store = browserStore();
 const settings = load(store);
-if (new URLSearchParams(location.search).get("debug") === "1") await (await import("./debug.js")).begin();
+if (new URLSearchParams(location.search).get("debug") === "1") (await import("./debug.js")).begin();
 const client = new ParleyClient(forClient(settings));
 
 const orb = new Orb(at("orb"));

@@ -7,13 +7,18 @@ import os
 import shutil
 import sys
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
+from services.common.settings import Environment
+from services.ingress.page import Page as ServedPage
 from tests.fakes import speech
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -22,6 +27,9 @@ CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shut
 
 PHONE: Final = {"width": 320, "height": 640}
 LAPTOP: Final = {"width": 1280, "height": 800}
+
+_EXPECTED: Final = ("ERR_CONNECTION", "WebSocket conn", "Cross-Origin-Opener-Policy")
+"""What a browser itself says of a lost network, and of a page over plain http from elsewhere."""
 
 Page = Any
 """Playwright's. It lives in an environment of its own, so its types are not here."""
@@ -67,33 +75,50 @@ async def chromium(voice: Path | None = None, allowed: bool = True) -> AsyncIter
 
 
 @asynccontextmanager
-async def page_of(browser: Any, address: str, **context: Any) -> AsyncIterator[Page]:
-    """Open the page at `address` in a window of its own; whatever it complains of, or refuses, fails the test."""
+async def page_of(browser: Any, address: str, script: Path | None = None, **context: Any) -> AsyncIterator[Page]:
+    """Open the page at `address` in a window of its own; whatever it complains of, or refuses, fails the test.
+
+    With `script` no server is asked: the files come as ingress would give them, that one in place of the client.
+    """
     complaints: list[str] = []
     window = await browser.new_context(**{"viewport": LAPTOP, "color_scheme": "light", **context})
     try:
         page = await window.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        if script is not None:
+            await page.route("**/*", _files(script))
         await page.goto(address)
-        await page.wait_for_function("document.documentElement.dataset.turn")
+        await page.wait_for_selector("html[data-turn]")
         yield page
-        unexpected = [
-            line for line in complaints if "ERR_CONNECTION" not in line and "WebSocket connection" not in line
-        ]
+        unexpected = [line for line in complaints if not any(word in line for word in _EXPECTED)]
         assert unexpected == [], unexpected
     finally:
         await window.close()
 
 
+def _files(script: Path) -> Callable[[Any], Awaitable[None]]:
+    files, stand_in = ServedPage.read(Environment({})), script.read_bytes()
+
+    async def give(route: Any) -> None:
+        path = urlsplit(route.request.url).path
+        answer = files.answer(Request(path, Headers()))
+        assert answer is not None, f"the page asks for {path}, which is not there"
+        body = stand_in if path.endswith("core/client.js") else answer.body
+        await route.fulfill(status=answer.status_code, headers=dict(answer.headers.raw_items()), body=body)
+
+    return give
+
+
 async def assert_accessible(page: Page) -> None:
-    """Let axe look at the page: nothing it knows of may be wrong."""
+    """Let axe look at the page: nothing it knows of may be wrong; and nothing may stand out at the window's side."""
     script = _PACKAGES / "axe_playwright_python" / "axe.min.js"
     # By the debugger, not as an element of the page: the page's own rules forbid foreign scripts.
     await page.evaluate(script.read_text(encoding="utf-8"))
     found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     wrong = [
-        f"{violation['id']} ({violation['impact']}): {violation['help']}: {[node['html'][:120] for node in violation['nodes']]}"
-        for violation in found["violations"]
+        f"{rule['id']} ({rule['impact']}): {rule['help']}: {[node['html'][:120] for node in rule['nodes']]}"
+        for rule in found["violations"]
     ]
     assert wrong == [], "\n".join(wrong)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is wider than its window"

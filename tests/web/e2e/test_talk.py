@@ -1,0 +1,153 @@
+"""Conversations in a real browser with the real ring and its engine: a voice in the microphone, replies played."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from local.child import ROOT
+from local.ring import Ring, RingSettings
+from parley.v1 import session_pb2
+from services.broker.journal import told
+from services.common.store import Store
+from tests.fakes import speech
+from tests.web.e2e.browser import Page, assert_accessible, chromium, page_of, write_voice
+from tests.web.e2e.cable import cable
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+ASSISTANT: Final = session_pb2.HistoryItem.ROLE_ASSISTANT
+HEARD_MS: Final = 20
+"""How far what the servers believe was heard may be from what the page says its speaker played."""
+AWAY_S: Final = 5.0
+PATIENCE_MS: Final = 60_000
+DEBUG: Final = "?debug=1"
+
+
+@dataclass
+class House:
+    """The ring, and what it remembers."""
+
+    ring: Ring
+    store: Store
+
+    async def replies(self, page: Page) -> list[session_pb2.HistoryItem]:
+        """Return what history holds of the assistant's words in the page's conversation."""
+        session = await page.evaluate("parleyDebug.session()")
+        return [item for item in told(await self.store.history(session)) if item.role == ASSISTANT]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house() -> AsyncIterator[House]:
+    """A ring with its own engine and the agents that come with it."""
+    agents = {"PARLEY_AGENTS": str(ROOT / "deploy" / "agents")}
+    async with Ring(RingSettings(engine=True, env={"vad": agents, "broker": agents})) as ring:
+        store = Store(Redis.from_url(ring.redis_url))
+        try:
+            yield House(ring, store)
+        finally:
+            await store.close()
+
+
+async def sees(page: Page, selector: str, text: str | re.Pattern[str] = "", *, nth: int = 0) -> str:
+    """Wait until such an element is there, with these words; return all of its own."""
+    found = page.locator(selector, has_text=text) if text else page.locator(selector)
+    await found.nth(nth).wait_for(timeout=PATIENCE_MS, state="attached")
+    words: str = await found.nth(nth).inner_text()
+    return words
+
+
+async def happenings(page: Page, name: str) -> list[dict[str, Any]]:
+    """Return what the client has told of one kind."""
+    told_: list[dict[str, Any]] = await page.evaluate("name => parleyDebug.of(name)", name)
+    return told_
+
+
+async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) -> None:
+    """A question is answered; a "stop" cuts the story off, and what was not heard of it is struck out; it goes on.
+
+    What the servers remember of the story is what the page's speaker has played of it.
+    """
+    voice = write_voice(
+        tmp_path / "voice.wav",
+        speech.silence(2000),
+        speech.say("What time is it?"),
+        speech.silence(6000),
+        speech.say("Tell me a story."),
+        speech.silence(6500),
+        speech.say("Stop!"),
+        speech.silence(4500),
+        speech.say("What is your name?"),
+    )
+    async with chromium(voice) as browser, page_of(browser, house.ring.page + DEBUG) as page:
+        await page.click("#talk")
+        await sees(page, ".line.assistant", re.compile("It is"))
+        await sees(page, "#latency summary", re.compile(r"\d+ ms"))
+        await sees(page, "#turn", "Stopped: go on")
+        await sees(page, ".line.assistant .cut")
+        await sees(page, ".line.assistant", "Parley", nth=2)
+        await sees(page, ".line.assistant", "My name is Parley.")
+        await assert_accessible(page)
+        flush = (await happenings(page, "flush"))[0]["detail"]
+        assert await happenings(page, "duck"), "the story was not lowered before it was cut off"
+        story = next(item for item in await house.replies(page) if item.reply == flush["reply"])
+        assert story.interrupted
+        assert abs(story.heard_ms - flush["position"] / 24) <= HEARD_MS, f"{story.heard_ms} ms, {flush}"
+        assert any(output["pcm"].strip("A=") for output in await page.evaluate("parleyDebug.recording()"))
+        await page.click("#talk")
+        await sees(page, "#turn", "The conversation is over")
+
+
+async def test_the_network_goes_and_comes_back(house: House) -> None:
+    """Five seconds without a network in mid-reply: the page says so, the same reply goes on, no word twice or lost."""
+    door = house.ring.websocket.split("/")[2]
+    async with (
+        chromium() as browser,
+        cable(door) as line,
+        page_of(browser, f"http://{line.address}/{DEBUG}") as page,
+    ):
+        await page.click("#mute")  # the fake microphone's beeps are no words
+        await page.fill("#typed", "Count to twenty.")
+        await page.keyboard.press("Enter")
+        await sees(page, ".line.assistant", re.compile("3"))
+        line.pull()
+        await sees(page, "#turn", "Connection lost: resuming …")
+        await asyncio.sleep(AWAY_S)
+        line.plug()
+        await sees(page, ".line.event", "Connected again")
+        await page.locator(".line.assistant:not(:has(.ahead))", has_text="20").wait_for(timeout=PATIENCE_MS)
+        played = await happenings(page, "replyPlayed")
+        assert len(played) == 1
+        words = (await sees(page, ".line.assistant .said")).strip()
+        assert [int(number) for number in re.findall(r"\d+", words)] == list(range(1, 21)), words
+        for _ in range(100):
+            if replies := await house.replies(page):
+                break
+            await asyncio.sleep(0.1)
+        assert [item.text for item in replies] == [words]
+
+
+async def test_an_agent_that_is_not_there(house: House) -> None:
+    """The server's own sentence says which agents there are, and the settings are one press away."""
+    async with chromium() as browser, page_of(browser, house.ring.page) as page:
+        await page.click("#open-settings")
+        await page.fill("#agent", "nobody")
+        await page.click("#settings .main")
+        await page.click("#talk")
+        assert "there are: default, patient, reception" in await sees(page, "#trouble p", "nobody")
+        await sees(page, "#trouble button", "Settings")
+
+
+async def test_a_microphone_that_may_not_be_used(house: House) -> None:
+    """The person has said no to the browser: the page says what to do, and does not wait for ever."""
+    async with chromium(allowed=False) as browser, page_of(browser, house.ring.page, permissions=[]) as page:
+        await page.click("#talk")
+        assert "Parley can't hear you" in await sees(page, "#trouble p")
