@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation redis_outage locks tls
 LASTING := sentinel cluster net resume takeover_ingress takeover_broker takeover_vad rolling_restart traces traces_takeover observed_ring
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz eval enrol train images up down test-images test-jaeger test-k8s fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz eval enrol train images up down test-images test-jaeger test-k8s test-web fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup web-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -123,6 +123,10 @@ test-images: dev-setup ## Build the images, run the ring as containers and talk 
 test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2; skipped where no `jaeger` is on the PATH
 	$(PYTEST) tests/jaeger -rs $(ARGS)
 
+test-web: dev-setup web-setup ## Test the web client: its core in node, its page in a real chromium (skipped where one is missing)
+	@if command -v node >/dev/null; then node --test tests/web/core/*.test.mjs; else echo 'skipped: no node here for the core'; fi
+	$(PYTEST) tests/web -rs $(ARGS)
+
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, five minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)
 
@@ -151,6 +155,9 @@ protos-setup:
 
 k8s-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-k8s lock/k8s.txt
+
+web-setup:
+	@$(PYTHON) scripts/bootstrap.py .venv-web lock/web.txt
 
 fuzz-setup:
 	@$(PYTHON) scripts/bootstrap.py .venv-fuzz lock/ingress.txt lock/fuzz.txt
