@@ -45,7 +45,8 @@ export function ofError({ code, message }) {
  */
 export function ofNotice({ code, message }) {
   const echo = code.startsWith("CODE_ECHO");
-  return { title: echo ? "There may be echo" : "By the way", text: sentence(message), actions: echo ? ["settings"] : [], mild: true };
+  const title = echo ? "There may be echo" : code === "CODE_MICROPHONE" ? "Parley can't hear you" : "By the way";
+  return { title, text: sentence(message), actions: title === "By the way" ? [] : ["settings"], mild: true };
 }
 
 /**
