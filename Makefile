@@ -124,7 +124,6 @@ test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2;
 	$(PYTEST) tests/jaeger -rs $(ARGS)
 
 test-web: dev-setup web-setup ## Test the web client: its core in node, its page in a real chromium (skipped where one is missing)
-	@if command -v node >/dev/null; then node --test tests/web/core/*.test.mjs; else echo 'skipped: no node here for the core'; fi
 	$(PYTEST) tests/web -rs $(ARGS)
 
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, five minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)

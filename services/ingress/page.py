@@ -28,7 +28,6 @@ TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
     ".webmanifest": "application/manifest+json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
@@ -36,7 +35,7 @@ TYPES: Final[Mapping[str, str]] = {
     ".woff2": "font/woff2",
 }
 """What a page is made of; files of other kinds are not given to anybody."""
-_SQUEEZED: Final = frozenset({".html", ".css", ".js", ".json", ".webmanifest", ".svg"})
+_SQUEEZED: Final = frozenset({".html", ".css", ".js", ".webmanifest", ".svg"})
 
 LARGEST_FILE_BYTES: Final = 1 << 20
 LARGEST_PAGE_BYTES: Final = 8 << 20

@@ -2,8 +2,10 @@
 import { endOf, restOf } from "./mic_frames.js";
 import { FRAME_MS } from "./sound.js";
 
-/** 10 s of microphone, 320 kB. A server says every second how far it has received; beyond this the oldest go. */
-const LARGEST_FRAMES = 10_000 / FRAME_MS;
+/** 60 s of microphone, 1.9 MB: the longest turn. A server says every second how far it is decided; beyond, the oldest go. */
+const LARGEST_FRAMES = 60_000 / FRAME_MS;
+/** 3 s, once a server has not said so for the longest time: it never will. */
+const FRAMES_UNHEARD_OF = 3_000 / FRAME_MS;
 /** Keys and typed words, likewise. */
 const LARGEST_MARKS = 200;
 
@@ -26,6 +28,8 @@ export class Retention {
     /** How the keys stood before everything that is kept. @type {Map<string, Request>} */
     this._keys = new Map();
     this._end = 0;
+    this._isHeardOf = false;
+    this._captured = 0;
   }
 
   /** Keep a frame of the microphone, a key or typed words; of other kinds nothing is kept. @param {Request} request */
@@ -33,7 +37,8 @@ export class Retention {
     if (request.kind === "audio") {
       this._frames.push(request);
       this._end = endOf(request.frame);
-      if (this._frames.length > LARGEST_FRAMES) this._frames.shift();
+      const isUnheardOf = !this._isHeardOf && ++this._captured > LARGEST_FRAMES;
+      while (this._frames.length > (isUnheardOf ? FRAMES_UNHEARD_OF : LARGEST_FRAMES)) this._frames.shift();
     } else if (MARKS.has(request.kind)) {
       this._marks.push({ at: this._end, request });
       if (this._marks.length > LARGEST_MARKS && this._letGoOfMark() === "say") this.lostWords++;
@@ -42,6 +47,7 @@ export class Retention {
 
   /** Let go of what came before `receivedOffset`: it would survive the server. */
   heard(receivedOffset) {
+    this._isHeardOf = true;
     while (this._frames.length && endOf(this._frames[0].frame) <= receivedOffset) this._frames.shift();
     // What stands just there is not known to have come: only the sample behind it tells.
     while (this._marks.length && this._marks[0].at < receivedOffset) this._letGoOfMark();
@@ -49,6 +55,7 @@ export class Retention {
 
   /** @returns {Request[]} for the next server, in order: how the keys stood at `micOffset`, and all after it */
   replay(micOffset) {
+    this._isHeardOf = true;
     const keys = new Map(this._keys);
     for (const { at, request } of this._marks) {
       if (at < micOffset && request.kind !== "say") keys.set(request.kind, request);
