@@ -116,8 +116,8 @@ void act(parley *p, const message *got) {
       error_came(p, got);
       break;
     case MESSAGE_DRAINING:
-      p->is_drained = is_resumption_offered(p);
-      p->drain_by_ms = p->now_ms + (got->seconds > 1 ? (got->seconds - 1) * 1000 : 0);
+      /* There is one connection, so the old one is left for the new: the lead of the reply covers the change. */
+      if (is_resumption_offered(p)) lose_connection(p, "The server goes away.", true);
       break;
     case MESSAGE_CLOSED:
       closed_came(p, got);

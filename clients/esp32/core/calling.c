@@ -5,7 +5,7 @@
 #include "session.h"
 
 enum {
-  GIVE_UP_MS = 30000,     /* a first call, all tries together */
+  GIVE_UP_MS = 120000,    /* a first call, all tries together; a press of the button ends it sooner */
   CONNECT_MS = 1000,      /* a lost SYN costs no more than that when the network is back */
   CONNECT_TLS_MS = 4000,  /* a small device takes two seconds for a handshake */
   FIRST_ANSWER_MS = 12000, /* the ring takes so long at most to stand */
@@ -81,13 +81,6 @@ static void give_up(parley *p) {
   }
 }
 
-/* Leave a server that goes away at a moment when nothing is being said, and in time. */
-static void leave_in_time(parley *p) {
-  if (!p->is_drained || p->is_hanging_up) return;
-  bool is_quiet = !playout_is_underway(&p->playout) && p->activity <= PARLEY_ACTIVITY_IDLE;
-  if (is_quiet || is_past(p->now_ms, p->drain_by_ms)) lose_connection(p, "The server goes away.", true);
-}
-
 static void wait_for_life(parley *p, uint32_t passed_ms) {
   p->quiet_ms += passed_ms;
   uint32_t longest_ms = is_resumption_offered(p) ? DEAD_MS : DEAD_FOR_GOOD_MS;
@@ -118,7 +111,6 @@ void calling_tick(parley *p, uint32_t passed_ms) {
       break;
     case LINK_OPEN:
       wait_for_life(p, passed_ms);
-      if (p->link == LINK_OPEN) leave_in_time(p);
       break;
   }
 }

@@ -5,7 +5,7 @@
 
 enum {
   GAIN_MDB = -20000,
-  UNARMED_MS = 800,       /* after a duck, unless the voice fell silent first */
+  UNARMED_MS = 1000,      /* after a duck, unless the voice fell silent first */
   COUPLING_HEADPHONES_DB = -60,
   COUPLING_CANCELLED_DB = -30 /* what an echo canceller leaves; it is learned */
 };

@@ -1,8 +1,8 @@
 /* A client of Parley for small devices: plain C11, no allocation, no I/O of its own.
  *
  * The owner gives it memory once, calls parley_tick every 20 ms with what the microphone heard and gets what the
- * speaker shall play, and tells it what the WebSocket brought. Everything is sent from within parley_tick (and
- * parley_start, parley_end), never from within parley_received. The core knows nothing of threads: whoever calls it
+ * speaker shall play, and tells it what the WebSocket brought. Everything is sent from within parley_tick and
+ * parley_poll, never from within parley_received. The core knows nothing of threads: whoever calls it
  * from two tasks holds one lock around each call. docs/protocol.md has the protocol that is spoken here.
  *
  *   parley *p = parley_init(memory, sizeof memory, &config, &ports);
@@ -153,7 +153,7 @@ void parley_interrupt(parley *p);
 void parley_mute(parley *p, bool muted);
 /* The talk key. Its first press leaves the ends of turns to the key, for the whole session. */
 void parley_push_to_talk(parley *p, bool pressed);
-/* Typed words, up to 1000 bytes. False: too long, empty, or no conversation. */
+/* Typed words, up to 255 bytes. False: too long, empty, no conversation, or two that wait already. */
 bool parley_say(parley *p, const char *text);
 
 /* Time and sound */
@@ -161,6 +161,8 @@ bool parley_say(parley *p, const char *text);
 /* Let 20 ms pass: take what the microphone heard, give what the speaker shall play, send what is to be sent.
  * `microphone`: parley_mic_samples; `speaker`: parley_speaker_samples. Call it in every state, IDLE too. */
 void parley_tick(parley *p, const int16_t *microphone, int16_t *speaker, parley_latency latency);
+/* Send now what is due, rather than at the next tick: after parley_connected, say. Never needed. */
+void parley_poll(parley *p);
 /* Samples in 20 ms of either. */
 size_t parley_mic_samples(const parley *p);
 size_t parley_speaker_samples(const parley *p);

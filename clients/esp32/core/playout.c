@@ -303,12 +303,6 @@ void playout_pull(playout *p, int16_t *samples, uint32_t count) {
   memset(samples + filled, 0, (count - filled) * sizeof *samples);
   p->handed += count;
   finish(p, p->handed);
-  /* A run that has just become dry and is awaited to go on counts as dry from here on. */
-  reply_run *run = first_run(p);
-  if (run && run->is_running && !run->samples) {
-    run->is_running = false;
-    p->dry_since = p->handed - (count - filled);
-  }
   fader_apply(&p->fader, samples, count);
 }
 

@@ -26,7 +26,6 @@ void lose_connection(parley *p, const char *why, bool elsewhere) {
   }
   let_go(p, false);
   note(p, PARLEY_LOG_WARNING, why);
-  p->is_drained = false;
   p->report_count = p->flushed_count = 0; /* the last of them are said again */
   p->is_interrupt_due = p->has_mute_due = p->has_talk_key_due = false;
   if (is_past(p->now_ms, p->stands_since_ms + SETTLED_MS)) {

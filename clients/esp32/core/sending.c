@@ -11,9 +11,7 @@ static bool send_text(parley *p, size_t bytes) {
     note(p, PARLEY_LOG_ERROR, "A message does not fit: the token is too long.");
     return true;
   }
-  if (!p->ports.net.send(p->ports.net.self, true, (const uint8_t *)p->text, bytes)) return false;
-  p->silent_sender_ms = 0;
-  return true;
+  return p->ports.net.send(p->ports.net.self, true, (const uint8_t *)p->text, bytes);
 }
 
 static bool send_open(parley *p) {
@@ -72,21 +70,17 @@ static bool send_mark(parley *p, const mark *what) {
   return send_text(p, bytes);
 }
 
-static bool send_line(parley *p) {
+static void send_line(parley *p) {
   for (int i = 0; i < LARGEST_BURST; i++) {
     const mark *next_mark;
     const mic_frame *next_frame;
     line_next(&p->line, &next_mark, &next_frame);
-    if (!next_mark && !next_frame) return true;
-    if (next_mark) {
-      if (!send_mark(p, next_mark)) return false;
-    } else {
-      if (!p->ports.net.send(p->ports.net.self, false, next_frame->wire, next_frame->bytes)) return false;
-      p->silent_sender_ms = 0;
-    }
+    if (!next_mark && !next_frame) return;
+    bool is_sent = next_mark ? send_mark(p, next_mark)
+                             : p->ports.net.send(p->ports.net.self, false, next_frame->wire, next_frame->bytes);
+    if (!is_sent) return;
     line_sent(&p->line);
   }
-  return false;
 }
 
 void send_what_is_due(parley *p) {
@@ -105,8 +99,11 @@ void send_what_is_due(parley *p) {
     return;
   }
   if (p->link == LINK_OPENING && p->state == PARLEY_RESUMING) return; /* nothing else before `opened` */
-  if (!send_reports(p) || !send_keys(p) || !send_line(p)) return;
-  if (p->link == LINK_OPEN && p->silent_sender_ms >= HEARTBEAT_MS) {
-    send_text(p, write_heartbeat(p->text, sizeof p->text, ++p->beats));
+  if (!send_reports(p) || !send_keys(p)) return;
+  if (p->link == LINK_OPEN && p->unbeaten_ms >= HEARTBEAT_MS) {
+    p->unbeaten_ms = 0;
+    if (!send_text(p, write_heartbeat(p->text, sizeof p->text, p->beats + 1))) return;
+    p->beats++;
   }
+  send_line(p);
 }

@@ -129,12 +129,12 @@ static void forget_session(parley *p) {
   p->next = (playhead){0, 0};
   p->resume_token[0] = 0;
   p->resume_s = 0;
-  p->beats = 0;
+  p->beats = p->unbeaten_ms = 0;
   p->activity = PARLEY_ACTIVITY_UNKNOWN;
   p->report_count = p->flushed_count = p->kept_report_count = 0;
   p->is_interrupt_due = p->is_end_due = p->is_end_sent = p->has_mute_due = p->has_talk_key_due = false;
   p->has_flushed = p->has_resumed = p->has_talk_key = p->is_pressed = false;
-  p->is_hanging_up = p->is_in_trouble = p->is_drained = false;
+  p->is_hanging_up = p->is_in_trouble = false;
 }
 
 void parley_start(parley *p) {
@@ -147,7 +147,7 @@ void parley_start(parley *p) {
 
 void end_session(parley *p, bool is_trouble, const char *why) {
   p->is_in_trouble = is_trouble;
-  p->is_hanging_up = p->is_drained = false;
+  p->is_hanging_up = false;
   p->ended_at_ms = p->now_ms;
   let_go(p, true);
   if (is_trouble) note(p, PARLEY_LOG_ERROR, why);
@@ -209,10 +209,11 @@ static void tick_the_end(parley *p) {
 }
 
 void parley_tick(parley *p, const int16_t *microphone, int16_t *speaker, parley_latency latency) {
-  uint32_t now_ms = p->ports.time.now_ms(p->ports.time.self), passed_ms = now_ms - p->now_ms;
+  p->now_ms = p->ports.time.now_ms(p->ports.time.self);
+  uint32_t passed_ms = p->now_ms - p->ticked_ms;
   if (passed_ms > LONGEST_TICK_MS) passed_ms = LONGEST_TICK_MS;
-  p->now_ms = now_ms;
-  p->silent_sender_ms += passed_ms;
+  p->ticked_ms = p->now_ms;
+  p->unbeaten_ms += passed_ms;
   p->input_latency = latency.input_samples;
   playout_clock(&p->playout, latency.output_samples);
   if (is_talking(p)) watch_for_speech(p, microphone);
@@ -228,6 +229,12 @@ void parley_tick(parley *p, const int16_t *microphone, int16_t *speaker, parley_
   note_lapsed_duck(p);
   calling_tick(p, passed_ms);
   tick_the_end(p);
+  send_what_is_due(p);
+}
+
+void parley_poll(parley *p) {
+  p->now_ms = p->ports.time.now_ms(p->ports.time.self);
+  calling_tick(p, 0);
   send_what_is_due(p);
 }
 

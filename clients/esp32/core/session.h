@@ -33,6 +33,7 @@ struct parley {
   parley_state state;
   parley_activity activity;
   uint32_t now_ms;
+  uint32_t ticked_ms; /* when time passed last */
 
   /* Calling */
   link_state link;
@@ -46,8 +47,6 @@ struct parley {
   bool is_drop_due, is_drop_polite; /* the connection is to be let go of, from within the next tick */
   bool is_hanging_up, is_in_trouble;
   uint32_t hung_up_at_ms, ended_at_ms, lost_at_ms, stands_since_ms;
-  bool is_drained;        /* this server goes away; a moment to leave is awaited */
-  uint32_t drain_by_ms;
   char why[PARLEY_WORDS_BYTES]; /* what the last call failed for */
 
   /* What is needed to go on over another connection */
@@ -69,7 +68,7 @@ struct parley {
   uint32_t flushed_count;
   bool is_interrupt_due, is_end_due, is_end_sent, has_mute_due, has_talk_key_due;
   bool said_muted, said_pressed; /* what is told of the keys at the beginning of another connection */
-  uint32_t silent_sender_ms;     /* since anything was sent */
+  uint32_t unbeaten_ms;          /* since the last heartbeat */
   uint64_t beats;
   uint32_t say_ids;
   char end_reason[64];

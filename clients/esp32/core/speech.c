@@ -38,9 +38,9 @@ static int32_t measure(speech_detector *d, const int16_t *samples, size_t count,
   uint64_t sum = 0;
   bool was_negative = d->filtered < 0;
   for (size_t i = 0; i < count; i++) {
-    d->filtered = samples[i] - d->last + d->filtered - d->filtered / 32;
+    d->filtered += (samples[i] - d->last) * 16 - d->filtered / 32; /* in sixteenths, so that it dies away to nothing */
     d->last = samples[i];
-    int32_t value = d->filtered >> 1;
+    int32_t value = d->filtered / 32;
     sum += (uint64_t)(uint32_t)(value * value);
     bool is_negative = d->filtered < 0;
     *crossings += is_negative != was_negative;
