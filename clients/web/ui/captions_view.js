@@ -19,10 +19,15 @@ export class CaptionsView {
     /** @type {Map<string, HTMLElement[]>} The pieces on the page that have not been heard yet. */
     this.ahead = new Map();
     this.follows = true;
+    this.height = 0;
     scroll.addEventListener("scroll", () => {
-      this.follows = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
+      if (scroll.clientHeight === this.height) this.follows = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
     });
-    new ResizeObserver(() => this.follow()).observe(scroll); // a smaller window hides the end of what is read
+    // A smaller window hides the end of what is read, and that is nobody's wish.
+    new ResizeObserver(() => {
+      this.height = scroll.clientHeight;
+      this.follow();
+    }).observe(scroll);
   }
 
   /**

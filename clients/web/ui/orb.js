@@ -132,7 +132,7 @@ export class Orb {
     pen.globalAlpha = lit ? 1 : 0.6;
     pen.setLineDash(this.turn === "waiting" || this.muted ? [0.08, 0.1] : []);
     pen.lineDashOffset = this.turn === "waiting" ? -t * 0.2 : 0;
-    this.blob(0.7 + shown.mic * 0.14, 0.006 + shown.mic * 0.018, t * 1.3, 7);
+    this.blob(0.7 + shown.mic * 0.14, 0.003 + shown.mic * 0.007, t * 1.3, 9);
     pen.stroke();
     if (lit) {
       pen.globalAlpha = 0.1 + shown.mic * 0.16;
@@ -148,7 +148,7 @@ export class Orb {
     const speaking = this.turn === "parley";
     const broken = Math.max(0, 1 - (now - this.cutAt) / CUT_MS);
     const colour = this.turn === "thinking" || this.turn === "waiting" ? this.colour.think : this.colour.parley;
-    this.blob(shown.disc + (speaking ? shown.speaker * 0.16 : 0), speaking ? 0.008 + shown.speaker * 0.02 : 0.003, t * 2.1, 5);
+    this.blob(shown.disc + (speaking ? shown.speaker * 0.16 : 0), speaking ? 0.004 + shown.speaker * 0.01 : 0.002, t * 2.1, 6);
     if (this.turn === "both") {
       pen.globalAlpha = 1;
       pen.lineWidth = 0.035;
