@@ -2,20 +2,17 @@
  * One conversation as the page sees it, without I/O: what connections and devices say comes in, what is to be dialled,
  * sent, played and shown comes out. Times are milliseconds of any clock that only grows.
  */
-import { decodeReply, encodeMicrophone } from "./frames.js";
+import { decodeReply } from "./frames.js";
 import { Hearing } from "./hearing.js";
 import { decode, encode } from "./messages.js";
-import { Outbox } from "./outbox.js";
 import { Pulse } from "./pulse.js";
-import { Resumption } from "./resumption.js";
 import { Search } from "./search.js";
-import { MIC_HZ } from "./sound.js";
+import { Uplink } from "./uplink.js";
 
 export const PROTOCOL = 1;
 /** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
 export const CLIENT_BUFFER_MS = 200;
 
-const HEARTBEAT_MS = 1000;
 /** How long a server may take to say its last word. */
 const HANG_UP_MS = 2000;
 
@@ -49,12 +46,11 @@ export class Session {
     /** Frames from the server that were none. */
     this.unreadable = 0;
     this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
-    this._random = random;
     this._effects = [];
     const dial = (call, address) => this._effects.push({ do: "dial", call, address });
     this._search = new Search(addresses, random, dial, (call) => this._effects.push({ do: "drop", call }));
-    this._resumption = new Resumption();
-    this._outbox = new Outbox();
+    this._uplink = new Uplink(random);
+    this._resumption = this._uplink.resumption;
     this._pulse = new Pulse();
     this._hearing = new Hearing((type, detail) => this._event(type, detail));
     /** The connection on which the conversation stands. 0: none. */
@@ -63,9 +59,6 @@ export class Session {
     this._lostMs = Infinity;
     this._lingersUntilMs = Infinity;
     this._nowMs = 0;
-    this._beatMs = 0;
-    this._beats = 0;
-    this._words = 0;
   }
 
   /** @returns {Effect[]} what is to be done, in order */
@@ -77,10 +70,8 @@ export class Session {
 
   /** @returns {{call: number, data: string|Uint8Array}|null} the next to be sent; ask while the connection takes it */
   next() {
-    const request = this._line ? this._outbox.take() : null;
-    if (!request) return null;
-    const data = request.kind === "audio" ? encodeMicrophone(request.frame) : encode(request.kind, request.fields);
-    return { call: this._line, data };
+    const data = this._line ? this._uplink.next() : null;
+    return data === null ? null : { call: this._line, data };
   }
 
   /** The connection on which the conversation stands; 0: none. */
@@ -95,9 +86,7 @@ export class Session {
 
   /** What `quality` tells of the connection. */
   get quality() {
-    const { retention } = this._resumption;
-    const lostMs = Math.round((retention.lostSamples * 1000) / MIC_HZ) + this._outbox.droppedFrames * 20;
-    return { quietMs: Math.round(this._pulse.quietMs), resumed: this.resumed, lostMs };
+    return { quietMs: Math.round(this._pulse.quietMs), resumed: this.resumed, lostMs: this._uplink.lostMs };
   }
 
   // The person
@@ -110,7 +99,7 @@ export class Session {
 
   hangUp(nowMs, reason = "the person hung up") {
     if (this.state === "ended" || this.state === "idle") return;
-    this._outbox.close({ kind: "end", fields: { reason } });
+    this._uplink.end(reason);
     this._search.stop();
     if (this._line && this.state === "conversation") this._lingersUntilMs = nowMs + HANG_UP_MS;
     else this._drop();
@@ -137,8 +126,7 @@ export class Session {
   }
 
   say(text) {
-    const id = `${Math.floor(this._random() * 2 ** 40).toString(36)}-${++this._words}`;
-    this._send("say", { text, id });
+    if (this._isOn) this._uplink.say(text);
   }
 
   // The devices
@@ -146,8 +134,8 @@ export class Session {
   /** Take what the `Duplex` has put out. @param {import("./duplex.js").Output} output */
   hear({ kind, frame, fields, type, detail }) {
     if (kind === "event") this._event(type, detail);
-    else if (kind === "frame") this._request({ kind: "audio", frame });
-    else this._send(kind, fields);
+    else if (kind !== "frame") this._send(kind, fields);
+    else if (this._isOn) this._uplink.hear(frame);
   }
 
   // Time
@@ -164,7 +152,7 @@ export class Session {
       this._fail("CODE_LOST", `${this.why} It could not be taken up again in time: begin a new one.`);
     } else if (this._line && this.state === "conversation") {
       if (this._pulse.tick(elapsedMs, this._resumption.isOffered)) this._lose("The server fell silent.", true);
-      else if (nowMs - this._beatMs >= HEARTBEAT_MS) this._beat(nowMs);
+      else this._uplink.beat(nowMs);
     }
   }
 
@@ -252,23 +240,18 @@ export class Session {
     }
     this._search.found();
     if (this._line) this._effects.push({ do: "drop", call: this._line });
-    Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity, _beatMs: nowMs });
+    Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity });
     this._pulse.heard();
     this._resumption.came(opened);
-    if (opened.limits.maxFrameMs) this._outbox.largestSamples = (opened.limits.maxFrameMs * MIC_HZ) / 1000;
-    if (isResuming) {
-      const { urgent, inOrder } = this._resumption.again(opened.micOffset);
-      this._outbox.resume(urgent, inOrder);
-      this._hearing.resumed();
-      this.resumed++;
-      this._effects.push({ do: "speaker", command: { do: "letGo" } });
-    } else {
-      this._outbox.resume();
-      this._effects.push({ do: "speaker", command: { do: "begin" } });
-    }
+    this._uplink.resume(opened, nowMs);
+    this._effects.push({ do: "speaker", command: { do: isResuming ? "letGo" : "begin" } });
     this.why = "";
     this._become("conversation");
-    if (isResuming) return;
+    if (isResuming) {
+      this._hearing.resumed();
+      this.resumed++;
+      return;
+    }
     if (this.isMuted) this._send("mute", { muted: true });
     if (this.isPressed) this._send("pushToTalk", { pressed: true });
   }
@@ -323,7 +306,7 @@ export class Session {
       this._fail("CODE_LOST", `${why} Begin a new conversation.`);
       return;
     }
-    this._outbox.pause();
+    this._uplink.pause();
     this._lostMs = this._nowMs;
     this.why = why;
     this._become("resuming");
@@ -360,19 +343,13 @@ export class Session {
 
   // What goes out
 
-  _beat(nowMs) {
-    this._beatMs = nowMs;
-    this._send("heartbeat", { beat: ++this._beats });
+  /** Whether there is a conversation, be its connection away or not. */
+  get _isOn() {
+    return this.state === "conversation" || this.state === "resuming";
   }
 
   _send(kind, fields) {
-    this._request({ kind, fields });
-  }
-
-  _request(request) {
-    if (this.state !== "conversation" && this.state !== "resuming") return;
-    this._resumption.went(request);
-    this._outbox.put(request);
+    if (this._isOn) this._uplink.send(kind, fields);
   }
 
   _become(state) {

@@ -1,0 +1,124 @@
+/** What scenes can't show of the core's parts: what is taken for speech, what is told once, what is never sent. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Duplex } from "../../../clients/web/core/duplex.js";
+import { Hearing } from "../../../clients/web/core/hearing.js";
+import { levelDb } from "../../../clients/web/core/meter.js";
+import { Retention } from "../../../clients/web/core/retention.js";
+import { Session } from "../../../clients/web/core/session.js";
+import { SpeechDetector } from "../../../clients/web/core/speech.js";
+import { pcmOf, speechAt } from "./position_code.mjs";
+
+const FRAME = 320;
+
+/** Frames of 20 ms of something, one by one; return those after which the detector took it for speech. */
+function takenForSpeech(detector, frames, sampleAt, isSounding = false) {
+  const taken = [];
+  for (let n = 0; n < frames; n++) {
+    const frame = Float32Array.from({ length: FRAME }, (_, at) => sampleAt(n * FRAME + at));
+    if (detector.feed(frame, levelDb(frame), isSounding)) taken.push(n);
+  }
+  return taken;
+}
+
+function noise(amplitude, seed = 7) {
+  let state = seed;
+  return () => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return amplitude * (state / 1073741824 - 1);
+  };
+}
+
+const voice = (gain) => (n) => gain * speechAt(n, 16000);
+
+test("a voice is noticed within 100 ms; noise as loud, and a click, are not", () => {
+  assert.ok(takenForSpeech(new SpeechDetector(), 20, voice(1))[0] < 5);
+  assert.deepEqual(takenForSpeech(new SpeechDetector(), 200, noise(0.3)), []);
+  assert.deepEqual(takenForSpeech(new SpeechDetector(), 50, (n) => (n >= 640 && n < 700 ? 0.9 : 0)), []);
+});
+
+test("what is heard all the time becomes the room; a voice above it is noticed still", () => {
+  const detector = new SpeechDetector();
+  takenForSpeech(detector, 1500, voice(0.01));
+  assert.deepEqual(takenForSpeech(detector, 50, voice(0.01)), []);
+  assert.ok(takenForSpeech(detector, 20, voice(0.3)).length > 10);
+});
+
+test("the echo that is left of the speaker is learnt, and is no speech from then on", () => {
+  const detector = new SpeechDetector();
+  takenForSpeech(detector, 400, voice(0.02), true);
+  assert.deepEqual(takenForSpeech(detector, 100, voice(0.02), true), []);
+  assert.ok(takenForSpeech(detector, 20, voice(0.5), true).length > 10);
+});
+
+test("a duck that the server had nothing to say of makes the next one less likely", () => {
+  const [taught, untaught] = [new SpeechDetector(), new SpeechDetector()];
+  for (let lesson = 0; lesson < 4; lesson++) taught.wasNone();
+  assert.deepEqual(takenForSpeech(taught, 10, voice(0.1), true), []);
+  assert.ok(takenForSpeech(untaught, 10, voice(0.1), true).length);
+});
+
+test("a caption that is told again after a resumption is shown once; the same words in another reply are shown", () => {
+  const told = [];
+  const hearing = new Hearing((type, detail) => told.push(detail));
+  const caption = { kind: "caption", who: "WHO_ASSISTANT", text: " Yes.", final: false, reply: 1, position: 0, turn: 1 };
+  hearing.hear(caption);
+  hearing.hear(caption);
+  assert.equal(told.length, 2, "words may repeat within a connection");
+  hearing.resumed();
+  hearing.hear(caption);
+  hearing.hear({ ...caption, reply: 2 });
+  assert.deepEqual(told.map(({ reply }) => reply), [1, 1, 2]);
+});
+
+test("where a server never says what it has heard, three seconds are kept after the first minute", () => {
+  const retention = new Retention();
+  for (let n = 0; n < 3001; n++) {
+    const frame = { micOffset: n * FRAME, pcm: new Uint8Array(2 * FRAME), reply: 0, position: 0 };
+    retention.keep({ kind: "audio", frame });
+  }
+  assert.equal(retention.replay(0).length, 150);
+  assert.equal(retention.lostSamples, (3001 - 150) * FRAME);
+});
+
+test("no key before the conversation is lost: mute and the talk key are told when it stands", () => {
+  const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5, isMuted: true });
+  session.begin(0);
+  session.press(true);
+  session.interrupt();
+  session.connected(1, 10);
+  session.came(1, JSON.stringify({ opened: { session: "s", resumeToken: "t", protocol: 1, resumeS: 30 } }), 20);
+  const sent = [];
+  for (let next; (next = session.next()); ) sent.push(JSON.parse(next.data));
+  assert.deepEqual(sent, [{ mute: { muted: true } }, { pushToTalk: { pressed: true } }]);
+});
+
+test("numbers that no real server sends, and what is no message, change nothing", () => {
+  const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+  session.begin(0);
+  session.connected(1, 0);
+  session.came(1, JSON.stringify({ opened: { session: "s", resumeToken: "t", protocol: 1, resumeS: 30 } }), 20);
+  session.take();
+  session.came(1, '{"flush":{"seq":"18446744073709551615","floor":"1"}}', 40);
+  session.came(1, "flush", 40);
+  session.came(1, new ArrayBuffer(3), 40);
+  assert.deepEqual(session.take(), []);
+  assert.equal(session.unreadable, 3);
+});
+
+test("a flush silences the output within 5 ms, however small the blocks that are asked for", () => {
+  const duplex = new Duplex();
+  const block = new Float32Array(64);
+  duplex.obey({ do: "begin" });
+  duplex.obey({ do: "audio", reply: 1, position: 0, pcm: pcmOf(1, 0, 24000) });
+  for (let n = 0; n < 100; n++) duplex.pull(block);
+  duplex.obey({ do: "flush", seq: 1, floor: 1 });
+  let sounding = 0;
+  for (let n = 0; n < 50; n++) {
+    duplex.pull(block);
+    sounding += block.filter((value) => value !== 0).length;
+  }
+  assert.ok(sounding > 100 && sounding <= 120);
+  const { fields } = duplex.take().find(({ kind }) => kind === "flushed");
+  assert.equal(fields.position, 6520);
+});
