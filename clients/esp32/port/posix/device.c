@@ -149,8 +149,18 @@ bool device_init(device *device, unsigned number, const options *options, int ep
 
 /* Time */
 
+static void fail(device *device, int code, const char *why) {
+  events_tell_own(device, "fault", why);
+  device->code = code;
+  device->failures++;
+  device_leave(device);
+}
+
 static void ask(device *device, uint64_t now_us) {
   const options *options = device->options;
+  bool is_asking = options->sayings_count && !device->is_leaving;
+  if (is_asking && !device->is_opened && (double)(now_us - device->begun_us) / 1e6 > options->wait_s)
+    fail(device, EXIT_REFUSED, "Nobody took the call. Is that the address, and does a server run there?");
   bool is_talking = mouth_is_talking(&device->mouth);
   if (device->is_talking && !is_talking) {
     device->spoken_us = now_us;
@@ -169,10 +179,7 @@ static void ask(device *device, uint64_t now_us) {
     device_leave(device);
     break;
   case ASKING_FAILED:
-    events_tell_own(device, "fault", "No answer was heard. Is there speech in the file? --wait-s waits longer.");
-    device->code = EXIT_BROKEN;
-    device->failures++;
-    device_leave(device);
+    fail(device, EXIT_BROKEN, "No answer was heard. Is there speech in the file? --wait-s waits longer.");
     break;
   default:
     break;
@@ -185,10 +192,9 @@ static void note_end(device *device) {
   if (!is_at_rest || device->link.state == LINK_OPEN || device->link.state == LINK_CLOSING) return;
   if (device->is_leaving) {
     device->is_over = true;
-  } else if (device->asking.count && state == PARLEY_IDLE && device->is_opened) { /* before all was said and answered */
-    if (!device->code) device->code = EXIT_BROKEN;
-    device->is_over = true;
-  } else if (device->asking.count && device->code) {
+  } else if (device->asking.count) { /* before all was said and answered */
+    if (!device->code) device->code = device->is_opened ? EXIT_BROKEN : EXIT_REFUSED;
+    device->failures++;
     device->is_over = true;
   }
 }
@@ -201,6 +207,7 @@ void device_tick(device *device, uint64_t now_us) {
   device->due_us += PARLEY_FRAME_MS * 1000;
   if (!device->is_begun) {
     device->is_begun = true;
+    device->begun_us = now_us;
     if (!device->options->idle) parley_start(device->whole.core);
   }
   if (device->button_ticks && --device->button_ticks == 0) device->button_down = false;

@@ -23,6 +23,7 @@ typedef struct {
   recorder recorder;
   asking asking;
   uint64_t due_us; /* of the next tick */
+  uint64_t begun_us;
   bool is_begun, is_over; /* it has begun to tick; it is done for good */
   bool is_opened, is_talking, is_leaving;
   bool button_down;

@@ -49,6 +49,7 @@ int summary_tell(FILE *file, const device *devices, unsigned count, uint64_t now
     bytes_out += device->link.bytes_out;
     if (device->worst_lag_us > worst_lag_us) worst_lag_us = device->worst_lag_us;
     if (device->code > worst) worst = device->code;
+    if (!device->is_opened && !device->options->idle && !worst) worst = EXIT_REFUSED;
     for (unsigned k = 0; waits && k < device->answers; k++) waits[answers++] = device->answers_ms[k];
   }
   if (waits) qsort(waits, answers, sizeof *waits, by_size);

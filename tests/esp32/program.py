@@ -1,0 +1,36 @@
+"""The program: built by make, where there is a compiler."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from local.child import ROOT
+
+PORT: Final = ROOT / "clients" / "esp32" / "port" / "posix"
+PROGRAM: Final = PORT / "build" / "parley-device"
+_BUILDS_S: Final = 600
+
+
+class BuildFault(Exception):
+    """The program can't be built; the message is the compiler's."""
+
+
+def obstacle() -> str:
+    """Say what is missing here for building it; "" when nothing is."""
+    compiler = os.environ.get("CC", "cc").split()[0]
+    missing = [name for name in (compiler, "make") if shutil.which(name) is None]
+    return f"building parley-device needs {' and '.join(missing)}" if missing else ""
+
+
+@functools.cache
+def build() -> Path:
+    """Return the program, built from what stands there now. Raises BuildFault."""
+    made = subprocess.run(["make", "-C", str(PORT)], capture_output=True, text=True, timeout=_BUILDS_S, check=False)
+    if made.returncode:
+        raise BuildFault(f"make in {PORT.relative_to(ROOT)} failed:\n{made.stderr[-4000:]}")
+    return PROGRAM
