@@ -23,6 +23,7 @@ from services.ingress.admission import Admission
 from services.ingress.chronicle import TAKEN
 from services.ingress.forgetting import Forgetting
 from services.ingress.house import House
+from services.ingress.inbox import Inbox
 from services.ingress.leases import Leases
 from services.ingress.life import Life
 from services.ingress.limits import Limits
@@ -118,7 +119,7 @@ class Calls:
             opened = await self._admission.open(requests)
             with _told_of_redis("begin"):
                 grant = await self.doorkeeper.admit(knock, opened)
-            life = await (self._resume(opened, grant) if opened.resume else self._begin(opened, grant))
+            life = await (self._resume(opened, grant, requests) if opened.resume else self._begin(opened, grant))
             knock.place.free()
         except ParleyError as fault:
             if not isinstance(fault, PeerLost):  # who goes before Open is a port scanner, a health check, or nobody
@@ -164,8 +165,11 @@ class Calls:
         self.counters["sessions"] += 1
         return self._live(Life(self._house, session, record, opened, token, place, resumed=False), grant)
 
-    async def _resume(self, opened: client.Open, grant: Grant) -> Life:
-        """Take over a session whose client comes back, wherever it was."""
+    async def _resume(self, opened: client.Open, grant: Grant, requests: AsyncIterator[client.ConverseRequest]) -> Life:
+        """Take over a session whose client comes back, wherever it was.
+
+        One that has given up this call may have its session elsewhere by now: it is not taken away from there.
+        """
         with ExitStack() as undo, _told_of_redis("be resumed"):
             token, known = await resumable(self._store, opened.resume, self.limits.resume_s, grant.holder)
             grant.check_agent(known.agent)
@@ -173,6 +177,8 @@ class Calls:
             place = self._admission.place(resumes=True, replaces=token.session in self._lives)
             undo.callback(place.free)
             await self.doorkeeper.enter(grant, token.session, goes_on=True)
+            if isinstance(requests, Inbox) and requests.is_closed:
+                raise PeerLost("client", "its connection broke")
             session.lease = await self._store.take_lease(token.session, self._owner, by_force=True)
             record = taken_over(known, session.lease, self.address)
             if not await self._store.write_record(record):

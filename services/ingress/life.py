@@ -143,7 +143,8 @@ class Life:
 
     @property
     def _may_be_resumed(self) -> bool:
-        return self._house.limits.resume_s > 0 and self.session.is_announced
+        """Its client has a token: it was told of the session here, or elsewhere before it came back."""
+        return self._house.limits.resume_s > 0 and (self.session.is_announced or self._resumed)
 
     def client_left(self, fault: ParleyError | None) -> None:
         """The client's link has ended: after the last word, by a fault of the client's, or broken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import stream_pb2
 from services.ingress.limits import Limits
+from services.ingress.resumption import resumable
 from tests.integration.bad_input.raw_caller import DOORS, RawCaller, raw_caller
 from tests.integration.takeover_stage import Ingress, calling, speaking, stage, told, until
 
@@ -312,6 +314,67 @@ async def test_an_ingress_that_stops_leaves_its_sessions_to_others() -> None:
                 async with calling(second, resume=token(stays)) as stayed:
                     assert told(stayed, "opened")[0].resumed
                     assert len(second.calls) == 2
+
+
+@pytest.mark.parametrize("how", ["lost again", "drained"])
+@pytest.mark.parametrize("door", DOORS)
+async def test_what_goes_wrong_while_a_client_comes_back_is_not_the_end_either(door: str, how: str) -> None:
+    """The ring does not stand yet, and its connection breaks again, or this ingress is stopped, too."""
+    async with stage() as ring:
+        first, second = await ring.ingress(Limits(drain_s=0.1)), await ring.ingress()
+        async with calling(first, door) as caller:
+            await caller.vanish()
+        await parked(first)
+        for vad in ring.vads:
+            vad.be_silent()
+        async with raw_caller(door, first) as again:  # type: ignore[arg-type]
+            await again.send(client.ConverseRequest(open=client.Open(protocol=1, resume=token(caller))))
+            await until(lambda: first.calls.counters["resumed"] == 1)
+            if how == "drained":
+                await first.calls.drain()
+                await again.hear()
+                assert [each.code for each in told(again, "closed")] == [Closed.CODE_DRAINING]
+            else:
+                await again.vanish()
+                await parked(first)
+            assert not told(again, "opened")
+        for vad in ring.vads:
+            vad.answer = vad.welcome
+        async with calling(second, door, resume=token(caller)) as at_last:
+            assert told(at_last, "opened")[0].resumed
+            assert at_last.session == caller.session
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_call_that_was_given_up_takes_nothing_away(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ingress that was slow to answer goes on with it when its client has its session elsewhere: it stays there."""
+    async with stage() as ring:
+        slow, second = await ring.ingress(), await ring.ingress()
+        async with calling(slow, door) as caller:
+            await caller.vanish()
+        await parked(slow)
+        asked, awake = asyncio.Event(), asyncio.Event()
+
+        async def sleepy(*arguments: Any) -> Any:
+            found = await resumable(*arguments)
+            if not asked.is_set():
+                asked.set()
+                await awake.wait()
+            return found
+
+        monkeypatch.setattr("services.ingress.call.resumable", sleepy)
+        async with raw_caller(door, slow) as given_up:  # type: ignore[arg-type]
+            await given_up.send(client.ConverseRequest(open=client.Open(protocol=1, resume=token(caller))))
+            await asked.wait()
+            await given_up.vanish()
+        async with calling(second, door, resume=token(caller)) as again:
+            assert told(again, "opened")[0].resumed
+            await asyncio.sleep(0.2)  # a connection that has gone is noticed
+            awake.set()
+            await asyncio.sleep(0.3)
+            assert (await ring.record(again.session)).ingress == second.ingress
+            assert not told(again, "error")
+        assert slow.calls.counters["resumed"] == 0
 
 
 async def test_an_ingress_that_wakes_up_late_changes_nothing() -> None:
