@@ -36,7 +36,7 @@ class DeviceProcess:
         self._watchers: list[Callable[[Happening], None]] = []
 
     async def __aenter__(self) -> Self:
-        program = self._program or await asyncio.to_thread(build)
+        program = await asyncio.to_thread(build) if self._program is None else self._program
         self._process = await asyncio.create_subprocess_exec(
             program,
             *("--server", self._servers, "--record", str(self.recording), *self._options),
@@ -170,7 +170,7 @@ def write_wav(path: Path, pcm: bytes, rate_hz: int) -> None:
 async def run(*options: str, stdin: bytes | None = None, program: Path | None = None) -> tuple[int, str, Sequence[str]]:
     """Run parley-device to its end; return exit code, what it complained of, and its lines."""
     process = await asyncio.create_subprocess_exec(
-        program or await asyncio.to_thread(build),
+        await asyncio.to_thread(build) if program is None else program,
         *options,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

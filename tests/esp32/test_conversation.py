@@ -7,11 +7,15 @@ import asyncio
 import pytest
 
 from clients.desktop import events
+from parley.v1 import session_pb2
 from tests.e2e.scene import Actor, Scene
-from tests.e2e.test_conversation import ASSISTANT, PHRASE, QUESTION, USER
+from tests.e2e.test_conversation import PHRASE, QUESTION
 from tests.esp32.person import DevicePerson
 from tests.fakes import speech
 from tests.fakes.realtime import Reply
+
+USER = session_pb2.HistoryItem.ROLE_USER
+ASSISTANT = session_pb2.HistoryItem.ROLE_ASSISTANT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 

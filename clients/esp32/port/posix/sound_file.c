@@ -139,7 +139,11 @@ bool recorder_open(recorder *recorder, const char *path, uint32_t rate_hz, char 
     snprintf(fault, FAULT_CHARS, "Cannot write %.120s: %s.", path, strerror(errno));
     return false;
   }
-  if (recorder->is_wav) write_head(recorder);
+  if (recorder->is_wav) {
+    write_head(recorder);
+  } else {
+    setvbuf(recorder->file, NULL, _IONBF, 0); /* whoever listens at a FIFO hears it as it is played */
+  }
   return true;
 }
 
@@ -153,7 +157,6 @@ void recorder_write(recorder *recorder, const int16_t *samples, size_t count) {
     fwrite(bytes, 2, here, recorder->file);
     done += here;
   }
-  if (recorder->file == stdout) fflush(stdout);
 }
 
 bool recorder_close(recorder *recorder) {
