@@ -8,7 +8,7 @@ enum {
   QUIETEST = DB(24),    /* nobody speaks below about -66 dBFS */
   ABOVE_FLOOR = DB(10), /* speech stands out so far from the background… */
   ABOVE_ECHO = DB(8),   /* … and from what may be echo */
-  ONSET_FRAMES = 3,     /* 60 ms: a click or a knock is shorter */
+  ONSET_FRAMES = 4,     /* 80 ms: a click or a knock is shorter */
   HANG_FRAMES = 10,
   FLOOR_RISE = DB(1) / 16,  /* per frame: 3 dB a second */
   ECHO_DECAY = DB(1)        /* per frame: a room's reverberation */
@@ -73,7 +73,7 @@ bool speech_feed(speech_detector *d, const int16_t *samples, size_t count, int32
   uint32_t crossings = 0;
   d->level = measure(d, samples, count, &crossings);
   follow_echo(d, far_level);
-  bool is_hiss = crossings * 2 > count; /* more like breath or noise than like a voice */
+  bool is_hiss = crossings * 3 > count; /* more like breath or noise than like a voice */
   bool is_loud = d->has_floor && d->level > QUIETEST && d->level > d->floor + ABOVE_FLOOR && d->level > d->echo + ABOVE_ECHO;
   follow_floor(d, is_loud);
   if (is_loud && !is_hiss) {

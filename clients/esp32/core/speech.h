@@ -24,7 +24,7 @@ typedef struct speech_detector {
 /* `coupling_db`: how far below the speaker's level its echo in the microphone is likely to be: -60 for headphones. */
 void speech_init(speech_detector *d, int32_t coupling_db);
 /* Take 20 ms. `far_level`: of what was audible from the speaker meanwhile, 0 for silence. Returns whether it is speech: from
- * the third speech-like frame in a row on, until 200 ms are none. */
+ * the fourth speech-like frame in a row on, until 200 ms are none. */
 bool speech_feed(speech_detector *d, const int16_t *samples, size_t count, int32_t far_level);
 /* The level of samples as they are. */
 int32_t level_of(const int16_t *samples, size_t count);
