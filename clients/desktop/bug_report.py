@@ -17,13 +17,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 from .events import Event
 from .failures import UsageError
 from .meters import Levels, Quality
 from .options import Options
-from .sound import FRAME_MS, MIC_HZ, Samples, samples_of
+from .recording import Recording
+from .sound import FRAME_MS, MIC_HZ, SPEAKER_FRAME_SAMPLES, SPEAKER_HZ, Samples, samples_of
 
 LONGEST_S = 300.0
 """So much sound is kept, the last of it: 29 MB a zip, before compression."""
@@ -45,16 +44,16 @@ stop. It is sent to nobody. Tell the others in the room before you agree."""
 README = """\
 A conversation with Parley, recorded for a bug report with the agreement of the person who spoke.
 
-conversation.wav  stereo: what was sent of the person left, what the speaker played right
-mic.wav           the microphone as it was
-reference.wav     what the speaker played, at the same instants
+conversation.wav  stereo, 24 kHz: what was sent of the person left, what the speaker played right
+mic.wav           the microphone as it was; this one and the next two begin together, at 16 kHz
+reference.wav     what the echo canceller was told that the speaker plays; silence where none is at work
 clean.wav         what was left of the microphone after echo cancelling, and was sent
 events.jsonl      what happened, in order: "at" has the machine's monotonic clock, the microphone's samples (16 kHz) and
                   the speaker's samples (24 kHz)
 settings.json     what was set, without tokens
 versions.json     programs and system
 
-All sound is PCM16 at 16 kHz. The conversation's records at the server are under the session's name in events.jsonl.
+The conversation's records at the server are under the session's name in events.jsonl.
 """
 
 
@@ -62,15 +61,28 @@ class BugReport:
     """Collects from the moment it is made. Give it every event, and to the sound card as its `tracks`."""
 
     def __init__(self, longest_s: float = LONGEST_S) -> None:
+        self.delay_samples = SPEAKER_FRAME_SAMPLES
+        """24 kHz samples by which what the speaker was given is heard later than the person's frame."""
         self.dropped_frames = 0
         """Frames of sound that were too long ago."""
-        self._sound: deque[tuple[bytes, bytes, bytes]] = deque(maxlen=round(longest_s * 1000 / FRAME_MS))
+        most = round(longest_s * 1000 / FRAME_MS)
+        self._sound: deque[tuple[bytes, bytes, bytes]] = deque(maxlen=most)
+        self._voices: deque[tuple[bytes, bytes]] = deque(maxlen=most)
+        self._person = b""
         self._lines: deque[str] = deque(maxlen=MOST_EVENTS)
 
     def add(self, mic: bytes, reference: bytes, clean: bytes) -> None:
         """Take 20 ms of sound, all three of one instant."""
         self.dropped_frames += len(self._sound) == self._sound.maxlen
         self._sound.append((mic, reference, clean))
+
+    def heard(self, pcm: bytes) -> None:
+        """Take 20 ms of what was sent of the person, at 16 kHz. What the speaker was given in them follows."""
+        self._person = pcm
+
+    def played(self, pcm: bytes) -> None:
+        """Take the 20 ms that the speaker was given then, at 24 kHz."""
+        self._voices.append((self._person, pcm))
 
     def feed(self, event: Event) -> None:
         """Take an event."""
@@ -82,23 +94,29 @@ class BugReport:
         figures |= {"levels": dataclasses.asdict(levels), "quality": dataclasses.asdict(quality)}
         self._lines.append(json.dumps(figures, ensure_ascii=False))
 
-    def write(self, path: Path, options: Options, voices: Samples | None = None) -> None:
-        """Write the zip file; `voices` [n, 2] at 16 kHz where no sound card gave tracks. Raises UsageError."""
+    def write(self, path: Path, options: Options, voices: Recording | None = None) -> None:
+        """Write the zip file; `voices` where they were recorded otherwise. Raises UsageError."""
         try:
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-                for name, content in self._files(options, voices).items():
+                for name, content in self._files(options, voices or self._recording()).items():
                     zipped.writestr(name, content)
         except OSError as problem:
             raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
 
-    def _files(self, options: Options, voices: Samples | None) -> dict[str, bytes | str]:
+    def _recording(self) -> Recording:
+        recording = Recording()
+        recording.delay_samples = self.delay_samples
+        for person, assistant in self._voices:
+            recording.heard(person)
+            recording.played(assistant)
+        return recording
+
+    def _files(self, options: Options, voices: Recording) -> dict[str, bytes | str]:
         files: dict[str, bytes | str] = {"README.txt": README}
+        files["conversation.wav"] = wav_of(voices.stereo(), SPEAKER_HZ)
         if self._sound:
             mic, reference, clean = (samples_of(b"".join(part)) for part in zip(*self._sound, strict=True))
             files |= {"mic.wav": wav_of(mic), "reference.wav": wav_of(reference), "clean.wav": wav_of(clean)}
-            voices = np.stack([clean, reference], axis=1)
-        if voices is not None:
-            files["conversation.wav"] = wav_of(voices)
         files["events.jsonl"] = "".join(f"{line}\n" for line in self._lines)
         files["settings.json"] = json.dumps(settings_of(options), indent=1)
         files["versions.json"] = json.dumps({**versions(), "dropped_frames": self.dropped_frames}, indent=1)
@@ -149,3 +167,27 @@ def _plain(value: object) -> object:
 def _without_user(address: str) -> str:
     scheme, mark, rest = address.rpartition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
+class VoiceTap(Recording):
+    """A sound card's recording that tells a bug report, while one is wanted, and else is kept only if it shall be."""
+
+    def __init__(self, *, keep: bool) -> None:
+        super().__init__()
+        self.report: BugReport | None = None
+        self._keep = keep
+
+    def heard(self, pcm: bytes) -> None:
+        """Take what was sent of the person."""
+        if self._keep:
+            super().heard(pcm)
+        if self.report:
+            self.report.delay_samples = self.delay_samples
+            self.report.heard(pcm)
+
+    def played(self, pcm: bytes) -> None:
+        """Take what the speaker was given."""
+        if self._keep:
+            super().played(pcm)
+        if self.report:
+            self.report.played(pcm)

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from clients.desktop import events
-from clients.desktop.bug_report import BugReport
+from clients.desktop.bug_report import BugReport, VoiceTap
 from clients.desktop.events import Moment
 from clients.desktop.failures import UsageError
 from clients.desktop.meters import Levels, Quality
 from clients.desktop.options import parse
+from clients.desktop.recording import Recording
 from clients.desktop.sound import Samples, samples_of
 
 AT = Moment(1.5, 320, 480)
@@ -30,7 +31,7 @@ def frame(level: int) -> bytes:
 def sound(zipped: zipfile.ZipFile, name: str) -> Samples:
     """Return a WAV file's samples [n, channels]."""
     with wave.open(io.BytesIO(zipped.read(name))) as file:
-        assert (file.getframerate(), file.getsampwidth()) == (16_000, 2)
+        assert (file.getframerate(), file.getsampwidth()) == (16_000 if file.getnchannels() == 1 else 24_000, 2)
         return samples_of(file.readframes(file.getnframes())).reshape(-1, file.getnchannels())
 
 
@@ -38,6 +39,10 @@ def test_the_file_holds_sound_events_settings_and_versions(tmp_path: Path) -> No
     """Each track by itself, both voices in one, and one JSON object a line."""
     report = BugReport()
     report.add(frame(1), frame(2), frame(3))
+    tap = VoiceTap(keep=False)
+    tap.report = report
+    tap.heard(frame(300))
+    tap.played(np.full(480, 7, "<i2").tobytes())
     report.feed(events.Opened(AT, "s1", "SECRET-RESUME", 200, 200, 0))
     report.feed(events.TurnReport(AT, 1, 1, (("vad.endpoint", 320.0),)))
     report.note(Levels(), Quality(trouble="no"), 2.0)
@@ -46,7 +51,9 @@ def test_the_file_holds_sound_events_settings_and_versions(tmp_path: Path) -> No
     with zipfile.ZipFile(tmp_path / "report.zip") as zipped:
         for track, level in (("mic", 1), ("reference", 2), ("clean", 3)):
             assert np.all(sound(zipped, f"{track}.wav") == level)
-        assert np.all(sound(zipped, "conversation.wav") == (3, 2))
+        assert sound(zipped, "conversation.wav").shape == (480 + 480, 2)
+        assert np.all(sound(zipped, "conversation.wav")[480:, 1] == 7), "played a frame after it was asked for"
+        assert sound(zipped, "conversation.wav")[240, 0] == pytest.approx(300, abs=30)
         lines = [json.loads(line) for line in zipped.read("events.jsonl").decode().splitlines()]
         settings = json.loads(zipped.read("settings.json"))
         assert "python" in json.loads(zipped.read("versions.json"))
@@ -71,10 +78,22 @@ def test_only_the_last_minutes_are_kept(tmp_path: Path) -> None:
 
 def test_without_a_sound_card_both_voices_are_given(tmp_path: Path) -> None:
     """A headless conversation has no tracks."""
-    BugReport().write(tmp_path / "report.zip", parse([]), np.full((10, 2), 7, np.int16))
+    recording = Recording()
+    recording.played(np.full(480, 7, "<i2").tobytes())
+    BugReport().write(tmp_path / "report.zip", parse([]), recording)
     with zipfile.ZipFile(tmp_path / "report.zip") as zipped:
         assert "mic.wav" not in zipped.namelist()
-        assert np.all(sound(zipped, "conversation.wav") == 7)
+        assert np.all(sound(zipped, "conversation.wav")[480:, 1] == 7)
+
+
+def test_a_tap_keeps_only_what_it_shall() -> None:
+    """Without --record and without a report nothing is kept."""
+    kept, loose = VoiceTap(keep=True), VoiceTap(keep=False)
+    for tap in (kept, loose):
+        tap.heard(frame(1))
+        tap.played(bytes(960))
+    assert (len(kept.person()), len(kept.assistant())) == (320, 480)
+    assert (len(loose.person()), len(loose.assistant())) == (0, 0)
 
 
 def test_a_place_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
