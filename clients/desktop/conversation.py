@@ -18,13 +18,15 @@ from parley.v1 import conversation_service_pb2 as wire
 
 from .calling import Caller
 from .connection import Dial
-from .device import AudioDevice
+from .device import AudioDevice, KnownDevice
 from .doors import Doors
 from .event_feed import EventFeed
 from .events import Event
 from .failures import ClientError
 from .line import Line
+from .meters import Quality
 from .playout import Playout
+from .quality import follow_device, quality_of
 from .session import PROTOCOL, Session
 from .sound import MIC_FRAME_SAMPLES
 from .transport import connect
@@ -32,8 +34,11 @@ from .transport import connect
 DEFAULT_SERVER = "127.0.0.1:7700"
 GOODBYE_S = 2.0
 """How long an ending may take: for the server's Closed after our End, for the last buffered words after Closed."""
-CLIENT_BUFFER_MS = 60
+CLIENT_BUFFER_MS = 200
+"""A reply comes so far ahead of its time: it begins at its first piece, and still rides out 150 ms of jitter."""
 PREBUFFER_MS = 20
+ECHO = {"device": wire.Open.ECHO_DEVICE, "off": wire.Open.ECHO_DEVICE, "server": wire.Open.ECHO_SERVER}
+"""What a server is told of the way in which a device keeps echo away; else that there is none."""
 
 
 class Conversation:
@@ -51,7 +56,7 @@ class Conversation:
         *,
         agent: str = "",
         token: str = "",
-        echo: wire.Open.Echo.ValueType = wire.Open.ECHO_HEADPHONES,
+        echo: wire.Open.Echo.ValueType | None = None,
         client_buffer_ms: int = CLIENT_BUFFER_MS,
         prebuffer_ms: float = PREBUFFER_MS,
         dial: Dial = connect,
@@ -59,6 +64,10 @@ class Conversation:
         self.device = device
         self.playout = Playout(prebuffer_ms)
         self.session = Session(self.playout)
+        if echo is None:
+            way = device.echo.way if isinstance(device, KnownDevice) else ""
+            echo = ECHO.get(way, wire.Open.ECHO_HEADPHONES)
+        self.session.local_duck.enabled = echo != wire.Open.ECHO_SERVER
         open_ = wire.Open(protocol=PROTOCOL, agent=agent, token=token, echo=echo, client_buffer_ms=client_buffer_ms)
         self._line = Line(Caller(Doors(server), dial), open_, self.session, self._publish)
         self._events = EventFeed()
@@ -136,6 +145,11 @@ class Conversation:
         return self._line.outbox.dropped_frames + self._line.resumption.retention.lost_samples // MIC_FRAME_SAMPLES
 
     @property
+    def quality(self) -> Quality:
+        """How well the sound flows just now."""
+        return quality_of(self.playout, self.device, self.dropped_mic_frames)
+
+    @property
     def dropped_events(self) -> int:
         """Events lost because nobody looked at them."""
         return self._events.dropped
@@ -166,6 +180,7 @@ class Conversation:
         self.device.start()
         while True:
             mic_pcm = await self.device.tick()
+            follow_device(self.device, self.playout, self.session.local_duck)
             speaker_pcm = self.session.tick(
                 mic_pcm, time.monotonic(), self.device.output_latency_samples, self.device.input_latency_samples
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from .meters import EchoState, Levels
 
 
 class AudioDevice(Protocol):
@@ -27,3 +29,40 @@ class AudioDevice(Protocol):
 
     def stop(self) -> None:
         """Fall silent and let go of the hardware. Calling it again does nothing."""
+
+
+@runtime_checkable
+class KnownDevice(Protocol):
+    """A device that can say more of itself: a sound card. What has no such thing to say need not."""
+
+    @property
+    def levels(self) -> Levels:
+        """How loud it is."""
+
+    @property
+    def echo(self) -> EchoState:
+        """How the speaker is kept out of the microphone."""
+
+    @property
+    def microphone(self) -> str:
+        """The name of the microphone in use."""
+
+    @property
+    def speaker(self) -> str:
+        """The name of the speaker in use."""
+
+    @property
+    def speaker_away(self) -> bool:
+        """Whether nothing can be heard just now, so that replies should wait."""
+
+    @property
+    def trouble(self) -> str:
+        """One line for the person; "" when all is well."""
+
+    @property
+    def dropped_mic_frames(self) -> int:
+        """Frames of the microphone that this machine was too busy to take."""
+
+    @property
+    def starved_calls(self) -> int:
+        """Times the speaker wanted more than there was."""

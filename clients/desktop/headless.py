@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from .meters import Levels, Meter
 from .recording import Recording
 from .sound import FRAME_MS, MIC_FRAME_SAMPLES, SAMPLE_BYTES, speaker_samples
 
@@ -41,6 +42,7 @@ class HeadlessDevice:
         self._clock, self._sleep = clock, sleep
         self._due_s = 0.0
         self._words = bytearray()
+        self._mic, self._speaker = Meter(), Meter()
         self._recording = Recording() if keep_recording else None
         if self._recording:
             self._recording.delay_samples += self.output_latency_samples
@@ -60,6 +62,11 @@ class HeadlessDevice:
         """Whether something is still to be said."""
         return bool(self._words)
 
+    @property
+    def levels(self) -> Levels:
+        """How loud it is just now. What it says and what is sent are the same."""
+        return Levels(self._mic.db, self._mic.db, self._speaker.db)
+
     def start(self) -> None:
         """Begin: the first tick is due in 20 ms."""
         self._due_s = self._clock()
@@ -77,12 +84,14 @@ class HeadlessDevice:
         pcm = bytes(self._words[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
         del self._words[:FRAME_BYTES]
         self.mic_offset += MIC_FRAME_SAMPLES
+        self._mic.feed(pcm)
         if self._recording:
             self._recording.heard(pcm)
         return pcm
 
     def play(self, pcm: bytes) -> None:
         """Play into the recording."""
+        self._speaker.feed(pcm)
         if self._recording:
             self._recording.played(pcm)
 

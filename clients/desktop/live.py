@@ -1,174 +1,249 @@
-"""The sound card through PyAudio: two streams, since microphone and speaker run at different rates.
+"""The sound card of this machine as an `AudioDevice`: microphone and speaker, hot-plugged, echo cancelled, measured.
 
-PortAudio calls back from a thread of its own. The microphone's calls make the ticks; the speaker's calls empty a short
-queue that `play` fills, and how much stands in it is part of the latency.
+The microphone's frames make the ticks. Where it has none, since it is gone or late, silence of this machine's clock
+stands in, so that the speaker and the conversation go on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import threading
-from collections import deque
-from typing import Any
+import math
+import time
+from collections.abc import Callable, Sequence
 
-from .failures import DeviceLost, UsageError
-from .recording import Recording
-from .sound import (
-    MIC_FRAME_SAMPLES,
-    MIC_HZ,
-    SAMPLE_BYTES,
-    SPEAKER_FRAME_SAMPLES,
-    SPEAKER_HZ,
-)
+from .echo.aec3 import LATENCY as ECHO_LATENCY
+from .echo.canceller import EchoCanceller
+from .echo.way import EchoWay, decide
+from .failures import UsageError
+from .meters import EchoState, Levels, Meter
+from .recording import Recording, Tracks
+from .sound import FRAME_MS, MIC_FRAME_SAMPLES, MIC_HZ, SAMPLE_BYTES, SPEAKER_HZ
+from .sound_card.backends import INSTALL, open_card
+from .sound_card.card import SoundCard
+from .sound_card.choice import ECHO_CHOICES, SoundChoice
+from .sound_card.devices import Direction, SoundDevice
+from .sound_card.keeper import Keeper, LookUp
+from .sound_card.listing import Listing
 
-INSTALL = (
-    "Live sound needs PyAudio: .venv/bin/pip install --require-hashes -r lock/live.txt"
-    " (on Debian first: apt install portaudio19-dev gcc python3-dev)"
-)
-MIC_FRAME_BYTES = MIC_FRAME_SAMPLES * SAMPLE_BYTES
-SPEAKER_FRAME_BYTES = SPEAKER_FRAME_SAMPLES * SAMPLE_BYTES
-HEAD_START_FRAMES = 2
-"""Frames of silence in the speaker's queue at the start: they cover the jitter between its calls and ours."""
-TRIM_FRAMES = 4
-"""From here on a silent frame is left out: the two cards' clocks drift, and pauses make good for it unheard."""
-LARGEST_QUEUE_FRAMES = 10
-"""More than this is never queued: the oldest is dropped, audibly but once, and counted."""
-LARGEST_MIC_BACKLOG_FRAMES = 50
-"""1 s of microphone for a client that is not scheduled; beyond it the oldest is dropped and counted."""
-MIC_LOST_S = 3.0
+__all__ = ["INSTALL", "LiveDevice"]
+
+SILENCE = bytes(MIC_FRAME_SAMPLES * SAMPLE_BYTES)
+FRAME_S = FRAME_MS / 1000
+PATIENCE_S = 0.1
+"""A frame so late is replaced by silence; if it comes after all it is dropped, since its time is over."""
+STEADY_S = 0.005
+"""A latency that moves by less than this is left as it is: the jitter of callbacks is no news of the sound."""
 
 
 class LiveDevice:
-    """Microphone and speaker of this machine: the system's default ones."""
+    """Microphone and speaker of this machine: the chosen ones, or the system's default.
 
-    def __init__(self, recording: Recording | None = None) -> None:
-        """Raises UsageError with the line that says what to install when PyAudio is missing."""
-        self._pyaudio = _import_pyaudio()
+    `tracks` takes each frame's sound (microphone, reference, cleaned) while it is set: a recording for a bug report.
+    """
+
+    def __init__(
+        self,
+        recording: Recording | None = None,
+        choice: SoundChoice | None = None,
+        *,
+        tracks: Tracks | None = None,
+        card: SoundCard | None = None,
+        look_up: LookUp = Listing,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises UsageError: with the line that says what to install, or that a device is not there."""
+        choice = choice or SoundChoice()
+        self.tracks = tracks
         self._recording = recording
-        self._audio: Any = None
-        self._streams: list[Any] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._heard: deque[bytes] = deque(maxlen=LARGEST_MIC_BACKLOG_FRAMES)
-        self._frame_ready = asyncio.Event()
-        self._mic_rest = b""
-        self._lock = threading.Lock()
-        self._to_play = bytearray()
-        self._device_latency_samples = 0
-        self.input_latency_samples = 0
-        self.dropped_mic_frames = 0
-        self.dropped_speaker_frames = 0
-        self.starved_calls = 0
-        """Times the sound card asked and the queue was empty: this machine is too busy."""
+        self._clock = clock
+        self._keeper = Keeper(card or open_card(choice.backend), choice, look_up=look_up, clock=clock)
+        self._echo_choice = choice.echo
+        microphone, speaker = self._keeper.chosen()
+        self._way = decide(choice.echo, speaker.name, microphone.name)
+        self._canceller: EchoCanceller | None = None
+        self._generation = 0
+        self._due_s = 0.0
+        self._stood_in = 0
+        self._covered_s = -math.inf
+        """Up to here the microphone's time has been given, silence that stood in included."""
+        self._input_latency_s = self._output_latency_s = 0.0
+        self._mic, self._clean, self._speaker = Meter(), Meter(), Meter()
+        self.late_frames = 0
+        """Frames of the microphone that silence has stood in for."""
+
+    # What it is like
+
+    @property
+    def levels(self) -> Levels:
+        """How loud it is just now."""
+        return Levels(self._mic.db, self._clean.db, self._speaker.db)
+
+    @property
+    def echo_way(self) -> EchoWay:
+        """How the speaker is kept out of the microphone."""
+        return self._way
+
+    @property
+    def echo(self) -> EchoState:
+        """The same, and how well."""
+        return self._canceller.state if self._canceller else EchoState(self._way.value)
+
+    @property
+    def microphone(self) -> str:
+        """The name of the microphone in use; "" while there is none."""
+        return self._keeper.microphone.device.name if self._keeper.microphone.device else ""
+
+    @property
+    def speaker(self) -> str:
+        """The name of the speaker in use; "" while there is none."""
+        return self._keeper.speaker.device.name if self._keeper.speaker.device else ""
+
+    @property
+    def speaker_away(self) -> bool:
+        """Whether nothing can be heard just now: replies should wait."""
+        return self._keeper.outlet is None
+
+    @property
+    def trouble(self) -> str:
+        """One line about missing devices for the person; "" when all is well."""
+        return self._keeper.trouble
+
+    @property
+    def dropped_mic_frames(self) -> int:
+        """Frames of the microphone that this machine was too busy to take."""
+        intake = self._keeper.intake
+        return self._keeper.dropped_mic_frames + (intake.dropped_frames if intake else 0)
+
+    @property
+    def starved_calls(self) -> int:
+        """Times the sound card wanted more than there was: this machine is too busy."""
+        outlet = self._keeper.outlet
+        return self._keeper.starved_calls + (outlet.starved_calls if outlet else 0)
 
     @property
     def output_latency_samples(self) -> int:
-        """What stands in the queue and in the sound card."""
-        with self._lock:
-            return self._device_latency_samples + len(self._to_play) // SAMPLE_BYTES
+        """What stands in the queue and in the sound card, by the times at which it says its samples are heard."""
+        outlet = self._keeper.outlet
+        if outlet is not None:
+            self._output_latency_s = _steady(self._output_latency_s, outlet.unheard_samples() / SPEAKER_HZ)
+        return round(self._output_latency_s * SPEAKER_HZ)
+
+    @property
+    def input_latency_samples(self) -> int:
+        """16 kHz samples between the air and the end of the last frame, the canceller's delay included."""
+        return round(self._input_latency_s * MIC_HZ) + (ECHO_LATENCY if self._canceller else 0)
+
+    # What can be chosen
+
+    def devices(self) -> Sequence[SoundDevice]:
+        """Return the devices known."""
+        return self._keeper.devices
+
+    async def refresh(self) -> Sequence[SoundDevice]:
+        """Look afresh what devices there are; the call is not disturbed."""
+        return await self._keeper.look()
+
+    def choose(self, input: str | None = None, output: str | None = None) -> None:
+        """Use other devices from now on, in mid-call, too. Raises UsageError, and changes nothing then."""
+        self._keeper.choose(input, Direction.INPUT)
+        self._keeper.choose(output, Direction.OUTPUT)
+        if self._generation:
+            self._keeper.reopen()
+
+    def switch_echo(self, way: str) -> None:
+        """Keep the speaker out of the microphone otherwise from now on: "device", "headphones", "server", "off", "".
+
+        The server was told once, at the beginning: it cancels only if that was "server". Raises UsageError.
+        """
+        if way not in ECHO_CHOICES:
+            raise UsageError(f"Echo can't be {way!r}: choose device, headphones, server or off.")
+        self._echo_choice = way
+        self._begin_anew()
+
+    # The waist
 
     def start(self) -> None:
-        """Open the default devices and begin. Raises UsageError when there are none."""
-        self._loop = asyncio.get_running_loop()
-        self._to_play += bytes(HEAD_START_FRAMES * SPEAKER_FRAME_BYTES)
-        self._audio = self._pyaudio.PyAudio()
-        try:
-            microphone = self._open("microphone", MIC_HZ, MIC_FRAME_SAMPLES, self._on_mic, input=True)
-            speaker = self._open("speaker", SPEAKER_HZ, SPEAKER_FRAME_SAMPLES, self._on_speaker, output=True)
-            self.input_latency_samples = max(0, round(microphone.get_input_latency() * MIC_HZ))
-            self._device_latency_samples = max(0, round(speaker.get_output_latency() * SPEAKER_HZ))
-            if self._recording:
-                self._recording.delay_samples += self.output_latency_samples
-            for stream in (speaker, microphone):
-                stream.start_stream()
-        except UsageError:
-            self.stop()
-            raise
+        """Open the devices and begin. Raises UsageError when there are none."""
+        self._keeper.start()
+        self._begin_anew()
+        self._due_s = self._clock()
+        if self._recording:
+            self._recording.delay_samples += self.output_latency_samples
 
     async def tick(self) -> bytes:
-        """Return the next frame of the microphone. Raises DeviceLost when none comes for 3 s."""
-        while not self._heard:
-            self._frame_ready.clear()
-            try:
-                await asyncio.wait_for(self._frame_ready.wait(), MIC_LOST_S)
-            except TimeoutError:
-                raise DeviceLost("The microphone has stopped: was it unplugged? Plug it in and start again.") from None
-        pcm = self._heard.popleft()
+        """Return the next frame of the microphone, freed of echo; silence where none comes in time."""
+        self._keeper.look_after()
+        if self._keeper.generation != self._generation:
+            self._begin_anew()
+        raw, captured_s = await self._next_frame()
+        clean, reference = raw, SILENCE
+        outlet = self._keeper.outlet
+        given = outlet.given() if outlet else []
+        if self._canceller:
+            for pcm, heard_s in given:
+                self._canceller.play(pcm, heard_s)
+            if captured_s is not None:
+                clean, reference = self._canceller.feed(raw, captured_s)
+        self._mic.feed(raw)
+        self._clean.feed(clean)
+        if self.tracks:
+            self.tracks.add(raw, reference, clean)
         if self._recording:
-            self._recording.heard(pcm)
-        return pcm
+            self._recording.heard(clean)
+        return clean
 
     def play(self, pcm: bytes) -> None:
         """Queue the next frame for the speaker."""
+        self._speaker.feed(pcm)
         if self._recording:
             self._recording.played(pcm)
-        with self._lock:
-            queued = len(self._to_play) // SPEAKER_FRAME_BYTES
-            if queued >= TRIM_FRAMES and not any(pcm):
-                return
-            if queued >= LARGEST_QUEUE_FRAMES:
-                del self._to_play[:SPEAKER_FRAME_BYTES]
-                self.dropped_speaker_frames += 1
-            self._to_play += pcm
+        if self._keeper.outlet:
+            self._keeper.outlet.put(pcm)
 
     def stop(self) -> None:
         """Stop both streams and let go of the sound card."""
-        for stream in self._streams:
-            stream.stop_stream()
-            stream.close()
-        self._streams.clear()
-        if self._audio is not None:
-            self._audio.terminate()
-            self._audio = None
+        self._keeper.stop()
 
-    def _open(self, what: str, rate_hz: int, frames: int, callback: Any, **direction: bool) -> Any:
-        try:
-            stream = self._audio.open(
-                rate=rate_hz,
-                channels=1,
-                format=self._pyaudio.paInt16,
-                frames_per_buffer=frames,
-                stream_callback=callback,
-                start=False,
-                **direction,
-            )
-        except (OSError, ValueError) as problem:
-            raise UsageError(
-                f"Cannot open the {what} ({problem}): check that one is plugged in, is the default, and is not in use."
-            ) from problem
-        self._streams.append(stream)
-        return stream
+    async def _next_frame(self) -> tuple[bytes, float | None]:
+        """Return the next frame and when it was captured; silence and None where it does not come in time."""
+        while True:
+            intake = self._keeper.intake
+            if intake and (frame := intake.take()):
+                if self._stood_in and frame.captured_s + FRAME_S / 2 < self._covered_s:
+                    self._stood_in -= 1
+                    continue
+                self._stood_in = 0
+                self._covered_s = frame.captured_s + FRAME_S
+                self._due_s = self._clock() + FRAME_S
+                age_s = self._clock() - frame.captured_s - FRAME_S
+                self._input_latency_s = _steady(self._input_latency_s, max(age_s, 0.0))
+                return frame
+            left_s = self._due_s + (PATIENCE_S if intake else 0.0) - self._clock()
+            if left_s <= 0:
+                break
+            if intake is None:
+                await asyncio.sleep(left_s)
+                continue
+            intake.ready.clear()
+            try:
+                await asyncio.wait_for(intake.ready.wait(), left_s)
+            except TimeoutError:
+                continue
+        await asyncio.sleep(0)
+        self._due_s += FRAME_S
+        self._covered_s += FRAME_S
+        self._stood_in += 1
+        self.late_frames += 1
+        return SILENCE, None
 
-    # In PortAudio's threads
-
-    def _on_mic(self, pcm: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._hear, pcm)
-        return None, self._pyaudio.paContinue
-
-    def _on_speaker(self, nothing: None, frames: int, times: object, status: int) -> tuple[bytes, int]:
-        wanted = frames * SAMPLE_BYTES
-        with self._lock:
-            pcm = bytes(self._to_play[:wanted])
-            del self._to_play[:wanted]
-        self.starved_calls += len(pcm) < wanted
-        return pcm.ljust(wanted, b"\0"), self._pyaudio.paContinue
-
-    # In the event loop
-
-    def _hear(self, pcm: bytes) -> None:
-        """Cut what came into frames; a card may give other sizes than were asked for."""
-        self._mic_rest += pcm
-        while len(self._mic_rest) >= MIC_FRAME_BYTES:
-            self.dropped_mic_frames += len(self._heard) == LARGEST_MIC_BACKLOG_FRAMES
-            self._heard.append(self._mic_rest[:MIC_FRAME_BYTES])
-            self._mic_rest = self._mic_rest[MIC_FRAME_BYTES:]
-        if self._heard:
-            self._frame_ready.set()
+    def _begin_anew(self) -> None:
+        """The devices, or the way with echo, have changed: what was learnt of them is forgotten."""
+        self._generation = self._keeper.generation
+        self._way = decide(self._echo_choice, self.speaker, self.microphone)
+        self._canceller = EchoCanceller() if self._way is EchoWay.DEVICE else None
+        if self._keeper.outlet:
+            self._keeper.outlet.given()
 
 
-def _import_pyaudio() -> Any:
-    try:
-        return importlib.import_module("pyaudio")
-    except ImportError:
-        raise UsageError(INSTALL) from None
+def _steady(before_s: float, now_s: float) -> float:
+    return now_s if abs(now_s - before_s) > STEADY_S else before_s

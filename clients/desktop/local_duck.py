@@ -59,6 +59,7 @@ class LocalDuck:
         """False where the microphone is not free of echo: it would find the reply itself."""
         self.echo_db = echo_db
         """The echo that is left, in dB of what the speaker is given."""
+        self._way = ""
         self._room_db = -60.0
         self._played: deque[float] = deque([SILENCE_DB], maxlen=ECHO_LASTS_FRAMES)
         self._window: deque[bytes] = deque(maxlen=WINDOW_FRAMES)
@@ -66,9 +67,10 @@ class LocalDuck:
         self._quiet = 0
         self._spent = False
 
-    def expect(self, echo_db: float) -> None:
-        """Begin to learn the echo anew: devices, or the way it is cancelled, have changed."""
-        self.echo_db = echo_db
+    def expect_from(self, way: str, echo_db: float) -> None:
+        """Begin to learn the echo anew where the way in which it is kept away is another one now."""
+        if way != self._way:
+            self._way, self.echo_db = way, echo_db
 
     def played(self, pcm: bytes) -> None:
         """Note the frame that the speaker is given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -18,6 +19,16 @@ def claim(path: Path) -> None:
         path.open("ab").close()
     except OSError as problem:
         raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+
+
+class Tracks(Protocol):
+    """Takes the sound of each 20 ms, all of one instant: for looking into what a canceller does."""
+
+    def add(self, mic: bytes, reference: bytes, clean: bytes) -> None:
+        """Take 640 bytes of each, 16 kHz: the microphone as it is, what the speaker played, what is sent.
+
+        `clean` is 8 ms late where echo is cancelled here; elsewhere `reference` is silent.
+        """
 
 
 class Recording:

@@ -34,7 +34,7 @@ from parley.v1.conversation_service_pb2_grpc import (
     add_ConversationServiceServicer_to_server,
 )
 from tests.fakes.position_code import PositionDecoder, track_pcm
-from tests.unit.desktop.sound_card import FakePyAudio, plug_in
+from tests.unit.desktop.sound_card import Machine, Plugged, plug_in
 
 LEAD_SAMPLES = 4_800
 CHUNK_SAMPLES = 960
@@ -163,7 +163,7 @@ async def test_whole_conversation_is_stamped_reported_and_heard() -> None:
             told = await all_events(conversation)
     call = server.calls[0]
     assert call.requests[0].open == wire.Open(
-        protocol=1, agent="tutor", echo=wire.Open.ECHO_HEADPHONES, client_buffer_ms=60
+        protocol=1, agent="tutor", echo=wire.Open.ECHO_HEADPHONES, client_buffer_ms=200
     )
     assert [type(event) for event in told] == [
         events.Opened,
@@ -414,20 +414,21 @@ async def test_silent_server_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
                 await all_events(conversation)
 
 
-async def _run_card(card: type[FakePyAudio], heard: bytearray) -> None:
+async def _run_card(machine: Machine, heard: bytearray) -> None:
     """Call back as a sound card does, in its own sizes; collect what it was given to play."""
     while True:
         await asyncio.sleep(0.02)
-        if card.instances and len(card.instances[0].streams) == 2 and not card.instances[0].terminated:
-            card.instances[0].speak(WORD[:640])
-            heard += card.instances[0].ask(480)
+        if len(machine.streams) == 2 and machine.microphone.open:
+            machine.microphone.speak(b"\1\0" * 320)
+            heard += machine.speaker.ask(480)
 
 
 async def test_live_conversation_until_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Microphone and speaker through PyAudio: the reply is played, and Ctrl-C says End before the card is let go."""
-    card, heard, transcript = plug_in(monkeypatch), bytearray(), tmp_path / "out.txt"
+    machine = plug_in(monkeypatch, machine=Machine([Plugged("USB Headset", 1, 2)]))
+    heard, transcript = bytearray(), tmp_path / "out.txt"
 
     async def script(call: Call) -> None:
         await call.open()
@@ -441,14 +442,14 @@ async def test_live_conversation_until_ctrl_c(
         await call.close()
 
     async with serving(script) as (address, server):
-        ticking = asyncio.create_task(_run_card(card, heard))
+        ticking = asyncio.create_task(_run_card(machine, heard))
         await live(parse(["--server", address, "--transcript", str(transcript), "--record", str(tmp_path / "o.wav")]))
         ticking.cancel()
         reports = [request.playback.position for request in server.calls[0].of("playback")]
     assert reports == [0, 4800]
     runs = PositionDecoder({1: 4800}).decode(bytes(heard))
     assert [(run.start_position, run.samples) for run in runs] == [(0, 4800)]
-    assert card.instances[0].terminated
+    assert machine.ended == 1
     assert transcript.read_text() == "Parley: Hello.\n"
     assert "Parley: Hello." in capsys.readouterr().out
 
@@ -547,7 +548,7 @@ async def test_a_live_conversation_that_parley_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The words are on the screen, the card is let go, and it is no failure."""
-    card, heard = plug_in(monkeypatch), bytearray()
+    machine, heard = plug_in(monkeypatch), bytearray()
 
     async def script(call: Call) -> None:
         await call.open()
@@ -555,10 +556,10 @@ async def test_a_live_conversation_that_parley_ends(
         await call.close("Nobody was there.", wire.Closed.CODE_SILENCE)
 
     async with serving(script) as (address, _):
-        ticking = asyncio.create_task(_run_card(card, heard))
+        ticking = asyncio.create_task(_run_card(machine, heard))
         await live(parse(["--server", address]))
         ticking.cancel()
-    assert card.instances[0].terminated
+    assert machine.ended == 1
     out = capsys.readouterr().out
     assert out.endswith("(Parley has hung up: Nobody was there.)\n\nThe conversation is over.\n")
 

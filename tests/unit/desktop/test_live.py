@@ -1,130 +1,410 @@
-"""The sound card's side, against a PyAudio that only keeps its documented promises."""
+"""The sound card's side, by both backends, against modules that only keep the promises of the real ones."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 
+import numpy as np
 import pytest
 
-from clients.desktop import live
 from clients.desktop.__main__ import main
-from clients.desktop.failures import DeviceLost, UsageError
+from clients.desktop.echo.aec3 import LATENCY
+from clients.desktop.echo.way import EchoWay
+from clients.desktop.failures import UsageError
 from clients.desktop.live import INSTALL, LiveDevice
+from clients.desktop.sound import pcm_of
+from clients.desktop.sound_card.choice import SoundChoice
+from clients.desktop.sound_card.devices import SoundDevice
 
-from .sound_card import FakePyAudio, plug_in
+from .sound_card import Machine, plug_in
 
 FRAME = b"\1\0" * 480
+SPEECH = b"\5\0" * 320
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 50.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+
+class FakeListing:
+    """A look-up that is done at once."""
+
+    machine: Machine
+    looked = 0
+
+    def __init__(self, backend: str) -> None:
+        FakeListing.looked += 1
+
+    done = True
+
+    def wait(self) -> None:
+        """It is done."""
+
+    def put_away(self) -> None:
+        """Nothing to be put away."""
+
+    def result(self) -> list[SoundDevice] | None:
+        """Return what is plugged in just now."""
+        machine = FakeListing.machine
+        return [
+            SoundDevice(number, each.name, "ALSA", each.inputs, each.outputs, 48_000, number == 0, number == 0)
+            for number, each in enumerate(machine.devices)
+        ]
+
+
+@pytest.fixture(params=["pyaudio", "sounddevice"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Put a fake where the module would be: each test is run with both."""
+    machine = plug_in(monkeypatch, request.param)
+    FakeListing.machine, FakeListing.looked = machine, 0
+    return machine
 
 
 @pytest.fixture
-def pyaudio(monkeypatch: pytest.MonkeyPatch) -> type[FakePyAudio]:
-    """Put the fake where PyAudio would be."""
-    return plug_in(monkeypatch)
+def clock() -> Clock:
+    """Return time that stands still."""
+    return Clock()
 
 
-def test_without_pyaudio_one_line_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def device(clock: Clock, **chosen: str) -> LiveDevice:
+    """Return a sound card with headphones, unless something else is chosen."""
+    choice = SoundChoice(**{"echo": "headphones", **chosen})
+    return LiveDevice(choice=choice, look_up=FakeListing, clock=clock)  # type: ignore[arg-type]
+
+
+async def heard(live: LiveDevice, machine: Machine, pcm: bytes = SPEECH) -> bytes:
+    """Let the microphone hear something, and return the tick."""
+    machine.microphone.speak(pcm)
+    await asyncio.sleep(0)
+    return await live.tick()
+
+
+@pytest.mark.parametrize("absent", ["missing", "broken"])
+def test_without_a_library_one_line_says_what_to_install(
+    absent: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The client ends with code 1 and the command, not with a traceback."""
+    """The command that helps, not a traceback; a module without PortAudio is as good as none."""
     monkeypatch.setitem(sys.modules, "pyaudio", None)
-    assert main([]) == 1
-    assert capsys.readouterr().err == INSTALL + "\n"
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    if absent == "broken":
+        monkeypatch.delitem(sys.modules, "sounddevice")
+
+        class Finder:
+            def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+                if name == "sounddevice":
+                    raise OSError("PortAudio library not found")
+
+        monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(UsageError) as refusal:
+        LiveDevice()
+    assert str(refusal.value) == INSTALL
+    assert "\n" not in INSTALL
 
 
-async def test_microphone_frames_are_cut_to_20_ms(pyaudio: type[FakePyAudio]) -> None:
+async def test_microphone_frames_are_cut_to_20_ms(machine: Machine, clock: Clock) -> None:
     """Whatever sizes the card calls back with, ticks are frames of 640 bytes in order."""
-    device = LiveDevice()
-    device.start()
-    card = pyaudio.instances[0]
+    live = device(clock)
+    live.start()
     for size in (100, 700, 161, 319):
-        card.speak(bytes([size % 251]) * size * 2)
-    frames = [await device.tick() for _ in range(4)]
+        machine.microphone.speak(bytes([size % 251]) * size * 2)
+    await asyncio.sleep(0)
+    frames = [await live.tick() for _ in range(4)]
     assert b"".join(frames) == b"".join(bytes([size % 251]) * size * 2 for size in (100, 700, 161, 319))
     assert {len(frame) for frame in frames} == {640}
-    device.stop()
+    live.stop()
 
 
-async def test_speaker_plays_what_is_queued_and_silence_when_dry(pyaudio: type[FakePyAudio]) -> None:
+async def test_speaker_plays_what_is_queued_and_silence_when_dry(machine: Machine, clock: Clock) -> None:
     """After the head start of two silent frames the queued frames come, in the sizes the card asks for."""
-    device = LiveDevice()
-    device.start()
-    card = pyaudio.instances[0]
-    device.play(FRAME)
-    assert card.ask(960) == bytes(1920)
-    assert card.ask(300) == FRAME[:600]
-    assert card.ask(300) == FRAME[600:] + bytes(240)
-    assert device.starved_calls == 1
-    device.stop()
+    live = device(clock)
+    live.start()
+    live.play(FRAME)
+    assert machine.speaker.ask(960) == bytes(1920)
+    assert machine.speaker.ask(300) == FRAME[:600]
+    assert machine.speaker.ask(300) == FRAME[600:] + bytes(240)
+    assert live.starved_calls == 1
+    live.stop()
 
 
-async def test_latency_counts_the_queue_and_the_card(pyaudio: type[FakePyAudio]) -> None:
-    """What can't be heard yet is what stands in the queue plus what the card says it holds."""
-    device = LiveDevice()
-    device.start()
-    assert device.input_latency_samples == 160
-    assert device.output_latency_samples == 1200 + 960
-    device.play(FRAME)
-    assert device.output_latency_samples == 1200 + 1440
-    pyaudio.instances[0].ask(1440)
-    assert device.output_latency_samples == 1200
-    device.stop()
+async def test_latency_is_what_the_cards_times_say(machine: Machine, clock: Clock) -> None:
+    """Queued samples, and those given whose DAC time is yet to come, are unheard; as time passes they become fewer."""
+    live = device(clock)
+    live.start()
+    assert live.output_latency_samples == 960 + 1_200  # before the first call: the queue, and what the driver says
+    live.play(FRAME)
+    machine.dac_s = 0.03
+    machine.speaker.ask(480)
+    assert live.output_latency_samples == 960 + 480 + 720
+    clock.now_s += 0.02
+    assert live.output_latency_samples == 960 + 720
+    await heard(live, machine)
+    assert live.input_latency_samples == 0  # captured 20 ms ago, and 20 ms long
+    machine.adc_s = 0.035
+    await heard(live, machine)
+    assert live.input_latency_samples == 240
+    live.stop()
 
 
-async def test_drifting_clocks_cost_silence_first(pyaudio: type[FakePyAudio]) -> None:
+async def test_a_driver_that_does_not_know_the_time_is_taken_at_its_word(machine: Machine, clock: Clock) -> None:
+    """Times of 0 are no times: then the stream's own latency goes."""
+    machine.dac_s = machine.adc_s = 0.0
+    live = device(clock)
+    live.start()
+    live.play(FRAME)
+    machine.speaker.ask(480)
+    assert live.output_latency_samples == 960 + 480 + 1_200
+    live.stop()
+
+
+async def test_drifting_clocks_cost_silence_first(machine: Machine, clock: Clock) -> None:
     """With a long queue silent frames are left out; speech only beyond ten frames, and then it is counted."""
-    device = LiveDevice()
-    device.start()
+    live = device(clock)
+    live.start()
     for _ in range(8):
-        device.play(bytes(960))
-    assert device.output_latency_samples == 1200 + 4 * 480
+        live.play(bytes(960))
+    assert live.output_latency_samples == 1_200 + 4 * 480
     for _ in range(8):
-        device.play(FRAME)
-    assert device.output_latency_samples == 1200 + 10 * 480
-    assert device.dropped_speaker_frames == 2
-    device.stop()
+        live.play(FRAME)
+    assert live.output_latency_samples == 1_200 + 10 * 480
+    live.stop()
 
 
-async def test_stop_lets_go_of_everything_and_may_come_twice(pyaudio: type[FakePyAudio]) -> None:
-    """Both streams are closed and PortAudio is ended, once."""
-    device = LiveDevice()
-    device.start()
-    device.stop()
-    device.stop()
-    card = pyaudio.instances[0]
-    assert card.terminated
-    assert all(stream.closed and not stream.running for stream in card.streams.values())
+async def test_stop_lets_go_of_everything_and_may_come_twice(machine: Machine, clock: Clock) -> None:
+    """Both streams are closed."""
+    live = device(clock)
+    live.start()
+    live.stop()
+    live.stop()
+    assert not any(stream.open or stream.running for stream in machine.streams)
 
 
-@pytest.mark.parametrize(("missing", "what"), [("input", "microphone"), ("output", "speaker")])
-async def test_missing_device_is_one_line(pyaudio: type[FakePyAudio], missing: str, what: str) -> None:
-    """A machine without a microphone or speaker is told so, and nothing stays open."""
-    pyaudio.missing = missing
-    device = LiveDevice()
-    with pytest.raises(UsageError, match=f"Cannot open the {what} .*plugged in"):
-        device.start()
-    assert pyaudio.instances[0].terminated
+@pytest.mark.parametrize(("kind", "what"), [("inputs", "microphone"), ("outputs", "speaker")])
+def test_missing_device_is_one_line(machine: Machine, clock: Clock, kind: str, what: str) -> None:
+    """A machine without a microphone or speaker is told so before anybody is called."""
+    setattr(machine.devices[0], kind, 0)
+    with pytest.raises(UsageError, match=rf"There is no {what}.*plug one in"):
+        device(clock)
 
 
-async def test_microphone_that_stops_ends_the_conversation(
-    pyaudio: type[FakePyAudio], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An unplugged microphone is a failure with a reason, not a hang."""
-    monkeypatch.setattr(live, "MIC_LOST_S", 0.0)
-    device = LiveDevice()
-    device.start()
-    with pytest.raises(DeviceLost, match="unplugged"):
-        await device.tick()
-    device.stop()
+async def test_device_that_cannot_be_opened_is_one_line(machine: Machine, clock: Clock) -> None:
+    """It is in use, say: the person is told which, and nothing stays open."""
+    machine.devices[0].takes_hz = (1,)
+    live = device(clock)
+    with pytest.raises(UsageError, match=r"Cannot open the speaker Built-in .*not in use"):
+        live.start()
+    assert not any(stream.open for stream in machine.streams)
 
 
-async def test_unread_microphone_drops_the_oldest(pyaudio: type[FakePyAudio]) -> None:
+async def test_unread_microphone_drops_the_oldest(machine: Machine, clock: Clock) -> None:
     """A client that is not scheduled for more than a second loses the oldest frames, counted."""
-    device = LiveDevice()
-    device.start()
+    live = device(clock)
+    live.start()
     for number in range(60):
-        pyaudio.instances[0].speak(bytes([number]) * 640)
+        machine.microphone.speak(bytes([number]) * 640)
     await asyncio.sleep(0)
-    assert await device.tick() == bytes([10]) * 640
-    assert device.dropped_mic_frames == 10
-    device.stop()
+    assert await live.tick() == bytes([10]) * 640
+    assert live.dropped_mic_frames == 10
+    live.stop()
+
+
+async def test_a_late_microphone_does_not_stop_the_conversation(machine: Machine, clock: Clock) -> None:
+    """Silence stands in for a frame that does not come in time; when it comes after all its time is over."""
+    live = device(clock)
+    live.start()
+    await heard(live, machine)
+    clock.now_s += 0.2
+    assert await live.tick() == bytes(640)
+    assert live.late_frames == 1
+    machine.adc_s = 0.2
+    machine.microphone.speak(b"\1\0" * 320)
+    machine.adc_s = 0.18
+    machine.microphone.speak(b"\2\0" * 320)
+    await asyncio.sleep(0)
+    assert await live.tick() == b"\2\0" * 320
+    live.stop()
+
+
+async def test_devices_are_picked_by_name_part_and_number(machine: Machine, clock: Clock) -> None:
+    """Whatever names it, it is opened; and the wrong name lists what there is."""
+    machine.plug("USB Headset", 1, 2)
+    machine.plug("HDMI", 0, 2)
+    for wish in ("USB Headset", "usb", "1"):
+        live = device(clock, input=wish, output="hdmi")
+        live.start()
+        assert machine.microphone.device.name == "USB Headset"
+        assert machine.speaker.device.name == "HDMI"
+        assert (live.microphone, live.speaker) == ("USB Headset", "HDMI")
+        live.stop()
+    with pytest.raises(UsageError, match=r"No speaker is called 'Hifi'.*0 Built-in; 1 USB Headset; 2 HDMI"):
+        device(clock, output="Hifi")
+
+
+async def test_unplugged_headset_falls_back_and_is_taken_up_again(machine: Machine, clock: Clock) -> None:
+    """The call goes on with the default, says so, and goes back to what was chosen when it is there again."""
+    machine.plug("USB Headset", 1, 2)
+    live = device(clock, input="usb", output="usb")
+    live.start()
+    machine.unplug("USB Headset")
+    assert await asyncio.wait_for(heard_again(live, machine), 5) == SPEECH
+    assert live.microphone == live.speaker == "Built-in"
+    assert "The microphone USB Headset is gone: Built-in stands in until it is back." in live.trouble
+    machine.plug("USB Headset", 1, 2)
+    clock.now_s += 3
+    for _ in range(3):
+        await heard(live, machine)
+    assert live.microphone == live.speaker == "USB Headset"
+    assert live.trouble == ""
+    live.stop()
+
+
+async def heard_again(live: LiveDevice, machine: Machine) -> bytes:
+    """Tick once, so that the loss is noticed, and then hear something."""
+    live._due_s -= 1
+    await live.tick()
+    return await heard(live, machine)
+
+
+async def test_without_any_device_the_call_waits_for_one(machine: Machine, clock: Clock) -> None:
+    """The only one is pulled out: silence is sent, replies wait, the person is told; then it goes on."""
+    live = device(clock)
+    live.start()
+    machine.unplug("Built-in")
+    live._due_s -= 1
+    assert await live.tick() == bytes(640)
+    assert live.speaker_away
+    assert "plug one in; the call goes on" in live.trouble
+    live.play(FRAME)
+    machine.plug("Built-in", 2, 2)
+    clock.now_s += 3
+    live._due_s -= 1
+    await live.tick()
+    clock.now_s += 3
+    await live.tick()
+    assert not live.speaker_away
+    assert await heard(live, machine) == SPEECH
+    assert live.trouble == ""
+    live.stop()
+
+
+async def test_a_silent_driver_is_taken_for_lost(machine: Machine, clock: Clock) -> None:
+    """One that says it is alive and never calls is opened anew after a second."""
+    live = device(clock)
+    live.start()
+    opened = len(machine.streams)
+    clock.now_s += 1.5
+    live._due_s -= 1
+    await live.tick()
+    assert len(machine.streams) == opened + 2
+    assert machine.begun == 2
+    live.stop()
+
+
+async def test_no_list_is_looked_up_while_all_is_well(machine: Machine, clock: Clock) -> None:
+    """A look-up costs a process: only who misses something asks."""
+    live = device(clock)
+    live.start()
+    for _ in range(5):
+        clock.now_s += 0.5
+        machine.speaker.ask(480)
+        await heard(live, machine)
+    assert FakeListing.looked == 0
+    machine.plug("New", 1, 1)
+    assert [each.name for each in await live.refresh()] == ["Built-in", "New"]
+    assert len(machine.streams) == 2
+    live.stop()
+
+
+async def test_other_devices_can_be_chosen_in_mid_call(machine: Machine, clock: Clock) -> None:
+    """The streams are opened anew; a wrong name changes nothing."""
+    machine.plug("USB Headset", 1, 2)
+    live = device(clock)
+    live.start()
+    live.choose(input="usb")
+    assert (live.microphone, live.speaker) == ("USB Headset", "Built-in")
+    with pytest.raises(UsageError):
+        live.choose(output="nonsense")
+    assert live.speaker == "Built-in"
+    assert await heard(live, machine) == SPEECH
+    live.stop()
+
+
+async def test_card_with_a_rate_of_its_own_is_converted(machine: Machine, clock: Clock) -> None:
+    """48 kHz stereo and nothing else: a tone comes through both ways at its pitch and level."""
+    machine.devices[0].takes_hz, machine.devices[0].takes_channels = (48_000,), (2,)
+    live = device(clock)
+    live.start()
+    assert (machine.microphone.rate_hz, machine.microphone.channels) == (48_000, 2)
+    tone = (10_000 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.int16)
+    got = b""
+    for at in range(0, 48_000, 960):
+        machine.microphone.speak(pcm_of(np.repeat(tone[at : at + 960], 2)))
+        await asyncio.sleep(0)
+        while len(live._keeper.intake or ()) > 0:
+            got += await live.tick()
+    heard_ = np.frombuffer(got, np.int16)[4_000:12_000]
+    assert np.argmax(np.abs(np.fft.rfft(heard_))) == 220
+    assert 9_500 < np.max(heard_) < 10_500
+    loud = b"\x10\x27" * 480
+    out = b""
+    for _ in range(20):
+        live.play(loud)
+        out += machine.speaker.ask(960)
+    assert np.frombuffer(out, np.int16)[-200:].tolist() == pytest.approx([10_000] * 200, abs=20)
+    live.stop()
+
+
+async def test_tracks_and_meters_show_what_goes_through(machine: Machine, clock: Clock) -> None:
+    """Each tick gives the tracks three frames of one instant, and moves the meters."""
+    taken: list[tuple[bytes, bytes, bytes]] = []
+
+    class Keep:
+        def add(self, mic: bytes, reference: bytes, clean: bytes) -> None:
+            taken.append((mic, reference, clean))
+
+    live = device(clock)
+    live.tracks = Keep()
+    live.start()
+    before = live.levels
+    await heard(live, machine, b"\0\x20" * 320)
+    live.play(b"\0\x40" * 480)
+    assert taken == [(b"\0\x20" * 320, bytes(640), b"\0\x20" * 320)]
+    assert before.mic_db < live.levels.mic_db == live.levels.clean_db == pytest.approx(-12, abs=0.1)
+    assert live.levels.speaker_db == pytest.approx(-6, abs=0.1)
+    live.stop()
+
+
+async def test_echo_is_kept_away_as_the_devices_suggest(machine: Machine, clock: Clock) -> None:
+    """Speakers: cancelled here, so the microphone is 8 ms later. Headphones by name: not. And it can be switched."""
+    machine.plug("USB Headset", 1, 2)
+    live = device(clock, echo="auto")
+    live.start()
+    assert live.echo.way == EchoWay.DEVICE
+    assert live.echo.erle_db is None
+    await heard(live, machine)
+    assert live.input_latency_samples == LATENCY
+    live.choose(output="usb")
+    await heard(live, machine)
+    assert live.echo.way == EchoWay.HEADPHONES
+    live.switch_echo("off")
+    assert live.echo.way == "off"
+    with pytest.raises(UsageError, match="choose device, headphones, server or off"):
+        live.switch_echo("loudly")
+    live.stop()
+
+
+def test_main_without_a_library_ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program says it, too."""
+    monkeypatch.setitem(sys.modules, "pyaudio", None)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    assert main([]) == 1
+    assert capsys.readouterr().err == INSTALL + "\n"
