@@ -23,11 +23,12 @@ Happening = dict[str, Any]
 class DeviceProcess:
     """A running parley-device: `async with DeviceProcess("ws://…") as device`. Its last line is `summary`."""
 
-    def __init__(self, servers: str, *options: str, mic_hz: int = MIC_HZ, program: Path | None = None) -> None:
+    def __init__(self, servers: str, *options: str, mic_hz: int = MIC_HZ, before: Sequence[str] = ()) -> None:
+        """`before` goes before the command: what runs it in a pod, say."""
         self.happenings: list[Happening] = []
         self.summary: Happening = {}
         self._servers, self._options, self._mic_hz = servers, options, mic_hz
-        self._program = program
+        self._before = before
         self._folder = tempfile.TemporaryDirectory(prefix="parley-device-")
         self._names = itertools.count()
         self._process: asyncio.subprocess.Process | None = None
@@ -36,10 +37,9 @@ class DeviceProcess:
         self._watchers: list[Callable[[Happening], None]] = []
 
     async def __aenter__(self) -> Self:
-        program = await asyncio.to_thread(build) if self._program is None else self._program
+        program = str(await asyncio.to_thread(build))
         self._process = await asyncio.create_subprocess_exec(
-            program,
-            *("--server", self._servers, "--record", str(self.recording), *self._options),
+            *(*self._before, program, "--server", self._servers, "--record", str(self.recording), *self._options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -167,15 +167,15 @@ def write_wav(path: Path, pcm: bytes, rate_hz: int) -> None:
         file.writeframes(pcm)
 
 
-async def run(*options: str, stdin: bytes | None = None, program: Path | None = None) -> tuple[int, str, Sequence[str]]:
+async def run(*options: str, stdin: bytes | None = None, timeout_s: float = 60) -> tuple[int, str, list[str]]:
     """Run parley-device to its end; return exit code, what it complained of, and its lines."""
     process = await asyncio.create_subprocess_exec(
-        await asyncio.to_thread(build) if program is None else program,
+        str(await asyncio.to_thread(build)),
         *options,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(timeout_s):
         out, err = await process.communicate(stdin)
     return process.returncode or 0, err.decode(), out.decode().splitlines()

@@ -1,0 +1,120 @@
+"""The device's own WebSocket before servers that do what is allowed but rare, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.esp32.door import BINARY, CLOSE, PING, PONG, TEXT, Caller, door
+from tests.esp32.process import DeviceProcess
+
+pytestmark = pytest.mark.timeout(120)
+
+OPENED = {
+    "opened": {
+        "session": "s",
+        "limits": {"maxFrameMs": 200, "maxMessageBytes": 65536, "maxMessagesPerS": 200, "maxAheadMs": 10000},
+        "leadMs": 200,
+        "protocol": 1,
+        "input": {"encoding": "ENCODING_PCM16", "rateHz": 16000},
+        "output": {"encoding": "ENCODING_PCM16", "rateHz": 24000},
+    }
+}
+OPENED_BYTES = json.dumps(OPENED).encode()
+
+
+async def test_a_message_in_pieces_with_a_ping_between() -> None:
+    """A message may come in fragments, and a ping in between: it is put together, and the ping is answered."""
+    pongs: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(caller: Caller) -> None:
+        await caller.upgrade()
+        opening = json.loads(await caller.frame_of(TEXT))
+        assert opening["open"]["protocol"] == 1
+        caller.send(TEXT, OPENED_BYTES[:10], fin=False)
+        caller.send(PING, b"are you there")
+        caller.send(0, b"", fin=False)
+        for at in range(10, len(OPENED_BYTES)):
+            caller.send(0, OPENED_BYTES[at : at + 1], fin=at + 1 == len(OPENED_BYTES))
+        pongs.put_nowait(await caller.frame_of(PONG))
+        caller.send(PONG, b"unasked")
+        caller.send(99 & 0x0F & BINARY, b"\x07\x00\x00\x00")  # no kind of frame that it knows: passed over
+        await caller.frame_of(CLOSE)
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        assert (await device.sees("opened"))["words"] == "s"
+        assert await asyncio.wait_for(pongs.get(), 20) == b"are you there"
+
+
+@pytest.mark.parametrize(
+    ("opcode", "payload", "mask", "code"),
+    [
+        (TEXT, b"{}", True, 1002),
+        (3, b"", False, 1002),
+        (0, b"a continuation of nothing", False, 1002),
+        (PING, bytes(126), False, 1002),
+        (CLOSE, b"\x00", False, 1002),
+        (BINARY, bytes(70_000), False, 1009),
+    ],
+    ids=["masked", "opcode", "continuation", "long-ping", "half-a-code", "too-large"],
+)
+async def test_frames_that_break_the_rules(opcode: int, payload: bytes, mask: bool, code: int) -> None:
+    """The device closes with the code that says why, and does not die of it."""
+    codes: asyncio.Queue[int] = asyncio.Queue()
+
+    async def serve(caller: Caller) -> None:
+        await caller.upgrade()
+        await caller.frame_of(TEXT)
+        caller.send(opcode, payload, mask=mask)
+        codes.put_nowait(int.from_bytes((await caller.frame_of(CLOSE))[:2]))
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        assert await asyncio.wait_for(codes.get(), 20) == code
+        assert (await device.sees("link"))["words"].startswith(f"{url}/v1/converse: ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("HTTP/1.1 503 Busy\r\nContent-Length: 20\r\n\r\nIt is full just now.", "It is full just now"),
+        ("HTTP/1.1 403 No\r\n\r\nThis page may not call.\nMore.", "This page may not call"),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "it answers HTTP 404"),
+        ("HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: no\r\n\r\n", "does not speak WebSocket"),
+        ("SSH-2.0-OpenSSH\r\n", "does not speak WebSocket"),
+        ("HTTP/1.1 200 " + "x" * 9000, "does not speak WebSocket"),
+        ("", "does not speak WebSocket"),
+    ],
+    ids=["full", "forbidden", "other-path", "wrong-key", "ssh", "endless", "nothing"],
+)
+async def test_doors_that_do_not_open(answer: str, words: str) -> None:
+    """Why it was not let in is told in words."""
+
+    async def serve(caller: Caller) -> None:
+        await caller.request()
+        caller.answer(answer)
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        assert words in (await device.sees("link"))["words"]
+
+
+async def test_a_server_that_closes_calls_for_another_call() -> None:
+    """Closed before it was opened, it calls again by itself, later and later."""
+    calls = 0
+
+    async def serve(caller: Caller) -> None:
+        nonlocal calls
+        calls += 1
+        await caller.upgrade()
+        await caller.frame_of(TEXT)
+        if calls < 3:
+            caller.send(CLOSE, b"\x03\xe9going away")
+            await caller.frame_of(CLOSE)
+            return
+        caller.send(TEXT, OPENED_BYTES)
+        await caller.frame_of(CLOSE)
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        await device.sees("opened")
+    assert calls == 3
