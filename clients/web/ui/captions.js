@@ -46,8 +46,12 @@ export class Captions {
    * @returns {Line | null} the line that it belongs to; null if it says nothing.
    */
   feed(caption) {
-    if (caption.text === "" && !this.has(caption)) return null;
+    if (!caption.text.trim() && !this.has(caption)) return null;
     const line = this.lineOf(caption);
+    if (caption.final && caption.who === "user" && !caption.text.trim()) {
+      this.lines.splice(this.lines.indexOf(line), 1); // it was no speech after all
+      return line;
+    }
     if (!caption.final) {
       if (!line.final) line.pieces.push({ text: caption.text, position: caption.position });
       return line;

@@ -31,13 +31,12 @@ export class CaptionsView {
   }
 
   /**
-   * Write one line anew, or for the first time.
+   * Write one line anew, or for the first time; or take it away, if it is no line any more.
    * @param {import("./captions.js").Line} line
    * @param {import("./captions.js").Line[]} lines All of them: they say where it goes, and which have gone.
    */
   show(line, lines) {
-    const { text } = this.items.get(line.key) ?? this.insert(line, lines);
-    this.write(text, line);
+    if (lines.includes(line)) this.write((this.items.get(line.key) ?? this.insert(line, lines)).text, line);
     this.forget(lines);
     this.nothing.hidden = lines.length > 0;
     this.follow();

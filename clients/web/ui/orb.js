@@ -8,6 +8,8 @@
 const QUIET_DB = -58;
 const LOUD_DB = -12;
 const CALM_MS = 250;
+/** Thirty pictures a second are enough, and a telephone's battery lasts longer. */
+const FRAME_MS = 30;
 const CUT_MS = 450;
 const POINTS = 96;
 const FULL = Math.PI * 2;
@@ -72,8 +74,13 @@ export class Orb {
   /** @private */
   tick(now) {
     this.frame = 0;
-    if (this.still.matches && now - this.drawnAt < CALM_MS && this.drawnTurn === this.turn) {
-      setTimeout(() => this.wake(), CALM_MS - (now - this.drawnAt));
+    const since = now - this.drawnAt;
+    if (this.still.matches && since < CALM_MS && this.drawnTurn === this.turn) {
+      setTimeout(() => this.wake(), CALM_MS - since);
+      return;
+    }
+    if (since < FRAME_MS) {
+      this.wake();
       return;
     }
     this.ease();

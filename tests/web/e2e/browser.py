@@ -25,6 +25,8 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 _PACKAGES: Final = ROOT / ".venv-web" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
 CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
+PATIENCE_MS: Final = 120_000
+"""A browser on a busy machine is slow."""
 PHONE: Final = {"width": 320, "height": 640}
 LAPTOP: Final = {"width": 1280, "height": 800}
 
@@ -82,6 +84,7 @@ async def page_of(browser: Any, address: str, script: Path | None = None, **cont
     """
     complaints: list[str] = []
     window = await browser.new_context(**{"viewport": LAPTOP, "color_scheme": "light", **context})
+    window.set_default_timeout(PATIENCE_MS)
     try:
         page = await window.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
