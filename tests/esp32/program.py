@@ -12,7 +12,8 @@ from typing import Final
 from local.child import ROOT
 
 PORT: Final = ROOT / "clients" / "esp32" / "port" / "posix"
-PROGRAM: Final = PORT / "build" / "parley-device"
+PROGRAM: Final = PORT / os.environ.get("BUILD", "build") / "parley-device"
+"""With BUILD=/tmp/checked CFLAGS='-g -O1 -fsanitize=address,undefined' the tests run one with sanitizers."""
 _BUILDS_S: Final = 600
 
 

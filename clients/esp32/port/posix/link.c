@@ -96,6 +96,15 @@ static void queue_close(net_link *link, uint16_t code) {
   queue(link, WS_CLOSE, bytes, sizeof bytes);
 }
 
+/* Say why, and go. What was not read is read first: a socket that is closed over it takes the last words back. */
+static void part(net_link *link, uint16_t code, const char *why) {
+  queue_close(link, code);
+  write_out(link);
+  for (int i = 0; i < 16 && stream_read(&link->stream, link->in, LINK_IN_BYTES) > 0; i++) {
+  }
+  lose(link, why);
+}
+
 /* The port's three functions */
 
 static bool call(void *self, const char *url) {
@@ -179,14 +188,10 @@ static void act_on(net_link *link, ws_event event) {
     break;
   case WS_CLOSE:
     link->close_code = event.code == 1005 ? 0 : event.code; /* 1005: no code was given */
-    queue_close(link, CODE_NORMAL);
-    write_out(link);
-    lose(link, "the server has closed");
+    part(link, CODE_NORMAL, "the server has closed");
     break;
   case WS_BROKEN:
-    queue_close(link, event.code);
-    write_out(link);
-    lose(link, event.code == 1009 ? "a message was too large" : "it broke the rules of WebSocket");
+    part(link, event.code, event.code == 1009 ? "a message was too large" : "it broke the rules of WebSocket");
     break;
   default:
     break;
