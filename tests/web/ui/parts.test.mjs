@@ -1,0 +1,124 @@
+/** The page's parts that need no page. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Captions, MOST_LINES, rest } from "../../../clients/web/ui/captions.js";
+import { KEYS, meaning } from "../../../clients/web/ui/keys.js";
+import { Latencies, MOST_TURNS } from "../../../clients/web/ui/latency.js";
+import { DEFAULTS, forClient, load, save } from "../../../clients/web/ui/settings.js";
+import { ofBrowser, ofError, ofNotice } from "../../../clients/web/ui/trouble.js";
+import { whoseTurn } from "../../../clients/web/ui/turn.js";
+
+const caption = (more) => ({ who: "assistant", text: "", final: false, reply: 1, position: 0, turn: 1, interrupted: false, ...more });
+const scene = (more) => ({ session: "conversation", floor: "idle", sounding: false, ducked: false, cut: false, again: false, muted: false, pressed: false, hold: false, ...more });
+const key = (name, more) => ({ key: name, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...more });
+const nowhere = { writing: false, onControl: false, inDialog: false, singleKeys: true };
+const storeOf = (text) => ({ kept: text, getItem() { return this.kept; }, setItem(_, value) { this.kept = value; } });
+
+test("the words after the last heard one are the unheard ones, whatever the spaces", () => {
+  assert.equal(rest("Once  upon a time", "Once upon"), "a time");
+  assert.equal(rest(" Once upon", ""), "Once upon");
+  assert.equal(rest("Once upon", "Once upon"), "");
+  assert.equal(rest("Once upon", "Once there"), "upon");
+});
+
+test("a reply grows piece by piece; what was not heard of it stands apart when it was cut off", () => {
+  const captions = new Captions();
+  for (const text of ["Once", " upon", " a time"]) captions.feed(caption({ text }));
+  const line = captions.feed(caption({ text: "Once upon", final: true, interrupted: true }));
+  assert.deepEqual([line.heard, line.unheard, captions.lines.length], ["Once upon", "a time", 1]);
+  assert.equal(captions.feed(caption({ text: " more" })).pieces.length, 3, "what comes after the end of a line is late");
+});
+
+test("a person's words that are written down late stand above their answer, and below the turn before", () => {
+  const captions = new Captions();
+  captions.feed(caption({ text: "one", final: true }));
+  captions.feed(caption({ text: "two", reply: 2, turn: 2 }));
+  captions.feed(caption({ who: "user", text: "and?", reply: 0, turn: 2, final: true }));
+  assert.deepEqual(captions.lines.map((line) => line.who), ["assistant", "user", "assistant"]);
+});
+
+test("sound that was no speech after all leaves no line", () => {
+  const captions = new Captions();
+  assert.equal(captions.feed(caption({ who: "user", final: true })), null);
+  captions.feed(caption({ who: "user", text: "mm" }));
+  captions.feed(caption({ who: "user", final: true }));
+  assert.equal(captions.lines.length, 0);
+});
+
+test("another conversation counts its replies anew, and old lines go when there are too many", () => {
+  const captions = new Captions();
+  captions.feed(caption({ text: "old" }));
+  captions.begin();
+  captions.feed(caption({ text: "new" }));
+  assert.deepEqual(captions.lines.map((line) => line.pieces[0].text), ["old", "new"]);
+  for (let n = 0; n < MOST_LINES; n += 1) captions.note("again");
+  assert.equal(captions.lines.length, MOST_LINES);
+});
+
+test("the newest turns stand on one scale; a typed one without times is none", () => {
+  const latencies = new Latencies();
+  latencies.feed({ turn: 1, reply: 1, stages: [{ name: "vad.endpoint", ms: 0 }] });
+  assert.deepEqual(latencies.rows(), []);
+  for (let turn = 1; turn <= MOST_TURNS + 1; turn += 1) {
+    latencies.feed({ turn, reply: turn, stages: [{ name: "vad.endpoint", ms: 100 }, { name: "model.first_audio", ms: turn * 100 }, { name: "of.tomorrow", ms: 9 }] });
+  }
+  const rows = latencies.rows();
+  assert.deepEqual([rows.length, rows[0].turn, rows[0].ms], [MOST_TURNS, MOST_TURNS + 1, 700]);
+  assert.equal(rows[0].bars.at(-1).from + rows[0].bars.at(-1).share, 1);
+  assert.ok(Math.abs(rows[1].bars.at(-1).from + rows[1].bars.at(-1).share - 600 / 700) < 1e-9);
+});
+
+test("whose turn it is", () => {
+  const cases = [
+    [{ session: "idle" }, "nobody"],
+    [{ session: "connecting" }, "waiting"],
+    [{ session: "resuming", sounding: true }, "waiting"],
+    [{}, "you"],
+    [{ floor: "thinking" }, "thinking"],
+    [{ sounding: true, floor: "idle" }, "parley"],
+    [{ sounding: true, ducked: true }, "both"],
+    [{ ducked: true }, "you"],
+    [{ cut: true, muted: true }, "you"],
+    [{ muted: true }, "nobody"],
+    [{ session: "ended", sounding: true }, "nobody"],
+  ];
+  for (const [more, turn] of cases) assert.equal(whoseTurn(scene(more)).turn, turn, JSON.stringify(more));
+});
+
+test("a key means something only where nobody types; Esc stops Parley from everywhere but a window", () => {
+  assert.equal(meaning(key("M"), nowhere), "mute");
+  assert.equal(meaning(key("m"), { ...nowhere, writing: true }), "");
+  assert.equal(meaning(key("m"), { ...nowhere, singleKeys: false }), "");
+  assert.equal(meaning(key("m", { ctrlKey: true }), nowhere), "");
+  assert.equal(meaning(key("m", { repeat: true }), nowhere), "");
+  assert.equal(meaning(key(" "), { ...nowhere, onControl: true }), "");
+  assert.equal(meaning(key("Escape"), { ...nowhere, writing: true, singleKeys: false }), "interrupt");
+  assert.equal(meaning(key("Escape"), { ...nowhere, inDialog: true }), "");
+  assert.equal(new Set(KEYS.flatMap(({ keys }) => keys)).size, KEYS.length);
+});
+
+test("settings: what is broken or unknown falls back; a token is kept only if told so", () => {
+  assert.deepEqual(load(null), DEFAULTS);
+  assert.deepEqual(load(storeOf("no JSON")), DEFAULTS);
+  assert.deepEqual(load(storeOf('{"echo":"loud","hold":"yes","agent":7,"theme":"dark","other":1}')), { ...DEFAULTS, theme: "dark" });
+  const store = storeOf(null);
+  save(store, { ...DEFAULTS, agent: "patient", token: "secret" });
+  assert.deepEqual([load(store).agent, load(store).token], ["patient", ""]);
+  save(store, { ...DEFAULTS, token: "secret", rememberToken: true });
+  assert.equal(load(store).token, "secret");
+  assert.equal(save({ setItem() { throw new Error("full"); } }, DEFAULTS), false);
+  assert.equal(forClient({ ...DEFAULTS, agent: " patient " }).agent, "patient");
+});
+
+test("trouble says what to do, also for codes of tomorrow; a browser that can't is told of before anything else", () => {
+  assert.deepEqual(ofError({ code: "CODE_UNAUTHENTICATED", message: "the token has expired" }).actions, ["token"]);
+  assert.equal(ofError({ code: "CODE_NEW", message: "something" }).text, "Something.");
+  assert.equal(ofError({ code: "", message: "" }).text, "The server does not say why.");
+  assert.equal(ofNotice({ code: "CODE_ECHO_UNSTAMPED", message: "x" }).actions[0], "settings");
+  const able = { isSecureContext: true, location: { protocol: "https:", host: "a.example" }, mediaDevices: {}, worklet: true, socket: true };
+  assert.equal(ofBrowser(able), null);
+  assert.match(ofBrowser({ ...able, isSecureContext: false }).text, /https:\/\/a\.example\//);
+  assert.equal(ofBrowser({ ...able, worklet: false }).title, "This browser is too old");
+});
