@@ -332,6 +332,7 @@ export class ParleyClient extends EventTarget {
 
   _tell(type, detail) {
     if (type === "state") {
+      if (JSON.stringify(detail) === JSON.stringify(this.state)) return;
       this.state = detail;
       if (detail.session !== "connecting") this._settle?.();
     }

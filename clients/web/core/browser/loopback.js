@@ -8,13 +8,15 @@ const USUAL_MS = 60;
 const PACKET_MS = 10;
 
 export class Loopback {
-  constructor() {
+  /** @param {() => void} lost called when the connection breaks after it stood */
+  constructor(lost) {
     /** What the way through it adds, in milliseconds. */
     this.latencyMs = USUAL_MS;
     this.audio = new Audio();
     this._near = new RTCPeerConnection();
     this._far = new RTCPeerConnection();
     this._last = null;
+    this._lost = lost;
   }
 
   /** Play a stream. Rejects where the browser has no such connections. @param {MediaStream} stream */
@@ -33,7 +35,20 @@ export class Loopback {
     await this._near.setRemoteDescription({ type: answer.type, sdp: forMusic(answer.sdp) });
     for (const receiver of this._far.getReceivers()) receiver.jitterBufferTarget = 0;
     this.audio.srcObject = await heard;
-    await this.audio.play();
+    await Promise.all([this.audio.play(), this._stands()]);
+    this._far.onconnectionstatechange = () => this._far.connectionState === "failed" && this._lost();
+  }
+
+  /** Wait until sound can go through; a machine without any network has no such connections. */
+  _stands() {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (this._far.connectionState === "connected") resolve();
+        if (this._far.connectionState === "failed") reject(new Error("the page can't connect to itself"));
+      };
+      this._far.onconnectionstatechange = look;
+      look();
+    });
   }
 
   /** Ask again how long the way is. */
@@ -51,6 +66,7 @@ export class Loopback {
   }
 
   end() {
+    this._far.onconnectionstatechange = null;
     this.audio.srcObject = null;
     this._near.close();
     this._far.close();

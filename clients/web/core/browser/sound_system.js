@@ -7,6 +7,8 @@ const WORKLETS = ["../../worklets/playout.js", "../../worklets/capture.js"];
 const MEASURE_MS = 500;
 /** So long a browser may take to let sound begin. */
 const RESUME_MS = 4000;
+/** So long a connection of the page with itself may take; without it there may be echo, but sound. */
+const LOOP_MS = 3000;
 /** A longer latency than this is a mistake of the browser's. */
 const LONGEST_LATENCY_S = 1.5;
 
@@ -90,7 +92,7 @@ export class SoundSystem {
     const wanted = loopback === "on" || (loopback === "auto" && echo === "device" && isWanted(this.track, navigator.userAgentData));
     this._playout.disconnect();
     this._loopback?.end();
-    this._loopback = wanted ? await this._around() : null;
+    this._loopback = wanted ? await this._around(outputDevice) : null;
     if (!this._loopback) this._playout.connect(this._context.destination);
     const sink = this._loopback?.audio ?? this._context;
     if (sink.setSinkId && outputDevice !== (sink.sinkId || "")) await sink.setSinkId(outputDevice).catch(() => {});
@@ -110,11 +112,11 @@ export class SoundSystem {
     await this._context.close();
   }
 
-  async _around() {
-    const loop = new Loopback();
+  async _around(outputDevice) {
+    const loop = new Loopback(() => void this.route({ loopback: "off", outputDevice }));
     const out = this._context.createMediaStreamDestination();
     try {
-      await loop.begin(out.stream);
+      await within(LOOP_MS, loop.begin(out.stream), "the loopback did not come about");
     } catch {
       loop.end(); // no such connections here: better echo than silence
       return null;
