@@ -29,7 +29,7 @@ HEARD_MS: Final = 20
 """How far what the servers believe was heard may be from what the page says its speaker played."""
 AWAY_S: Final = 5.0
 DEBUG: Final = "?debug=1"
-STILL: Final = {"reduced_motion": "reduce"}
+STILL: Final[dict[str, Any]] = {"reduced_motion": "reduce"}
 """A picture that moves costs a machine without a graphics card more than the conversation does."""
 
 
