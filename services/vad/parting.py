@@ -29,6 +29,13 @@ class BrokerFailed(ParleyError):
         super().__init__(f"the broker ended it: {detail or 'it does not say why'}")
 
 
+class BrokerLeaves(PeerLost):
+    """The broker stops, and says so: another one goes on with the session."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("broker", detail or "it ended its stream and says that another one goes on")
+
+
 class Draining(Superseded):
     """Stopping, this vad leaves the session to another."""
 
@@ -96,4 +103,4 @@ def fault_of_end(end: stream_pb2.StreamEnd) -> ParleyError | None:
         case Reason.REASON_FAILED:
             return BrokerFailed(end.detail)
         case _:
-            return PeerLost("broker", end.detail or "it ended its stream and says that another one goes on")
+            return BrokerLeaves(end.detail)

@@ -16,7 +16,7 @@ from services.common.tracing.context import mint
 from services.common.tracing.mic_time import MicTime, in_s, in_us
 from services.common.tracing.tracing import Failure, SessionTracing, Tracing, Value, here
 from services.vad.events import Event
-from services.vad.parting import NobodyCameBack
+from services.vad.parting import BrokerLeaves, NobodyCameBack
 
 Kind = session.Interrupt
 
@@ -63,7 +63,7 @@ class Spans:
     def failed(self, fault: ParleyError) -> None:
         """The session ends here by a fault, or its broker is lost: its newest turn is the one that suffers."""
         is_told = isinstance(fault, RemoteFault) and fault.error.code != stream_pb2.Error.CODE_INTERNAL
-        if not is_told and not isinstance(fault, (Superseded, NobodyCameBack)) and self._newest:
+        if not is_told and not isinstance(fault, (Superseded, NobodyCameBack, BrokerLeaves)) and self._newest:
             now_s = self._clock()
             self._spans.record(names.RING_FAULT, self._newest, now_s, now_s, Failure.of(fault), stage="vad")
 

@@ -12,7 +12,7 @@ from parley.v1 import session_pb2 as session
 from parley.v1 import stream_pb2
 from services.common.errors import ParleyError, PeerLost, RemoteFault
 from services.common.tracing.context import TraceContext, mint
-from services.vad.parting import Draining, NobodyCameBack
+from services.vad.parting import BrokerLeaves, Draining, NobodyCameBack
 from services.vad.spans import Spans
 from tests.fakes.spans import KeptTracing, Traced
 
@@ -136,6 +136,7 @@ def test_the_word_that_interrupted_is_told_where_words_may_be() -> None:
         (PeerLost("broker", "it fell silent"), "unavailable"),
         (RemoteFault(stream_pb2.Error(code=stream_pb2.Error.CODE_INTERNAL, message="x")), "internal"),
         (RemoteFault(stream_pb2.Error(code=stream_pb2.Error.CODE_MODEL, message="x")), None),
+        (BrokerLeaves("it is stopping"), None),
         (Draining(), None),
         (NobodyCameBack(), None),
     ],
