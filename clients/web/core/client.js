@@ -168,7 +168,7 @@ export class ParleyClient extends EventTarget {
     this._tell("state", { ...this.state, session: "connecting", floor: "idle", turn: 0, why: "", code: "", pressed: false });
     const sound = new SoundSystem(
       (outputs) => number === this._number && this._hear(outputs),
-      (why) => this._tell("notice", { code: "CODE_MICROPHONE", message: why }),
+      () => void this._replaceMicrophone(sound),
     );
     this._sound = sound;
     try {
@@ -344,6 +344,21 @@ export class ParleyClient extends EventTarget {
     return new Promise((resolve) => {
       this._settle = resolve;
     });
+  }
+
+  /** The microphone has gone: take the system's, now or when there is one again. The conversation goes on meanwhile. */
+  async _replaceMicrophone(sound) {
+    const tell = (message) => this._tell("notice", { code: "CODE_MICROPHONE", message });
+    try {
+      await sound.open({ ...this.options, inputDevice: "" });
+      tell("The microphone has gone: the system's own is used now.");
+    } catch (error) {
+      tell(`The microphone has gone. ${error.message}`);
+      const again = () => {
+        if (sound === this._sound && !sound.track) void this._replaceMicrophone(sound);
+      };
+      navigator.mediaDevices.addEventListener("devicechange", again, { once: true });
+    }
   }
 
   /** Sound could not begin. */

@@ -53,7 +53,7 @@ export class Loopback {
 
   /** Ask again how long the way is. */
   async measure() {
-    const statistics = await this._far.getStats();
+    const statistics = await this._far.getStats().catch(() => new Map()); // it may have ended meanwhile
     for (const report of statistics.values()) {
       if (report.type !== "inbound-rtp" || report.kind !== "audio") continue;
       const { jitterBufferDelay: delay = 0, jitterBufferEmittedCount: emitted = 0 } = report;

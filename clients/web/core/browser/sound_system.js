@@ -18,7 +18,7 @@ export class NoSound extends Error {}
 export class SoundSystem {
   /**
    * @param {(outputs: import("../duplex.js").Output[]) => void} hear what the audio thread has to tell
-   * @param {(why: string) => void} lost the microphone has gone
+   * @param {() => void} lost the microphone has gone
    */
   constructor(hear, lost) {
     this.outputLatencyMs = 0;
@@ -69,7 +69,10 @@ export class SoundSystem {
     this._stream = stream;
     this._source = this._context.createMediaStreamSource(stream);
     this._source.connect(this._capture);
-    this.track.onended = () => this._lost("The microphone has gone: plug it in again, or choose another.");
+    this.track.onended = () => {
+      this.close();
+      this._lost();
+    };
   }
 
   /** Let the microphone go; the speaker goes on. */
@@ -102,6 +105,7 @@ export class SoundSystem {
   /** Be silent, and let go of everything. */
   async end() {
     clearInterval(this._timer);
+    this._lost = () => {};
     this.close();
     this._loopback?.end();
     this._loopback = null;
