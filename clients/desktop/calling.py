@@ -9,7 +9,8 @@ from collections.abc import Callable
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
 
-from .connection import Connection, Dial, NotTaken
+from .connecting import Dial
+from .connection import Connection, NotTaken
 from .doors import Doors
 from .failures import ClientError, ServerRefused
 
@@ -60,12 +61,14 @@ class Caller:
         """
         clock = asyncio.get_running_loop().time
         last = "nobody was called in time"
+        called_s = -math.inf
         while True:
             call = self.doors.next()
-            await asyncio.sleep(call.pause_s)
+            await asyncio.sleep(max(0.0, called_s + call.pause_s - clock()))
             if (left_s := until_s() - clock()) <= 0:
                 raise NotTakenUp(last)
             answer_s = max(SHORTEST_ANSWER_S, min(call.answer_s, left_s))
+            called_s = clock()
             try:
                 connection = await Connection.made(call.address, open_(), self._dial, answer_s)
             except NotTaken as refusal:

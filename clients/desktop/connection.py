@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
 
+from .connecting import Dial, connected
 from .connection_failures import ConnectionFailed, closed_early, lost, unanswered
 from .failures import ClientError, ServerRefused
 from .outbox import Outbox
 from .transport import Transport
 from .wire_events import error_words_of
-
-Dial = Callable[[str], AbstractAsyncContextManager[Transport]]
-"""Connects to a server, for as long as the context lasts."""
 
 LONGEST_OPENING_S = 15.0
 """A server that beats and has not answered Open by then is given up as well; it allows itself twelve."""
@@ -60,7 +57,7 @@ class Connection:
         async with AsyncExitStack() as context:
             try:
                 async with asyncio.timeout(answer_s):
-                    transport = await context.enter_async_context(dial(server))
+                    transport = await context.enter_async_context(connected(server, dial))
                     with suppress(ConnectionFailed):  # why, receiving tells
                         await transport.send(wire.ConverseRequest(open=open_))
                 opened = await _answer(server, transport, answer_s)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import NamedTuple
 
-PAUSE_S = 0.1
+PAUSE_S = 0.25
 """After each of them has refused once; twice as long after each further round."""
-LONGEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 0.8
+"""While a session waits, so that it goes on within a second of the network's return."""
 ANSWER_S = 2.0
 """So long a server may say nothing at all before the next is called; twice as long once each has kept silent."""
 LONGEST_ANSWER_S = 10.0
@@ -20,7 +23,7 @@ class Try(NamedTuple):
 
     address: str
     pause_s: float
-    """How long to wait before it."""
+    """How long to wait before it, from the beginning of the call before."""
     answer_s: float
     """How long the server may say nothing at all."""
 
@@ -28,8 +31,12 @@ class Try(NamedTuple):
 class Doors:
     """Goes round the addresses. One that took the call is the present one."""
 
-    def __init__(self, addresses: str) -> None:
-        """Take them as the person wrote them, with commas between: "a:7700,ws://b:7780"."""
+    def __init__(self, addresses: str, chance: Callable[[], float] = random.random) -> None:
+        """Take them as the person wrote them, with commas between: "a:7700,ws://b:7780".
+
+        `chance`, from 0 to 1, says where between half and whole a pause is: a crowd must not call in step.
+        """
+        self._chance = chance
         self.addresses = tuple(address.strip() for address in addresses.split(",") if address.strip())
         self._present = 0
         self._calls = 0
@@ -59,9 +66,11 @@ class Doors:
         self._present = (self._present + 1) % len(self)
         finished_rounds, place = divmod(self._calls, len(self))
         self._calls += 1
-        pause_s = PAUSE_S * _doubled(finished_rounds - 1) if finished_rounds and not place else 0.0
+        pause_s = 0.0
+        if finished_rounds and not place:
+            pause_s = min(PAUSE_S * _doubled(finished_rounds - 1), LONGEST_PAUSE_S) * (1 + self._chance()) / 2
         answer_s = ANSWER_S * _doubled(self._unanswered // len(self))
-        return Try(self.present, min(pause_s, LONGEST_PAUSE_S), min(answer_s, LONGEST_ANSWER_S))
+        return Try(self.present, pause_s, min(answer_s, LONGEST_ANSWER_S))
 
     def unanswered(self) -> None:
         """Note that the present one has kept silent: perhaps all of them need longer."""

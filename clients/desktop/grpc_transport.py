@@ -55,7 +55,7 @@ class GrpcTransport:
 
 @asynccontextmanager
 async def grpc_transport(server: str, trust: Trust) -> AsyncIterator[GrpcTransport]:
-    """Call host:port, or over TLS grpcs://host:port. gRPC connects behind the scenes: the first message fails."""
+    """Call host:port, or over TLS grpcs://host:port. What could not be connected, the first message tells."""
     address = server.removeprefix(SCHEME)
     # A pool of its own: else a new channel to a server that is dead shares the dead connection, or its turn to wait.
     options = [("grpc.use_local_subchannel_pool", 1)]
@@ -67,12 +67,20 @@ async def grpc_transport(server: str, trust: Trust) -> AsyncIterator[GrpcTranspo
         if encrypted
         else grpc.aio.insecure_channel(address, options=options)
     ) as channel:
+        await _try_to_connect(channel)
         stub: ConversationServiceAsyncStub = ConversationServiceStub(channel)
         call = stub.Converse()
         try:
             yield GrpcTransport(call)
         finally:
             call.cancel()
+
+
+async def _try_to_connect(channel: grpc.aio.Channel) -> None:
+    """Wait until it stands, or has failed once."""
+    over = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE)
+    while (state := channel.get_state(try_to_connect=True)) not in over:
+        await channel.wait_for_state_change(state)
 
 
 @contextmanager
