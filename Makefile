@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation redis_outage locks tls
 LASTING := sentinel cluster net resume takeover_ingress takeover_broker takeover_vad rolling_restart traces traces_takeover observed_ring
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz eval enrol train images up down test-images test-jaeger test-k8s test-web fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup web-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz clients eval enrol train images up down test-images test-jaeger test-k8s test-web fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup web-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -94,6 +94,10 @@ soak: dev-setup ## Twenty conversations for twenty minutes, and nothing grows: m
 
 fuzz: dev-setup fuzz-setup ## Send both doors what nobody should, ten minutes each: make fuzz SECONDS=600 (ARGS=--help)
 	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds '$(SECONDS)') $(ARGS)
+
+clients: dev-setup ## Measure the clients on good and bad networks, half an hour: make clients OUT=clients.json (ARGS=--help)
+	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make clients OUT=clients.json'; exit 2; }
+	@$(BIN)/python -m tests.clients $(if $(OUT),--out '$(OUT)') $(ARGS)
 
 eval: dev-setup ## Score the ear on recordings: make eval DATA=folder OUT=figures.json (ARGS=--help)
 	@test -n "$(OUT)$(ARGS)" || { echo 'Say where the figures shall go: make eval OUT=figures.json'; exit 2; }
