@@ -1,0 +1,52 @@
+"""Which clients there are to be measured, and how each is started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local.child import ROOT
+from tests.esp32.program import build, obstacle
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One client."""
+
+    name: str
+    obstacle: Callable[[], str]
+    """Why it can't be started here; "" when it can."""
+    command: Callable[[str], tuple[str, ...]]
+    """How it is started for a server's URL; `--record FIFO` is put behind."""
+
+
+def _no_obstacle() -> str:
+    return ""
+
+
+def _desktop(server: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.clients.desktop_worker", "--server", server)
+
+
+def _esp32(server: str) -> tuple[str, ...]:
+    return (str(build()), "--server", server)
+
+
+def _web(server: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.clients.web_worker", "--server", server)
+
+
+def _web_obstacle() -> str:
+    worker = Path(__file__).with_name("web_worker.py")
+    return "" if worker.exists() else "its sound can't be listened to from outside yet (tests/clients/web_worker.py)"
+
+
+KINDS: Final = (
+    Kind("desktop", _no_obstacle, _desktop),
+    Kind("esp32", obstacle, _esp32),
+    Kind("web", _web_obstacle, _web),
+)
+ENVIRONMENT: Final = {"PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,73 @@
+"""What a client's speaker was given, frame by frame, with the moment at which it was. A core without I/O."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.fakes.position_code import Run
+
+HZ: Final = 24_000
+QUIET_MS: Final = 20
+"""So long nothing but zeros: it is silent."""
+
+
+class SoundTrack:
+    """Grows by `add`; asked when it is whole."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[float, bytes]] = []
+
+    def add(self, at_s: float, pcm: bytes) -> None:
+        """Note that the speaker was given these samples at that moment of the monotonic clock."""
+        self._frames.append((at_s, pcm))
+
+    @property
+    def pcm(self) -> bytes:
+        """All of it."""
+        return b"".join(pcm for _, pcm in self._frames)
+
+    def silent_after_s(self, decided_s: float) -> float:
+        """Return how long after that moment the last sample sounds before it is silent for 20 ms; 0: it was."""
+        sounded_s = decided_s
+        for at_s, pcm in self._frames:
+            begun_s = max(at_s, decided_s)
+            end_s = at_s + len(pcm) / 2 / HZ
+            loud = np.flatnonzero(np.frombuffer(pcm, "<i2"))
+            if end_s <= decided_s:
+                continue
+            if not len(loud):
+                if begun_s >= decided_s and end_s - sounded_s >= QUIET_MS / 1000:
+                    break
+                continue
+            sounded_s = max(sounded_s, at_s + (int(loud[-1]) + 1) / HZ)
+        return sounded_s - decided_s
+
+    def sounds_again_after_s(self, moment_s: float) -> float | None:
+        """Return how long after that moment the first sample sounds; None: none does."""
+        for at_s, pcm in self._frames:
+            loud = np.flatnonzero(np.frombuffer(pcm, "<i2"))
+            if len(loud) and (sounds_s := at_s + int(loud[0]) / HZ) >= moment_s:
+                return sounds_s - moment_s
+        return None
+
+
+def gaps_of(runs: list[Run]) -> tuple[int, int]:
+    """Return the silence within a reply, in samples, and how many gaps it is in: what lies between its runs."""
+    holes = [after.at_sample - before.end_sample for before, after in pairwise(runs)]
+    return sum(holes), sum(1 for hole in holes if hole > 0)
+
+
+def is_whole(runs: list[Run], samples: int) -> bool:
+    """Whether these runs of one track are all of it, each sample once and in order."""
+    places = [(run.start_position, run.end_position) for run in runs]
+    return [begin for begin, _ in places] == [0, *(end for _, end in places[:-1])] and places[-1][1] == samples
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return a percentile as it was measured: no value in between is made up."""
+    ordered: NDArray[np.float64] = np.sort(np.array(values))
+    return float(ordered[min(len(ordered) - 1, int(np.ceil(share * len(ordered))) - 1)])
