@@ -11,8 +11,9 @@ static uint32_t hashed(uint32_t hash, const void *bytes, size_t count) { /* FNV-
 
 /* Whether a caption came before, word for word: after a resumption some are told again. */
 static bool is_known_caption(parley *p, const message *got) {
-  uint64_t numbers[] = {got->who, got->final, got->reply, got->position, got->turn};
-  uint32_t hash = hashed(hashed(2166136261U, numbers, sizeof numbers), got->words, strlen(got->words));
+  uint32_t begin = 2166136261U ^ got->who << 8 ^ got->final;
+  /* `reply`, `position` and `turn` stand side by side. */
+  uint32_t hash = hashed(hashed(begin, (const uint8_t *)got + offsetof(message, reply), 3 * sizeof got->reply), got->words, strlen(got->words));
   if (!got->final && got->who != 2) return false;
   bool is_known = false;
   for (uint32_t i = 0; i < KNOWN_CAPTIONS && p->has_resumed; i++) is_known |= p->captions[i] == hash;
@@ -24,7 +25,7 @@ static bool is_known_caption(parley *p, const message *got) {
 static void show_caption(parley *p, const message *got) {
   bool is_late = got->who == 2 && !got->final && got->reply <= p->playout.floor; /* on its way when it was flushed */
   if (is_late || is_known_caption(p, got)) return;
-  tell(p, (parley_event){.kind = PARLEY_EVENT_CAPTION,
+  tell(p, &(parley_event){.kind = PARLEY_EVENT_CAPTION,
                          .words = got->words,
                          .words_cut = got->words_cut,
                          .final = got->final,
@@ -37,7 +38,7 @@ static void show_caption(parley *p, const message *got) {
 
 static void show_report(parley *p, const message *got) {
   for (uint32_t i = 0; i < got->stage_count; i++) {
-    tell(p, (parley_event){.kind = PARLEY_EVENT_STAGE,
+    tell(p, &(parley_event){.kind = PARLEY_EVENT_STAGE,
                            .words = got->stages[i].name,
                            .reply = got->reply,
                            .turn = got->turn,
@@ -46,11 +47,7 @@ static void show_report(parley *p, const message *got) {
 }
 
 static void show_words(parley *p, parley_event_kind kind, const message *got) {
-  tell(p, (parley_event){.kind = kind,
-                         .words = got->words,
-                         .words_cut = got->words_cut,
-                         .value = (int32_t)got->code,
-                         .value2 = got->retryable});
+  tell_plainly(p, kind, got->words, (int32_t)got->code, got->retryable);
 }
 
 static void error_came(parley *p, const message *got) {
@@ -91,12 +88,12 @@ void act(parley *p, const message *got) {
     case MESSAGE_DUCK:
       if (!playout_duck(&p->playout, got->seq, got->gain_mdb)) break;
       p->is_duck_local = false;
-      tell(p, (parley_event){.kind = PARLEY_EVENT_DUCK, .value = 2, .value2 = got->gain_mdb});
+      tell_plainly(p, PARLEY_EVENT_DUCK, NULL, 2, got->gain_mdb);
       break;
     case MESSAGE_RELEASE:
       if (!playout_release(&p->playout, got->seq)) break;
       p->is_duck_local = false;
-      tell(p, (parley_event){.kind = PARLEY_EVENT_RELEASE, .value = 2});
+      tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 2, 0);
       break;
     case MESSAGE_FLUSH:
       playout_flush(&p->playout, got->seq, got->floor);
@@ -107,7 +104,7 @@ void act(parley *p, const message *got) {
       break;
     case MESSAGE_STATE:
       p->activity = (parley_activity)got->state;
-      tell(p, (parley_event){.kind = PARLEY_EVENT_ACTIVITY, .value = (int32_t)got->state, .turn = got->turn});
+      tell_plainly(p, PARLEY_EVENT_ACTIVITY, NULL, (int32_t)got->state, 0);
       break;
     case MESSAGE_TURN_REPORT:
       show_report(p, got);

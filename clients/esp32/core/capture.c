@@ -31,8 +31,8 @@ static bool is_captured(const parley *p) {
 
 void capture_frame(parley *p, const int16_t *microphone) {
   if (!is_captured(p)) return;
-  uint64_t in_air = (uint64_t)p->input_latency * p->config.output.rate_hz / p->config.input.rate_hz;
-  playhead head = playout_audible(&p->playout, (int64_t)(p->speaker_frame_samples + in_air));
+  uint32_t in_air = p->input_latency * p->speaker_frame_samples / p->mic_frame_samples;
+  playhead head = playout_audible(&p->playout, (int64_t)p->speaker_frame_samples + in_air);
   mic_header header = {p->mic_offset, head, false};
   mic_frame *frame = line_frame(&p->line);
   frame->mic_offset = p->mic_offset;

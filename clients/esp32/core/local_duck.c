@@ -28,9 +28,7 @@ void note_far_level(parley *p, const int16_t *speaker) {
 
 /* The loudest that left the speaker while the last frame was captured: the latencies say when that was handed over. */
 static int32_t far_level(const parley *p) {
-  uint64_t late_ms = (uint64_t)p->playout.latency * 1000 / p->config.output.rate_hz +
-                     (uint64_t)p->input_latency * 1000 / p->config.input.rate_hz;
-  uint32_t back = (uint32_t)(late_ms / PARLEY_FRAME_MS);
+  uint32_t back = (uint32_t)p->playout.latency / p->speaker_frame_samples + p->input_latency / p->mic_frame_samples;
   if (back > FAR_FRAMES - 3) back = FAR_FRAMES - 3;
   int32_t loudest = 0;
   for (uint32_t i = back; i < back + 3; i++) {
@@ -53,12 +51,12 @@ void watch_for_speech(parley *p, const int16_t *microphone) {
   p->is_duck_armed = false;
   p->unarmed_ms = 0;
   p->counters.local_ducks++;
-  tell(p, (parley_event){.kind = PARLEY_EVENT_DUCK, .value = 1, .value2 = GAIN_MDB});
+  tell_plainly(p, PARLEY_EVENT_DUCK, NULL, 1, GAIN_MDB);
 }
 
 void note_lapsed_duck(parley *p) {
   if (!p->playout.fader.has_lapsed) return;
   p->playout.fader.has_lapsed = false;
   p->is_duck_local = false;
-  tell(p, (parley_event){.kind = PARLEY_EVENT_RELEASE, .value = 1});
+  tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 1, 0);
 }

@@ -43,7 +43,7 @@ typedef struct turn_stage {
 /* The fields of whichever message it is; those of others, and those left out, are 0. */
 typedef struct message {
   message_kind kind;
-  uint64_t seq, floor, reply, position, samples, turn, beat, received_offset, mic_offset;
+  uint64_t seq, floor, reply, position, turn, samples, beat, received_offset, mic_offset;
   int32_t gain_mdb; /* thousandths of a dB */
   uint32_t lead_ms, protocol, resume_s, seconds;
   uint32_t max_frame_ms, max_session_s, max_message_bytes, max_messages_per_s, max_ahead_ms, max_idle_s;

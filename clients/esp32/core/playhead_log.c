@@ -9,7 +9,7 @@ static const playhead nowhere = {0, 0};
 
 void log_init(playhead_log *log, uint32_t rate_hz) {
   memset(log, 0, sizeof *log);
-  log->stall_samples = (int64_t)rate_hz * STALL_MS / 1000;
+  log->stall_samples = rate_hz / 1000 * STALL_MS;
 }
 
 static const played_span *span_number(const playhead_log *log, uint32_t i) {

@@ -264,11 +264,11 @@ static void begin(playout *p, reply_run *run, int64_t at) {
     tell(p, FIRST_SAMPLE, at, here, 0);
     return;
   }
-  int64_t silent = at - p->dry_since;
+  uint32_t silent = (uint32_t)(at - p->dry_since);
   p->underruns++;
-  p->starved_samples += (uint32_t)silent;
-  threshold_ran_dry(&p->threshold, (uint32_t)(silent * 1000 / p->rate_hz));
-  tell(p, RAN_DRY, at, here, (uint64_t)silent);
+  p->starved_samples += silent;
+  threshold_ran_dry(&p->threshold, silent / (p->rate_hz / 1000));
+  tell(p, RAN_DRY, at, here, silent);
 }
 
 /* The run whose samples stand at `at`; NULL when all is dry or a beginning is still being gathered. */

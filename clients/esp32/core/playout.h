@@ -46,12 +46,10 @@ typedef struct playout {
   uint64_t flushed_seq;
   uint32_t underruns, starved_samples, played_samples, dropped_samples;
   fader fader;
-  playhead_log log;
   start_threshold threshold;
 
   int16_t *ring;
   uint32_t capacity, head, count;
-  reply_run runs[LARGEST_QUEUED_RUNS];
   uint32_t run_count;
   int64_t dry_since; /* when the reply that waits to go on ran dry */
 
@@ -59,13 +57,16 @@ typedef struct playout {
   playhead piece;       /* its next sample */
   bool is_piece_wanted;
 
-  happening happenings[LARGEST_HAPPENINGS];
   uint32_t happening_count;
-  happening flushes[LARGEST_FLUSHES];
-  int64_t asked_at[LARGEST_FLUSHES];
   uint32_t flush_count;
   int64_t silent_at;
   playhead silent_head;
+
+  reply_run runs[LARGEST_QUEUED_RUNS];
+  happening flushes[LARGEST_FLUSHES];
+  int64_t asked_at[LARGEST_FLUSHES]; /* each: when it came, in samples handed */
+  playhead_log log;
+  happening happenings[LARGEST_HAPPENINGS];
 } playout;
 
 void playout_init(playout *p, uint32_t rate_hz, int16_t *ring, uint32_t capacity);

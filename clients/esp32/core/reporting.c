@@ -24,7 +24,7 @@ static void report(parley *p, playhead head, int64_t at, bool ended) {
   p->reported_at = p->playout.played;
   playback_request playback = {.head = head,
                                .mic_offset = mic_offset_at(p, at),
-                               .buffered_ms = (uint32_t)((uint64_t)playout_unplayed(&p->playout) * 1000 / p->config.output.rate_hz),
+                               .buffered_ms = playout_unplayed(&p->playout) / (p->config.output.rate_hz / 1000),
                                .underruns = p->playout.underruns,
                                .ended = ended};
   keep_report(p, &playback);
@@ -54,8 +54,9 @@ void report_happenings(parley *p) {
                                    [FELL_SILENT] = PARLEY_EVENT_SILENCED};
   happening told;
   while (playout_happened(&p->playout, &told)) {
-    uint64_t value = told.kind == RAN_DRY ? told.value * 1000 / p->config.output.rate_hz : told.value;
-    tell(p, (parley_event){.kind = (parley_event_kind)events[told.kind],
+    uint32_t value = (uint32_t)told.value;
+    if (told.kind == RAN_DRY) value /= p->config.output.rate_hz / 1000;
+    tell(p, &(parley_event){.kind = (parley_event_kind)events[told.kind],
                            .reply = told.head.reply,
                            .position = told.head.position,
                            .value = (int32_t)value,
@@ -69,7 +70,7 @@ void report_happenings(parley *p) {
 }
 
 void report_in_time(parley *p) {
-  int64_t due = (int64_t)p->config.output.rate_hz * REPORT_MS / 1000;
+  int64_t due = p->speaker_frame_samples * (REPORT_MS / PARLEY_FRAME_MS);
   if (p->playout.played - p->reported_at < due || !playout_is_underway(&p->playout)) return;
   report(p, playout_head(&p->playout), p->playout.played, false);
 }

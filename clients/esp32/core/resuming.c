@@ -53,14 +53,13 @@ static void go_on(parley *p, const message *opened) {
   if (p->playout.fader.is_ducked) { /* its verdict may have been lost: the new server ducks again if need be */
     fader_release(&p->playout.fader);
     p->is_duck_local = false;
-    tell(p, (parley_event){.kind = PARLEY_EVENT_RELEASE, .value = 1});
+    tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 1, 0);
   }
   p->has_resumed = true;
   p->counters.resumptions++;
   set_state(p, PARLEY_CONVERSATION, "");
-  tell(p, (parley_event){.kind = PARLEY_EVENT_RESUMED,
-                         .value = (int32_t)(p->now_ms - p->lost_at_ms),
-                         .value2 = (int32_t)(gone * 1000 / p->config.input.rate_hz)});
+  int32_t gone_ms = (int32_t)((uint32_t)gone / (p->config.input.rate_hz / 1000));
+  tell_plainly(p, PARLEY_EVENT_RESUMED, NULL, (int32_t)(p->now_ms - p->lost_at_ms), gone_ms);
 }
 
 void opened_came(parley *p, const message *opened) {
@@ -78,7 +77,7 @@ void opened_came(parley *p, const message *opened) {
   if (p->is_hanging_up) return;
   if (p->state == PARLEY_CONNECTING) {
     set_state(p, PARLEY_CONVERSATION, "");
-    tell(p, (parley_event){.kind = PARLEY_EVENT_OPENED, .words = opened->session});
+    tell_plainly(p, PARLEY_EVENT_OPENED, opened->session, 0, 0);
   } else if (opened->resumed) {
     go_on(p, opened);
   } else {

@@ -96,11 +96,15 @@ void parley_listen(parley *p, parley_listener listener) { p->listener = listener
 
 /* Telling */
 
-void tell(parley *p, parley_event event) {
+void tell(parley *p, parley_event *event) {
   if (!p->listener.happened) return;
-  if (!event.words) event.words = "";
-  if (!event.mic_offset) event.mic_offset = p->mic_offset;
-  p->listener.happened(p->listener.self, &event);
+  if (!event->words) event->words = "";
+  if (!event->mic_offset) event->mic_offset = p->mic_offset;
+  p->listener.happened(p->listener.self, event);
+}
+
+void tell_plainly(parley *p, parley_event_kind kind, const char *words, int32_t value, int32_t value2) {
+  tell(p, &(parley_event){.kind = kind, .words = words, .value = value, .value2 = value2});
 }
 
 void note(parley *p, parley_log_level level, const char *words) {
@@ -109,12 +113,12 @@ void note(parley *p, parley_log_level level, const char *words) {
 
 void set_state(parley *p, parley_state state, const char *why) {
   p->state = state;
-  tell(p, (parley_event){.kind = PARLEY_EVENT_STATE, .words = why, .value = (int32_t)state});
+  tell_plainly(p, PARLEY_EVENT_STATE, why, (int32_t)state, 0);
 }
 
 uint64_t mic_offset_at(const parley *p, int64_t played) {
-  int64_t ago = (p->playout.played - played) * p->config.input.rate_hz / p->config.output.rate_hz;
-  int64_t at = (int64_t)p->mic_offset + p->input_latency - ago;
+  int32_t ago = (int32_t)(p->playout.played - played) * (int32_t)p->mic_frame_samples / (int32_t)p->speaker_frame_samples;
+  int64_t at = (int64_t)p->mic_offset + (int32_t)p->input_latency - ago;
   return at > 0 ? (uint64_t)at : 0;
 }
 

@@ -47,51 +47,39 @@ struct parley {
   bool is_drop_due, is_drop_polite; /* the connection is to be let go of, from within the next tick */
   bool is_hanging_up, is_in_trouble;
   uint32_t hung_up_at_ms, ended_at_ms, lost_at_ms, stands_since_ms;
-  char why[PARLEY_WORDS_BYTES]; /* what the last call failed for */
 
   /* What is needed to go on over another connection */
-  char resume_token[RESUME_TOKEN_BYTES];
   uint32_t resume_s;
   playhead next;
   bool has_resumed;
-  playback_request kept_reports[REPORTED_REPLIES];
   uint32_t kept_report_count;
   flushed_request last_flushed;
   bool has_flushed;
-  uint32_t captions[KNOWN_CAPTIONS];
   uint32_t caption_at;
 
   /* To be sent */
-  playback_request reports[LARGEST_REPORTS];
   uint32_t report_count;
-  flushed_request flushed[LARGEST_FLUSHES];
   uint32_t flushed_count;
   bool is_interrupt_due, is_end_due, is_end_sent, has_mute_due, has_talk_key_due;
   bool said_muted, said_pressed; /* what is told of the keys at the beginning of another connection */
   uint32_t unbeaten_ms;          /* since the last heartbeat */
   uint64_t beats;
   uint32_t say_ids;
-  char end_reason[64];
-  char text[TEXT_BYTES];
 
   /* Microphone */
-  mic_line line;
   uint64_t mic_offset;
   uint32_t mic_frame_samples, input_latency;
   bool is_muted, is_pressed, has_talk_key;
   speech_detector speech;
-  int32_t far_levels[FAR_FRAMES];
   uint32_t far_at;
   bool is_duck_local, is_duck_armed;
   uint32_t unarmed_ms;
 
   /* Speaker */
-  playout playout;
   uint32_t speaker_frame_samples;
   int64_t reported_at;
 
   /* What comes */
-  message_reader reader;
   bool is_text, is_ignored;       /* the message that is being received */
   uint32_t header_count;
   uint8_t header[REPLY_HEADER_BYTES];
@@ -100,11 +88,25 @@ struct parley {
   uint32_t packet_bytes;
   uint8_t *packet;                /* an Opus packet; NULL where the output is none */
   int16_t *decoded;
+
+  /* What is large stands last: the nearer a field, the shorter the code that reaches it. */
+  playout playout;
+  mic_line line;
+  playback_request kept_reports[REPORTED_REPLIES], reports[LARGEST_REPORTS];
+  flushed_request flushed[LARGEST_FLUSHES];
+  int32_t far_levels[FAR_FRAMES];
+  uint32_t captions[KNOWN_CAPTIONS];
+  char end_reason[64];
+  char resume_token[RESUME_TOKEN_BYTES];
+  char why[PARLEY_WORDS_BYTES]; /* what the last call failed for */
+  char text[TEXT_BYTES];        /* what is being sent */
+  message_reader reader;
 };
 
 /* session.c */
 void set_state(parley *p, parley_state state, const char *why);
-void tell(parley *p, parley_event event);
+void tell(parley *p, parley_event *event);
+void tell_plainly(parley *p, parley_event_kind kind, const char *words, int32_t value, int32_t value2);
 void end_session(parley *p, bool is_trouble, const char *why);
 uint64_t mic_offset_at(const parley *p, int64_t played);
 void note(parley *p, parley_log_level level, const char *words);

@@ -40,9 +40,9 @@ static uint64_t instructions(void) {
 #if defined(__riscv) && __riscv_xlen == 32
   uint32_t high, low, again;
   do {
-    __asm__ volatile("csrr %0, minstreth" : "=r"(high));
-    __asm__ volatile("csrr %0, minstret" : "=r"(low));
-    __asm__ volatile("csrr %0, minstreth" : "=r"(again));
+    __asm__ volatile(".option push\n.option arch, +zicsr\n"
+                     "csrr %0, minstreth\ncsrr %1, minstret\ncsrr %2, minstreth\n.option pop"
+                     : "=&r"(high), "=&r"(low), "=&r"(again));
   } while (high != again);
   return (uint64_t)high << 32 | low;
 #else

@@ -69,7 +69,7 @@ static void happened(void *self, const parley_event *event) {
 static size_t unhex(const char *hex) {
   size_t count = 0;
   if (*hex == '-') return 0;
-  for (; hex[0] && hex[1]; hex += 2) {
+  for (; hex[0] && hex[1] && hex[0] != ' '; hex += 2) {
     char pair[3] = {hex[0], hex[1], 0};
     bytes[count++] = (uint8_t)strtoul(pair, NULL, 16);
   }
