@@ -11,7 +11,7 @@ LATE := bench reconnect model_faults long_conversation redis_outage locks tls
 LASTING := sentinel cluster net resume takeover_ingress takeover_broker takeover_vad rolling_restart traces traces_takeover observed_ring
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz clients eval enrol train images up down test-images test-jaeger test-k8s test-web fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup web-setup fuzz-setup
+.PHONY: help setup run trace talk token certificates live test check unit integration e2e conformance bench chaos chaos-short rolling soak fuzz clients eval enrol train images up down test-images test-jaeger test-k8s test-web test-esp32 fmt protos lock clean dev-setup protos-setup sdk-setup k8s-setup web-setup fuzz-setup
 
 help: ## Show this list
 	@echo 'Parley holds spoken conversations. Start with: make run'
@@ -129,6 +129,9 @@ test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2;
 
 test-web: dev-setup web-setup ## Test the web client: its core in node, its page in a real chromium (skipped where one is missing)
 	$(PYTEST) tests/web -rs $(ARGS)
+
+test-esp32: dev-setup ## Test the ESP32 client's core: sanitizers, fuzzer, vectors, rv32imc in QEMU, what it weighs (skipped where one is missing)
+	$(PYTEST) tests/esp32_core $(ARGS)
 
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, five minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)

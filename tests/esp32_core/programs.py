@@ -68,7 +68,7 @@ class Player:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(command + "\n")
-        answers = []
+        answers: list[tuple[str, str]] = []
         for line in self._process.stdout:
             word, _, rest = line.rstrip("\n").partition(" ")
             if word == ".":
