@@ -37,6 +37,10 @@ static void keep_why(parley *p, const char *why) {
 }
 
 void calling_failed(parley *p, const char *why, bool is_silent) {
+  if (p->is_hanging_up) { /* nobody is left to be told */
+    end_session(p, p->is_in_trouble, "");
+    return;
+  }
   keep_why(p, why);
   note(p, PARLEY_LOG_INFO, why);
   if (is_silent) {
@@ -63,6 +67,7 @@ static void call(parley *p) {
   if (p->state == PARLEY_CONNECTING) {
     p->mic_offset = 0;
     line_reset(&p->line);
+    if (p->has_talk_key) line_key(&p->line, MARK_TALK_KEY, p->is_pressed, 0);
   }
   if (!p->ports.net.call(p->ports.net.self, url)) calling_failed(p, "There is no network.", false);
 }

@@ -76,6 +76,7 @@ void opened_came(parley *p, const message *opened) {
   p->resume_s = is_kept ? opened->resume_s : 0;
   if (p->is_hanging_up) return;
   if (p->state == PARLEY_CONNECTING) {
+    if (p->is_muted) line_key(&p->line, MARK_MUTE, true, p->mic_offset);
     set_state(p, PARLEY_CONVERSATION, "");
     tell_plainly(p, PARLEY_EVENT_OPENED, opened->session, 0, 0);
   } else if (opened->resumed) {

@@ -9,7 +9,8 @@ enum {
   SHOWN_MS = 1000,        /* an end is shown so long, trouble… */
   TROUBLE_SHOWN_MS = 3000,
   LONGEST_TICK_MS = 40,   /* what this device slept through is not the server's fault */
-  SHORTEST_RING_MS = 100
+  SHORTEST_RING_MS = 100,
+  SHORTEST_OPUS_RING_MS = 300 /* a packet of 120 ms has to fit while another one waits */
 };
 
 /* Memory */
@@ -52,7 +53,8 @@ static layout layout_of(const parley_config *config) {
 
 static bool is_possible(const parley_config *config) {
   return config->servers[0] && *config->servers[0] && is_format(config->input) && is_format(config->output) &&
-         config->playout_ms >= SHORTEST_RING_MS && config->playout_ms <= 120000 &&
+         config->playout_ms >= (config->output.encoding == PARLEY_OPUS ? SHORTEST_OPUS_RING_MS : SHORTEST_RING_MS) &&
+         config->playout_ms <= 120000 &&
          config->retention_ms >= SHORTEST_RING_MS && config->retention_ms <= 10000 && config->agent && config->token &&
          config->echo >= PARLEY_ECHO_DEVICE && config->echo <= PARLEY_ECHO_HEADPHONES;
 }

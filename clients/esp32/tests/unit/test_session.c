@@ -204,6 +204,38 @@ static void keys_stand_in_their_places(void) {
   CHECK(stage_sent("{\"interrupt\":{}}"));
 }
 
+static void keys_from_before_are_told(void) {
+  stage_begin(NULL);
+  parley_mute(on.p, true);
+  parley_start(on.p);
+  parley_push_to_talk(on.p, true); /* held before anything stands */
+  on.has_network = false;
+  stage_ticks(1);
+  on.has_network = true;
+  stage_ticks(20);
+  CHECK_NUMBER(on.calls, 2);
+  parley_connected(on.p);
+  stage_ticks(1);
+  CHECK(stage_sent("{\"pushToTalk\":{\"pressed\":true}}"));
+  stage_says("{\"opened\":{\"session\":\"s\",\"protocol\":1}}");
+  stage_ticks(1);
+  CHECK(stage_sent("{\"mute\":{\"muted\":true}}"));
+}
+
+static void hangs_up_on_a_refusal(void) {
+  stage_begin(NULL);
+  parley_start(on.p);
+  stage_ticks(1);
+  parley_connected(on.p);
+  stage_ticks(1);
+  parley_end(on.p, "");
+  stage_ticks(1);
+  stage_says("{\"error\":{\"code\":\"CODE_FULL\",\"message\":\"full\",\"retryable\":true}}");
+  is_in(PARLEY_ENDED);
+  stage_ticks(50);
+  CHECK_NUMBER(on.calls, 1);
+}
+
 static void takes_memory_once(void) {
   parley_config config;
   stage_config(&config);
@@ -222,6 +254,10 @@ static void takes_memory_once(void) {
   stage_config(&config);
   config.playout_ms = 50;
   CHECK_NUMBER(parley_memory_bytes(&config), 0);
+  config.playout_ms = 200;
+  CHECK(parley_memory_bytes(&config) > 0);
+  config.output.encoding = PARLEY_OPUS; /* no room for its longest packets */
+  CHECK_NUMBER(parley_memory_bytes(&config), 0);
 }
 
 void test_session(void) {
@@ -235,5 +271,7 @@ void test_session(void) {
   bears_a_slow_network();
   holds_back_what_does_not_fit();
   keys_stand_in_their_places();
+  keys_from_before_are_told();
+  hangs_up_on_a_refusal();
   takes_memory_once();
 }
