@@ -131,8 +131,9 @@ const ECHO = { device: "ECHO_DEVICE", server: "ECHO_SERVER", headphones: "ECHO_H
 /**
  * Holds one conversation at a time.
  *
- * Events: `state`, `caption`, `duck`, `flush`, `level`, `turnReport`, `notice`, `error`, `quality`, and `replyStarted`
- * and `replyPlayed` (`{reply, position}`: its first and its last sample have left the speaker).
+ * Events: `state`, `caption`, `duck`, `flush`, `level`, `turnReport`, `notice`, `error`, `quality`, and, each with
+ * `{reply, position}`, `replyStarted` and `replyPlayed` (its first and its last sample have left the speaker) and
+ * `underrun` (it goes on after the speaker ran dry).
  */
 export class ParleyClient extends EventTarget {
   /** @param {ClientOptions} [options] */
@@ -262,6 +263,11 @@ export class ParleyClient extends EventTarget {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const of = (kind) => all.filter((device) => device.kind === kind);
     return { inputs: of("audioinput"), outputs: of("audiooutput") };
+  }
+
+  /** The server's name for the conversation, for its logs; "" without one. */
+  get sessionId() {
+    return this._session?.id ?? "";
   }
 
   /** How good it is now. @returns {QualityDetail} */

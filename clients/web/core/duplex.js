@@ -21,7 +21,7 @@ const LEVEL_FRAMES = 2;
  * @property {"frame"|"playback"|"flushed"|"event"|"heard"} kind "heard": `playhead`, `quality` and `isUnderway`
  * @property {import("./frames.js").MicFrame} [frame]
  * @property {object} [fields] of `playback` and `flushed`
- * @property {string} [type] of an event: "duck", "replyStarted", "replyPlayed", "flush", "level"
+ * @property {string} [type] of an event: "duck", "replyStarted", "replyPlayed", "underrun", "flush", "level"
  * @property {object} [detail]
  */
 
@@ -174,6 +174,7 @@ export class Duplex {
     for (const { kind, at, playhead, seq } of this.playout.happenings()) {
       if (kind === "silent") this._answerFlush(at, playhead, seq);
       else this._report(at, playhead, kind === "lastSample");
+      if (kind === "dry") this._event("underrun", playhead);
       if (kind === "firstSample") this._event("replyStarted", playhead);
       if (kind === "lastSample") this._event("replyPlayed", playhead);
     }

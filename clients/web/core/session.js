@@ -43,6 +43,8 @@ export class Session {
     this.isMuted = isMuted;
     this.isPressed = false;
     this.resumed = 0;
+    /** The server's name for the conversation, for its logs. */
+    this.id = "";
     /** Frames from the server that were none. */
     this.unreadable = 0;
     this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
@@ -243,6 +245,7 @@ export class Session {
     Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity });
     this._pulse.heard();
     this._resumption.came(opened);
+    this.id = opened.session;
     this._uplink.resume(opened, nowMs);
     this._effects.push({ do: "speaker", command: { do: isResuming ? "letGo" : "begin" } });
     this.why = "";
