@@ -130,8 +130,8 @@ test-jaeger: dev-setup ## Look at a real ring's traces through a real Jaeger v2;
 test-web: dev-setup web-setup ## Test the web client: its core in node, its page in a real chromium (skipped where one is missing)
 	$(PYTEST) tests/web -rs $(ARGS)
 
-test-esp32: dev-setup ## Test the ESP32 client's core: sanitizers, fuzzer, vectors, rv32imc in QEMU, what it weighs (skipped where one is missing)
-	$(PYTEST) tests/esp32_core $(ARGS)
+test-esp32: dev-setup ## Test the ESP32 client: its core (sanitizers, fuzzer, vectors, rv32imc in QEMU, what it weighs) and its ports (skipped where tools are missing)
+	$(PYTEST) tests/esp32_core tests/esp32 $(ARGS)
 
 test-k8s: dev-setup k8s-setup ## Render and check the manifests in k8s/, five minutes (needs kubectl or kustomize; KUBECONFIG: asks that API server)
 	$(PYTEST) tests/k8s $(ARGS)
