@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from functools import partial
+from pathlib import Path
 
+from .bug_report import BugReport, VoiceTap
 from .conversation import Conversation
 from .device import AudioDevice
 from .failures import EXIT_INTERRUPTED, EXIT_OK, ClientError, ConversationBroken
 from .headless import HeadlessDevice
 from .live import LiveDevice
 from .options import Options, parse
-from .recording import Recording, claim
+from .recording import claim
 from .script import Script, Step
+from .sound_card.backends import open_card
+from .sound_card.choice import SoundChoice
+from .terminal.reporter import Reporter
+from .terminal.sound_choices import listed
 from .transcript import Transcript, open_transcript
 from .transport import connect
 from .trust import Trust
@@ -29,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the client; return its exit code. Every failure is one line on stderr."""
     options = parse(arguments)
     try:
-        asyncio.run(headless(options) if options.say else live(options))
+        if options.devices:
+            _list_devices(options)
+        else:
+            asyncio.run(_way(options)(options))
     except ClientError as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code
@@ -38,34 +49,76 @@ def main(arguments: list[str] | None = None) -> int:
     return EXIT_OK
 
 
+def _way(options: Options) -> Callable[[Options], Coroutine[None, None, None]]:
+    """Return how to talk: from files, in lines, or on the whole screen where there is one."""
+    if options.say:
+        return headless
+    is_screen = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return live if options.plain or not is_screen else on_screen
+
+
 async def headless(options: Options) -> None:
     """Say the files one after the other and hear each answer. Raises ClientError."""
     speeches = [read_speech(path) for path in options.say]
-    device = HeadlessDevice(keep_recording=options.record is not None)
+    device = HeadlessDevice(keep_recording=options.record is not None or options.bug_report is not None)
+    report = BugReport()
     with ExitStack() as put_away:
         transcript = _transcript(options, put_away)
         if options.record:
             claim(options.record)
             put_away.callback(device.write_stereo, options.record)
+        if options.bug_report:
+            claim(options.bug_report)
+            put_away.callback(lambda: report.write(options.bug_report or Path(), options, device.recording()))
         async with _conversation(options, device) as conversation:
-            await _follow_script(conversation, device, speeches, transcript, options.wait_s)
+            await _follow_script(conversation, device, speeches, transcript, report, options.wait_s)
 
 
 async def live(options: Options) -> None:
-    """Talk through the sound card until Ctrl-C or until the server closes. Raises ClientError."""
-    recording = Recording() if options.record else None
-    device = LiveDevice(recording)
+    """Talk through the sound card, in lines, until Ctrl-C or until the server closes. Raises ClientError."""
+    tap, reporter = VoiceTap(keep=options.record is not None), Reporter(options)
+    device = _sound_card(options, tap)
     with ExitStack() as put_away:
         transcript = _transcript(options, put_away, show_state=True)
-        if recording and options.record:
+        if options.record:
             claim(options.record)
-            put_away.callback(recording.write_stereo, options.record)
+            put_away.callback(tap.write_stereo, options.record)
+        if options.bug_report:
+            claim(options.bug_report)
+            put_away.callback(reporter.write)
+            reporter.begin()
+            reporter.attach(device, tap)
+            print(f"This conversation is recorded for a bug report: {options.bug_report}, kept on this machine.")
         async with _conversation(options, device) as conversation:
             print("Connected. Speak; Ctrl-C hangs up.", flush=True)
             _hang_up_on_ctrl_c(conversation, put_away)
             async for event in conversation:
                 transcript.feed(event)
+                reporter.feed(event)
     print("\nThe conversation is over.")
+
+
+async def on_screen(options: Options) -> None:
+    """Talk through the sound card on the whole terminal. Raises ClientError."""
+    from .terminal.run import screen  # Textual takes a moment to load, and only this way needs it
+
+    await screen(options, lambda tap: _conversation(options, _sound_card(options, tap)))
+
+
+def _list_devices(options: Options) -> None:
+    card = open_card(_choice(options).backend)
+    try:
+        print("\n".join(listed(card.devices())) or "There are no sound devices.")
+    finally:
+        card.close()
+
+
+def _sound_card(options: Options, tap: VoiceTap) -> LiveDevice:
+    return LiveDevice(tap, _choice(options))
+
+
+def _choice(options: Options) -> SoundChoice:
+    return SoundChoice(options.input, options.output, options.backend, options.echo)
 
 
 def _conversation(options: Options, device: AudioDevice) -> Conversation:
@@ -78,6 +131,7 @@ async def _follow_script(
     device: HeadlessDevice,
     speeches: list[bytes],
     transcript: Transcript,
+    report: BugReport,
     patience_s: float,
 ) -> None:
     script = Script(len(speeches), patience_s)
@@ -97,6 +151,7 @@ async def _follow_script(
         async for event in conversation:
             script.feed(event)
             transcript.feed(event)
+            report.feed(event)
         clock.cancel()
         if not script.done:
             raise ConversationBroken(script.cut_short())

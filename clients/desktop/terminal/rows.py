@@ -58,8 +58,9 @@ def levels(view: View, columns: int) -> list[Row]:
     mic, speaker = ("muted" in view.standing.words.lower()), view.levels.speaker_db
     mic_name = "mic" if not mic else "mute"
     if columns < NARROW_COLUMNS:
-        width = max(4, columns - 22)
-        first = [*_meter(mic_name, view.levels.mic_db, width), (f" {view.echo}"[: columns - width - 11], "coming")]
+        width = max(4, columns - 24)
+        echo = f" {view.echo}" if len(view.echo) < columns - width - 11 else ""
+        first = [*_meter(mic_name, view.levels.mic_db, width), (echo, "coming")]
         return [first, _meter("out", speaker, width)]
     width = (columns - 30 - len(view.echo)) // 2
     row = [*_meter(mic_name, view.levels.mic_db, width), (f" {view.echo}   ", "coming")]

@@ -40,9 +40,10 @@ class KeysSheet(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
-        with VerticalScroll(classes="sheet"):
-            yield Static(ALL_KEYS, markup=False)
-            yield Static("\n[b]esc[/b] back")
+        with Vertical(classes="sheet"):
+            with VerticalScroll():
+                yield Static(ALL_KEYS, markup=False)
+            yield Static("[b]esc[/b] back")
 
 
 class ConsentSheet(ModalScreen[bool]):
@@ -52,9 +53,10 @@ class ConsentSheet(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
-        with VerticalScroll(classes="sheet"):
-            yield Static(CONSENT, markup=False)
-            yield Static("\n[b]y[/b] I agree: record   [b]esc[/b] no")
+        with Vertical(classes="sheet"):
+            with VerticalScroll():
+                yield Static(CONSENT, markup=False)
+            yield Static("[b]y[/b] I agree: record   [b]esc[/b] no")
 
 
 class TypeSheet(ModalScreen[str]):
