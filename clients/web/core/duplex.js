@@ -129,8 +129,9 @@ export class Duplex {
     if (wasDucked && !this.playout.fader.isDucked) this._ducked("", 0);
     this._speaker.note(levelDb(block));
     this._tell();
-    if (this.playout.played - this._reportedAt >= REPORT_SAMPLES && this.playout.isUnderway && this._hasBegun) {
-      this._report(this.playout.played, this.playout.playhead());
+    if (this.playout.played - this._reportedAt >= REPORT_SAMPLES && this.playout.isUnderway) {
+      const playhead = this.playout.playhead();
+      if (playhead.reply) this._report(this.playout.played, playhead);
     }
   }
 

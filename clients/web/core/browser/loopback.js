@@ -82,8 +82,8 @@ function forMusic(sdp) {
 const WHOLE_SINCE = 110;
 
 /**
- * Whether playback has to go through it: in Chromium, where its canceller knows calls alone. A browser that can be asked
- * to cancel "all" sound does without; others cancel what their system plays.
+ * Whether playback has to go through it: in Chromium, where its canceller knows calls alone. One that can be asked
+ * for "all" or for less does without; other browsers cancel what their system plays.
  * @param {MediaStreamTrack|null} microphone
  * @param {{brands: {brand: string, version: string}[], platform: string}|undefined} browser `navigator.userAgentData`
  */
@@ -91,6 +91,6 @@ export function isWanted(microphone, browser) {
   const chromium = browser?.brands.find(({ brand }) => brand === "Chromium");
   if (!chromium || !microphone) return false;
   const offered = microphone.getCapabilities?.().echoCancellation ?? [];
-  if (offered.includes("all")) return false;
+  if (offered.includes("all") || offered.includes("remote-only")) return false; // less is a choice: yes means more
   return browser.platform === "Android" || Number(chromium.version) < WHOLE_SINCE;
 }
