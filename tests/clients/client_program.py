@@ -91,18 +91,18 @@ class ClientProgram:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n".encode())
 
-    async def sees(self, event: str, *, after: int = 0, timeout_s: float = 30.0) -> Happening:
-        """Wait for a happening of this kind, later than the first `after` of all. Raises TimeoutError."""
+    async def sees(self, *kinds: str, after: int = 0, timeout_s: float = 30.0) -> Happening:
+        """Wait for a happening of one of these kinds, later than the first `after` of all. Raises TimeoutError."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     for got in self.happenings[after:]:
-                        if got["event"] == event:
+                        if got["event"] in kinds:
                             return got
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError as error:
-            error.add_note(f"no {event}, but {[got['event'] for got in self.happenings[after:]][-20:]}")
+            error.add_note(f"no {' or '.join(kinds)}, but {[got['event'] for got in self.happenings[after:]][-20:]}")
             raise
 
     def count(self, event: str) -> int:

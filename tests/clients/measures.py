@@ -35,6 +35,8 @@ class Silences:
     """From the decision to the last sample that sounds."""
     apart_ms: list[float] = field(default_factory=list)
     """How far the ring's history and the model's memory are from what the speaker was given, whichever is more."""
+    unheeded: int = 0
+    """Replies that were heard to their end although the stop key had been pressed."""
 
 
 async def measure_silence(stage: Stage, kind: Kind, rule: Rule | None, rounds: int) -> Silences:
@@ -49,7 +51,8 @@ async def measure_silence(stage: Stage, kind: Kind, rule: Rule | None, rounds: i
             await asyncio.sleep(chance.uniform(0.3, 0.9))
             moments.append(time.monotonic())
             client.tell("interrupt")
-            await client.sees("silenced", after=before)
+            stopped = await client.sees("silenced", "reply_played", after=before)
+            found.unheeded += stopped["event"] == "reply_played"
             await asyncio.sleep(0.1)
         await asyncio.sleep(_SETTLES_S)
         items = await stage.history(client.session)

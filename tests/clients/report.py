@@ -54,6 +54,7 @@ def silence_figures(client: str, network: str, found: Silences, goals: dict[floa
         if count
         for value, goal in ((quantile(found.silent_ms, share), goals.get(share, float("inf"))),)
     ]
+    figures.append(Figure(client, f"stop keys unheeded, {network}", found.unheeded, 0, "", count))
     if found.apart_ms:
         worst = max(found.apart_ms)
         what = f"history against the speaker, {network}, worst"

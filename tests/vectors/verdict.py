@@ -16,7 +16,9 @@ PERIOD = 20_000
 """The samples of a reply begin anew after so many."""
 _INVERSE = pow(31, -1, PERIOD)
 GAIN_TOLERANCE_DB = 1.0
+SAMPLES_PER_MS = 24
 QUIET_MESSAGES = ("audio", "heartbeat")
+_PLACES = ("position", "micOffset")
 
 
 def faults_of(scene: Scene, journal: Journal, *, only: frozenset[str] | None = None, slack_ms: int = 0) -> list[str]:
@@ -29,16 +31,22 @@ def faults_of(scene: Scene, journal: Journal, *, only: frozenset[str] | None = N
     ]
 
 
-def matches(wanted: Any, got: Any) -> bool:
-    """Whether a value is as expected: a range, anything at all, or just this; fields that are left out are defaults."""
+def matches(wanted: Any, got: Any, slack: int = 0) -> bool:
+    """Whether a value is as expected: a range, anything at all, or just this; fields that are left out are defaults.
+
+    `slack`: in samples, by which ranges of places are wider, in real time.
+    """
     if isinstance(wanted, dict):
         if set(wanted) <= {"min", "max"} and wanted:
             number = _number(got)
             least, most = float(wanted.get("min", "-inf")), float(wanted.get("max", "inf"))
-            return number is not None and least <= number <= most
+            return number is not None and least - slack <= number <= most + slack
         if wanted.get("any") is True:
             return bool(got)
-        return all(matches(value, (got or {}).get(key)) for key, value in wanted.items())
+        return all(
+            matches(value, (got or {}).get(key), slack if key in _PLACES or isinstance(value, dict) else 0)
+            for key, value in wanted.items()
+        )
     if isinstance(wanted, bool) or isinstance(got, bool):
         return bool(wanted) == bool(got)
     if wanted in ("", None):
@@ -58,8 +66,8 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _has(message: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(kind in message and matches(fields, message[kind]) for kind, fields in wanted.items())
+def _has(message: dict[str, Any], wanted: dict[str, Any], slack: int = 0) -> bool:
+    return all(kind in message and matches(fields, message[kind], slack) for kind, fields in wanted.items())
 
 
 def _sent(step: Step, journal: Journal, slack_ms: int = 0) -> list[Sent]:
@@ -71,12 +79,16 @@ def _sent(step: Step, journal: Journal, slack_ms: int = 0) -> list[Sent]:
 
 
 def _expect(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
-    sent = _sent(step, journal, slack_ms if step.times is None else 0)
-    times = sum(_has(each.message, step.what) for each in sent)
-    if not matches({"min": 1} if step.times is None else step.times, times):
+    """In real time as many as are wanted may come a little later, and what is too much may be left from before."""
+    wanted = {"min": 1} if step.times is None else step.times
+    least, most = (wanted.get("min", 0), wanted.get("max")) if isinstance(wanted, dict) else (wanted, wanted)
+    sent = _sent(step, journal, slack_ms)
+    fitting = [each for each in sent if _has(each.message, step.what, slack_ms * SAMPLES_PER_MS)]
+    surely = [each for each in fitting if slack_ms == 0 or step.at_ms + slack_ms <= each.at_ms <= step.until_ms]
+    if len(fitting) < least or (most is not None and len(surely) > most):
         kinds = [each.message for each in sent if each.kind in step.what][:4]
-        wanted = "" if step.times is None else f" {step.times} times"
-        yield f"{step.what} was expected{wanted} and came {times} times; of its kind came {kinds}"
+        times = "" if step.times is None else f" {step.times} times"
+        yield f"{step.what} was expected{times} and came {len(fitting)} times; of its kind came {kinds}"
 
 
 def _expect_mic(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:

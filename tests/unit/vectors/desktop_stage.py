@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -18,9 +16,9 @@ from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ClientError
 from clients.desktop.websocket_frames import decode, encode
 from parley.v1 import conversation_service_pb2 as wire
-from tests.vectors.authority import read
-from tests.vectors.journal import Journal, Sent
-from tests.vectors.scenes import PIECE_SAMPLES, TICK_MS, Scene, Step, reply_pcm, speech_pcm
+from tests.vectors.journal import Journal
+from tests.vectors.scenes import TICK_MS, Scene, Step, speech_pcm
+from tests.vectors.sending import frame_of, pieces, sent_in
 
 SETTLE_S = 0.001
 MIC_SAMPLES = 320
@@ -112,7 +110,9 @@ class Stage:
             answer = self._scene.answer(transport.call)
             if not answer.silent:
                 self._answers.append((self.now_ms() + answer.after_ms, transport, answer.message))
-        self.journal.sent.append(_sent(self.now_ms(), transport.call, frame))
+        sent = sent_in(self.now_ms(), transport.call, frame)
+        assert sent is not None, f"the client sent what no server reads: {frame!r}"
+        self.journal.sent.append(sent)
 
     def _answer(self, moment: int) -> None:
         for due in [answer for answer in self._answers if answer[0] <= moment]:
@@ -149,7 +149,7 @@ class Stage:
             case "audio":
                 self._stream, self._stream_over = iter(()), None
                 if step.what != "stop":
-                    self._stream, self._stream_over = _pieces(step.what), self._standing(step.over)
+                    self._stream, self._stream_over = pieces(step.what), self._standing(step.over)
                     self._send_piece()
             case "mic":
                 self._card.speaks = step.what == "speech"
@@ -280,38 +280,3 @@ class StageCard:
         """Return what was given for the tick just passed."""
         pcm, self._played = self._played, None
         return None if pcm is None else np.frombuffer(pcm, "<i2").astype(np.int16)
-
-
-def frame_of(message: dict[str, Any]) -> str | bytes:
-    """Return the frame that carries a server's message: text as it stands in the scene, audio as binary."""
-    if "audio" not in message:
-        return json.dumps(message, ensure_ascii=False)
-    audio = message["audio"]
-    head = (2).to_bytes(4, "little") + audio["reply"].to_bytes(4, "little") + audio["position"].to_bytes(8, "little")
-    pcm: bytes = audio["pcm"]
-    return bytes(head) + pcm
-
-
-def _pieces(audio: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Yield what is sent of a reply at its moment, then at each further one."""
-    at, end = audio["position"], audio["position"] + audio["samples"]
-    now = audio.get("lead_ms", 1_000_000) // TICK_MS * PIECE_SAMPLES
-    while at < end:
-        until = min(end, at + now)
-        yield [_piece(audio["reply"], begin, until) for begin in range(at, until, PIECE_SAMPLES)]
-        at, now = until, PIECE_SAMPLES
-
-
-def _piece(reply: int, begin: int, until: int) -> dict[str, Any]:
-    pcm = reply_pcm(reply, begin, min(PIECE_SAMPLES, until - begin)).astype("<i2").tobytes()
-    return {"audio": {"reply": reply, "position": begin, "pcm": pcm}}
-
-
-def _sent(at_ms: int, over: int, frame: str | bytes) -> Sent:
-    binary, text = (frame, None) if isinstance(frame, bytes) else (None, frame.encode())
-    message = read("client", binary, text)
-    assert message is not None, f"the client sent what no server reads: {frame!r}"
-    if "audio" not in message:
-        return Sent(at_ms, over, message)
-    pcm = base64.b64decode(message["audio"].pop("pcm", ""))
-    return Sent(at_ms, over, message, len(pcm) // 2, not any(pcm))
