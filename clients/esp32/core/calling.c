@@ -6,6 +6,7 @@
 
 enum {
   GIVE_UP_MS = 120000,    /* a first call, all tries together; a press of the button ends it sooner */
+  FIRST_CONNECT_MS = 8000, /* names have to be looked up */
   CONNECT_MS = 1000,      /* a lost SYN costs no more than that when the network is back */
   CONNECT_TLS_MS = 4000,  /* a small device takes two seconds for a handshake */
   FIRST_ANSWER_MS = 12000, /* the ring takes so long at most to stand */
@@ -78,6 +79,11 @@ static uint32_t answer_ms(const parley *p) {
   return rounds < 3 ? (uint32_t)ANSWER_MS << rounds : LONGEST_ANSWER_MS;
 }
 
+static uint32_t connect_ms(const parley *p) {
+  if (p->state == PARLEY_CONNECTING) return FIRST_CONNECT_MS;
+  return strncmp(p->config.servers[p->door], "wss:", 4) != 0 ? CONNECT_MS : CONNECT_TLS_MS;
+}
+
 static void give_up(parley *p) {
   if (p->state == PARLEY_CONNECTING) {
     end_session(p, true, p->why[0] ? p->why : "No server answers: check the network and the server's address.");
@@ -103,13 +109,12 @@ void calling_tick(parley *p, uint32_t passed_ms) {
     return;
   }
   p->waiting_ms += passed_ms;
-  bool is_tls = !strncmp(p->config.servers[p->door], "wss:", 4);
   switch (p->link) {
     case LINK_NONE:
       if (is_past(p->now_ms, p->call_at_ms)) call(p);
       break;
     case LINK_CALLING:
-      if (p->waiting_ms > (is_tls ? CONNECT_TLS_MS : CONNECT_MS)) calling_failed(p, "The server can't be reached.", false);
+      if (p->waiting_ms > connect_ms(p)) calling_failed(p, "The server can't be reached.", false);
       break;
     case LINK_OPENING:
       if (p->waiting_ms > answer_ms(p)) calling_failed(p, "The server does not answer.", p->is_open_sent);

@@ -13,23 +13,6 @@ void write_mic_header(uint8_t at[MIC_HEADER_BYTES], const mic_header *header) {
   put_u64(at + 16, header->head.position);
 }
 
-bool read_mic_header(const uint8_t at[MIC_HEADER_BYTES], mic_header *header) {
-  if (at[0] != KIND_MICROPHONE || at[1] > 1 || get_u16(at + 2) != 0) return false;
-  header->estimated = at[1] == 1;
-  header->head.reply = get_u32(at + 4);
-  header->mic_offset = get_u64(at + 8);
-  header->head.position = get_u64(at + 16);
-  return true;
-}
-
-void write_reply_header(uint8_t at[REPLY_HEADER_BYTES], const playhead *piece) {
-  at[0] = KIND_REPLY;
-  at[1] = 0;
-  put_u16(at + 2, 0);
-  put_u32(at + 4, (uint32_t)piece->reply);
-  put_u64(at + 8, piece->position);
-}
-
 bool read_reply_header(const uint8_t at[REPLY_HEADER_BYTES], playhead *piece) {
   if (at[0] != KIND_REPLY || at[1] != 0 || get_u16(at + 2) != 0) return false;
   piece->reply = get_u32(at + 4);

@@ -21,9 +21,6 @@ typedef struct mic_header {
 } mic_header;
 
 void write_mic_header(uint8_t at[MIC_HEADER_BYTES], const mic_header *header);
-/* False: it is no frame of a microphone. */
-bool read_mic_header(const uint8_t at[MIC_HEADER_BYTES], mic_header *header);
-void write_reply_header(uint8_t at[REPLY_HEADER_BYTES], const playhead *piece);
 /* Read the reply and the position of a piece's first sample. False: it is no piece of a reply. */
 bool read_reply_header(const uint8_t at[REPLY_HEADER_BYTES], playhead *piece);
 

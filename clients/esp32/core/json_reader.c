@@ -127,7 +127,6 @@ static bool close(json_reader *r, uint8_t c) {
   if (!r->depth || (c == ']') != in_array(r)) return false;
   r->depth--;
   ended(r);
-  if (r->depth) r->listener.closed(r->listener.self, r);
   return true;
 }
 

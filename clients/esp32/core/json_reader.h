@@ -23,8 +23,6 @@ typedef struct json_listener {
   /* A value: a scalar is in `sink` (`count`, `is_cut`, NUL at its end); an object or array has just begun. It stands at
    * `depth` (1: a field of the outermost object), its name and those above it in `names[depth - 1]`… False: refused. */
   bool (*value)(void *self, json_reader *reader, json_kind kind);
-  /* An object or array at that `depth` has ended. */
-  void (*closed)(void *self, json_reader *reader);
 } json_listener;
 
 struct json_reader {

@@ -241,14 +241,9 @@ static bool value(void *self, json_reader *json, json_kind kind) {
   return set_scalar(r, field, place ? place : &elsewhere, kind);
 }
 
-static void closed(void *self, json_reader *json) {
-  (void)self;
-  (void)json;
-}
-
 void message_begin(message_reader *r) {
   memset(r, 0, sizeof *r);
-  json_read(&r->json, (json_listener){r, begins, value, closed});
+  json_read(&r->json, (json_listener){r, begins, value});
 }
 
 bool message_feed(message_reader *r, const uint8_t *bytes, size_t count) { return json_feed(&r->json, bytes, count); }

@@ -28,7 +28,7 @@ int64_t log_end(const playhead_log *log) {
   return last->at + last->samples;
 }
 
-void log_append(playhead_log *log, int64_t at, playhead head, int64_t samples) {
+void log_append(playhead_log *log, int64_t at, playhead head, uint32_t samples) {
   if (log->count && log_end(log) == at) {
     playhead end = log_at(log, at);
     if (end.reply == head.reply && end.position == head.position) {

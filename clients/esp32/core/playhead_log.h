@@ -13,19 +13,19 @@
 typedef struct played_span {
   int64_t at;
   playhead head; /* at its beginning */
-  int64_t samples;
+  uint32_t samples;
 } played_span;
 
 typedef struct playhead_log {
   played_span spans[LOGGED_SPANS];
   uint32_t first, count;
   int64_t over;       /* silence that begins up to here is no stall */
-  int64_t stall_samples;
+  uint32_t stall_samples;
 } playhead_log;
 
 void log_init(playhead_log *log, uint32_t rate_hz);
 /* Note that samples of a reply from `head` on stand at `at` in the device's samples. */
-void log_append(playhead_log *log, int64_t at, playhead head, int64_t samples);
+void log_append(playhead_log *log, int64_t at, playhead head, uint32_t samples);
 /* Note that the last reply has come to its end, or was cut: silence after it is no stall. */
 void log_over(playhead_log *log);
 /* The moment after the last sample of any reply. */

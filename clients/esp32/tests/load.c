@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../core/frames.h"
 #include "../core/parley.h"
+#include "server_frames.h"
 
 enum { TICKS = 500, MHZ = 240, PIECE = 480 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "../../core/frames.h"
+#include "../server_frames.h"
 #include "check.h"
 
 stage on;

@@ -1,5 +1,5 @@
 /* Frames and mu-law. */
-#include "../../core/frames.h"
+#include "../server_frames.h"
 #include "../../core/mulaw.h"
 #include "check.h"
 

@@ -1,5 +1,5 @@
 /* The other ways to write sound: mu-law, and Opus behind its port. */
-#include "../../core/frames.h"
+#include "../server_frames.h"
 #include "../../core/mulaw.h"
 #include "check.h"
 #include "stage.h"
