@@ -1,4 +1,4 @@
-"""A room with a speaker and a microphone in it, in virtual time: what is played comes back, late, reverberant, softer."""
+"""A room with a speaker and a microphone in it, in virtual time: what is played comes back, late and reverberant."""
 
 from __future__ import annotations
 
