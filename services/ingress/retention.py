@@ -56,6 +56,11 @@ class Retention:
         """The sample that comes next."""
         return self._clock
 
+    @property
+    def begins(self) -> int:
+        """The first sample that is kept; of what was before, a vad is told that it was silence."""
+        return self._kept[0].start if self._kept else self._clock
+
     def begin_at(self, mic_offset: int) -> None:
         """Have the microphone's clock begin in its middle: what was before is somewhere else, or nowhere."""
         self._clock = mic_offset

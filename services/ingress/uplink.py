@@ -44,7 +44,8 @@ class Uplink:
         """Give a vad that is ready what is kept from that sample on; what comes next follows it."""
         self.is_ready, self._hear_from = True, hear_from
         if self._has_begun:
-            self.counters["replayed_ms"] += int(ms_of(max(self.retention.clock - hear_from, 0), MIC_HZ))
+            since = max(hear_from, self.retention.begins)
+            self.counters["replayed_ms"] += int(ms_of(max(self.retention.clock - since, 0), MIC_HZ))
         self._has_begun = True
         for request in self.retention.replay(hear_from):
             self._put(request)

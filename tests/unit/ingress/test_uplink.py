@@ -82,6 +82,19 @@ async def test_the_next_vad_is_given_it_again() -> None:
     assert uplink.counters["replayed_ms"] == 60
 
 
+async def test_silence_that_nobody_kept_is_not_counted_as_sent_again() -> None:
+    """Nobody has said anything for long: a vad that wants to hear from the last turn on is told of a gap."""
+    uplink = dialled()
+    uplink.ready(0)
+    for index in range(500):
+        uplink.keep(sound(index))
+    uplink.retention.heard(490 * 320)
+    dialled(2, uplink).ready(0)
+    _, gap, *frames = await given(uplink)
+    assert (gap.gap.mic_offset, gap.gap.ms, len(frames)) == (0, 9_800, 10)
+    assert uplink.counters["replayed_ms"] == 200
+
+
 async def test_a_key_goes_before_the_sound_and_an_operator_behind_it() -> None:
     """The person means what they hear now, the operator's word has its place."""
     uplink = dialled()
