@@ -211,7 +211,7 @@ export class Session {
       const isOurs = message.code === "CODE_SUPERSEDED" && this._search.isResuming;
       if (message.retryable || isOurs) {
         this._effects.push({ do: "drop", call: this._search.candidate.call });
-        this._refused(nowMs, message.message);
+        this._refused(nowMs, message.message, message.code);
       } else {
         this._search.stop();
         if (!this._line) this._fail(message.code, message.message);
@@ -222,11 +222,13 @@ export class Session {
     }
   }
 
-  _refused(nowMs, words) {
+  /** Somebody else is called, or the same one again; of a first call the person is told why it takes so long. */
+  _refused(nowMs, words, code = "CODE_UNREACHABLE") {
     this._search.failed(nowMs);
     if (this._search.isResuming || !words || words === this.why) return;
     this.why = words;
     this._tellState();
+    this._event("notice", { code, message: `${words} Calling again.` });
   }
 
   /** The conversation stands on the candidate's connection from here on. */

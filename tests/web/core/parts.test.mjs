@@ -93,6 +93,20 @@ test("no key before the conversation is lost: mute and the talk key are told whe
   assert.deepEqual(sent, [{ mute: { muted: true } }, { pushToTalk: { pressed: true } }]);
 });
 
+test("a first call that is refused is made again, and the person is told why, once", () => {
+  const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+  session.begin(0);
+  session.broke(1, 10);
+  session.tick(300);
+  session.broke(2, 310);
+  session.tick(900);
+  session.connected(3, 900);
+  session.came(3, '{"error":{"code":"CODE_FULL","message":"all lines are busy.","retryable":true}}', 910);
+  const told = session.take().filter(({ type }) => type === "notice").map(({ detail }) => detail.code);
+  assert.deepEqual(told, ["CODE_UNREACHABLE", "CODE_FULL"]);
+  assert.equal(session.state, "connecting");
+});
+
 test("numbers that no real server sends, and what is no message, change nothing", () => {
   const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
   session.begin(0);
