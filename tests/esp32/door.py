@@ -47,14 +47,12 @@ class Caller:
             f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}\r\nSec-WebSocket-Protocol: parley.v1\r\n\r\n"
         )
 
-    def send(self, opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bool = False) -> None:
+    def send(self, opcode: int, payload: bytes = b"", *, fin: bool = True) -> None:
         """Send a frame."""
         size = len(payload)
         length = struct.pack("!B", size) if size < 126 else struct.pack("!BH", 126, size)
         if size > 65_535:
             length = struct.pack("!BQ", 127, size)
-        if mask:
-            length = bytes([length[0] | 0x80]) + length[1:] + bytes(4)
         self.writer.write(bytes([opcode | (FIN if fin else 0)]) + length + payload)
 
     async def frame(self) -> tuple[int, bytes]:

@@ -14,6 +14,7 @@ from clients.desktop.sound import pcm_of, samples_of
 from local.ring import Ring, RingSettings
 from tests.e2e.scene import Lines, Scene
 from tests.e2e.test_conversation import QUESTION
+from tests.esp32.conftest import PROMPT
 from tests.esp32.door import TEXT, Caller, door
 from tests.esp32.process import DeviceProcess, run, write_wav
 from tests.esp32.test_websocket import OPENED_BYTES
@@ -35,7 +36,7 @@ def answered(scene: Scene, reply: Reply) -> None:
 
 async def test_the_demonstration_conversation() -> None:
     """With the ring's own engine: an answer, a story cut off by "stop", another that survives "mm-hmm", a goodbye."""
-    async with Ring(RingSettings(engine=True)) as ring, DeviceProcess(ring.websocket) as device:
+    async with Ring(RingSettings(engine=True, env=PROMPT)) as ring, DeviceProcess(ring.websocket) as device:
         await device.sees("opened", timeout_s=60)
         device.says(spoken("What time is it?"))
         first = await device.sees("reply_played", timeout_s=60)
@@ -53,7 +54,7 @@ async def test_the_demonstration_conversation() -> None:
         await asyncio.sleep(1)
         device.says(speech.join(speech.silence(100), speech.hum()))
         await asyncio.sleep(2.5)
-        assert not [got for got in device.happenings[seen:] if got["event"] == "silenced"], again
+        assert device.of("silenced", reply=again["reply"]) == [], "it goes on through it"
         device.tell("interrupt")
         await device.sees("silenced", after=seen)
         device.says(spoken("Goodbye."))

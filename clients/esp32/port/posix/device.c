@@ -67,7 +67,9 @@ static void happened(void *self, const parley_event *event) {
   asking_note(&device->asking, event);
   switch (event->kind) {
   case PARLEY_EVENT_OPENED:
+  case PARLEY_EVENT_RESUMED:
     device->is_opened = true;
+    device->code = EXIT_WELL;
     break;
   case PARLEY_EVENT_REPLY_STARTED:
     if (device->spoken_us && device->answers < DEVICE_ANSWERS)
@@ -80,8 +82,8 @@ static void happened(void *self, const parley_event *event) {
   case PARLEY_EVENT_SILENCED:
     device->silenced++;
     break;
-  case PARLEY_EVENT_ERROR:
-    device->failures++;
+  case PARLEY_EVENT_ERROR: /* if it is retryable the core calls again, and it may yet go well */
+    device->failures += event->value2 == 0;
     device->code = device->is_opened ? EXIT_BROKEN : EXIT_REFUSED;
     break;
   default:
