@@ -102,7 +102,8 @@ class ClientProgram:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError as error:
-            error.add_note(f"no {' or '.join(kinds)}, but {[got['event'] for got in self.happenings[after:]][-20:]}")
+            told = [f"{got['event']} {got.get('words', '')}".strip() for got in self.happenings[after:]]
+            error.add_note(f"no {' or '.join(kinds)}, but {told[-20:]}")
             raise
 
     def count(self, event: str) -> int:
@@ -113,8 +114,17 @@ class ClientProgram:
         assert self._process is not None
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            self.happenings.append(json.loads(line))
+            got = json.loads(line)
+            if got["event"] == "recording":
+                self._take_recording(got)
+            self.happenings.append(got)
             self._news.set()
+
+    def _take_recording(self, got: Happening) -> None:
+        """Of a client that hands its sound over at its end, with the moment of the first sample."""
+        pcm, step_s = Path(got["words"]).read_bytes(), _FRAME_BYTES / 2 / got["rate_hz"]
+        for number, begin in enumerate(range(0, len(pcm), _FRAME_BYTES)):
+            self.track.add(got["at_s"] + number * step_s, pcm[begin : begin + _FRAME_BYTES])
 
     def _listen(self) -> None:
         """Stamp each frame as it comes. In a thread of its own: nothing else here makes a stamp late."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from local.child import ROOT
 from tests.esp32.program import build, obstacle
+from tests.web.e2e.browser import CHROMIUM
+
+PACKAGES: Final = ROOT / ".venv-web"
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ def _web(server: str) -> tuple[str, ...]:
 
 
 def _web_obstacle() -> str:
-    worker = Path(__file__).with_name("web_worker.py")
-    return "" if worker.exists() else "its sound can't be listened to from outside yet (tests/clients/web_worker.py)"
+    if not CHROMIUM:
+        return "there is no chromium on this machine (Debian: apt install chromium; or CHROMIUM=/path/to/it)"
+    return "" if PACKAGES.exists() else "Playwright is not installed: `make test-web` does it"
 
 
 KINDS: Final = (

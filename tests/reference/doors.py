@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -52,7 +53,7 @@ async def websocket_door(host: str, port: int, present: Present) -> AsyncIterato
         call = Call(_WebSocketLine(connection))
         try:
             async for frame in connection:
-                stage.takes(call, lambda at_ms, over, frame=frame: sent_in(at_ms, over, frame))
+                stage.takes(call, partial(sent_in, frame=frame))
         except ConnectionClosed:
             pass
         call.over.set()
@@ -107,7 +108,7 @@ class _GrpcDoor(ConversationServiceServicer):
 
         async def read() -> None:
             async for request in request_iterator:
-                stage.takes(call, lambda at_ms, over, request=request: sent_by(at_ms, over, request))
+                stage.takes(call, partial(sent_by, request=request))
 
         reading, ended = asyncio.create_task(read()), asyncio.create_task(line.ended.wait())
         try:
