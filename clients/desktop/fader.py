@@ -16,6 +16,8 @@ RAMP_MS = 20
 """Every change of gain is spread over this time; shorter ones click, longer ones miss the goal for a duck."""
 DUCK_HOLD_MS = 800
 """A duck without a verdict undoes itself after this time: it may be lost on the way, the reply must not stay quiet."""
+LOCAL_DUCK_DB = -20.0
+"""By how much the client lowers the reply by itself; as much as a server asks for."""
 
 
 class By(Enum):

@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from .fader import By, Fader
+from .fader import LOCAL_DUCK_DB, By, Fader
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
 from .playhead import NOWHERE, Playhead, PlayheadLog
 from .reply_buffer import ReplyBuffer
@@ -23,8 +23,6 @@ ANSWER_WITHIN_MS = 100
 """On a device slower than this (Bluetooth) a flush is answered before the device is silent: what it holds is known."""
 LARGEST_BUFFER_SAMPLES = 120 * SPEAKER_HZ
 """More audio than this ahead of the speaker is refused; a server keeps a lead of some hundred milliseconds."""
-LOCAL_DUCK_DB = -20.0
-"""By how much the reply is lowered at once when somebody is heard here; as much as a server asks for."""
 
 
 class Playout:
@@ -50,7 +48,8 @@ class Playout:
         """Samples that came too late: of replies flushed or over, twice, or beyond the largest buffer."""
         self.floor = 0
         """No reply at or below this one is played (again)."""
-        self._threshold = StartThreshold(prebuffer_ms)
+        self.threshold = StartThreshold(prebuffer_ms)
+        """How much of a reply must be there, as things are, before it begins."""
         self._seq = 0
         self._flushed_seq: int | None = None
         self._over = 0
@@ -159,11 +158,6 @@ class Playout:
         return self._fader.ducked
 
     @property
-    def start_samples(self) -> int:
-        """How much of a reply must be there, as things are, before it begins."""
-        return self._threshold.samples
-
-    @property
     def buffered_samples(self) -> int:
         """Samples received that the device has not asked for yet."""
         return sum(reply.buffered for reply in self._replies)
@@ -203,13 +197,11 @@ class Playout:
         reply = self._replies[0]
         if reply.dry:
             reply.running = False
-        elif not reply.running and (reply.ended or self._is_enough(reply, at)):
+        elif not reply.running and (
+            reply.ended or self.threshold.allows(reply.buffered, at - reply.came_at, again=reply.started)
+        ):
             self._begin(reply, at)
         return reply if reply.running else None
-
-    def _is_enough(self, reply: ReplyBuffer, at: int) -> bool:
-        allows = self._threshold.allows_more if reply.started else self._threshold.allows_start
-        return allows(reply.buffered, at - reply.came_at)
 
     def _begin(self, reply: ReplyBuffer, at: int) -> None:
         """Let a reply sound, for the first time or after it ran dry."""
@@ -219,7 +211,7 @@ class Playout:
             late = at - self._log.end
             self.underruns += 1
             self.gap_samples += late
-            self._threshold.stalled(late)
+            self.threshold.stalled(late)
             self._happenings.append(Dry(at, here))
         else:
             self._happenings.append(FirstSample(at, here))
@@ -231,7 +223,7 @@ class Playout:
             block[filled : filled + len(piece)] = piece
             self._log.append(self.handed + filled, reply.reply, position, len(piece))
             filled += len(piece)
-        self._threshold.played(filled - begin)
+        self.threshold.played(filled - begin)
         return filled - begin
 
     def _finish_what_is_over(self, at: int | None = None) -> None:

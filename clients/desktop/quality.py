@@ -16,7 +16,7 @@ def quality_of(playout: Playout, device: AudioDevice, dropped_mic_frames: int) -
     return Quality(
         echo=known.echo if known else EchoState(),
         buffer_ms=speaker_ms(playout.unplayed_samples),
-        start_ms=speaker_ms(playout.start_samples),
+        start_ms=speaker_ms(playout.threshold.samples),
         underruns=playout.underruns,
         gap_ms=speaker_ms(playout.gap_samples),
         dropped_ms=speaker_ms(playout.dropped_samples),

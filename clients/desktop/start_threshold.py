@@ -26,19 +26,18 @@ class StartThreshold:
         self.samples = self._least
         """So much must be there, or the whole reply."""
 
-    def allows_start(self, buffered: int, waited: int) -> bool:
+    def allows(self, buffered: int, waited: int, *, again: bool) -> bool:
         """Whether a reply begins of which so much is there, and whose first piece came so long ago.
 
         A server sends its lead at once, so that having enough says little about the pieces after it: where the
         threshold has grown, the reply waits for as much longer, too. Then the lead and the threshold add up.
+        `again`: it had run dry. By what that has cost it is ahead of its schedule now, and need not wait.
         """
         if waited >= self._most:
             return True
+        if again:
+            return buffered >= min(self.samples, speaker_samples(ENOUGH_TO_GO_ON_MS))
         return buffered >= self.samples and waited >= self.samples - self._least
-
-    def allows_more(self, buffered: int, waited: int) -> bool:
-        """Whether a reply goes on that had run dry: by what the stall has cost, it is ahead of its schedule now."""
-        return buffered >= min(self.samples, speaker_samples(ENOUGH_TO_GO_ON_MS)) or waited >= self._most
 
     def stalled(self, late: int) -> None:
         """Note that a reply ran dry and went on so many samples later."""

@@ -77,7 +77,7 @@ def converse(playout: Playout, way: Way, replies: int, length_ms: int = 8_000, l
             _, (_, reply, position, length) = coming.pop(0)
             if reply > seen:
                 seen = reply
-                starts.append(playout.start_samples / 24)
+                starts.append(playout.threshold.samples / 24)
             at, samples = speaker_samples(position), speaker_samples(length)
             playout.receive(reply, at, reply_pcm(reply, at, samples))
             if position + length >= length_ms:

@@ -51,7 +51,7 @@ def test_nothing_is_ever_gathered_without_a_least() -> None:
     """A playout with no buffer of its own stays so."""
     threshold = StartThreshold(0)
     threshold.stalled(50_000)
-    assert threshold.allows_start(1, 0)
+    assert threshold.allows(1, 0, again=False)
 
 
 def test_reply_begins_at_its_first_piece() -> None:
@@ -81,7 +81,7 @@ def test_after_an_underrun_the_next_reply_waits() -> None:
         playout.pull(FRAME)
     assert [type(happening) for happening in playout.happenings()][:2] == [FirstSample, Dry]
     assert playout.gap_samples == 3 * FRAME
-    assert playout.start_samples == LEAST + 3 * FRAME
+    assert playout.threshold.samples == LEAST + 3 * FRAME
     playout.receive(2, 0, reply_pcm(2, 0, 10 * FRAME))
     assert [any(playout.pull(FRAME)) for _ in range(4)] == [False, False, False, True]
 
@@ -89,7 +89,7 @@ def test_after_an_underrun_the_next_reply_waits() -> None:
 def test_replies_that_follow_each_other_leave_no_gap_however_high_it_is() -> None:
     """What came while the one before was playing has waited already."""
     playout = Playout(20)
-    playout._threshold.stalled(MOST)
+    playout.threshold.stalled(MOST)
     playout.receive(1, 0, reply_pcm(1, 0, 20 * FRAME))
     playout.ended(1)
     playout.receive(2, 0, reply_pcm(2, 0, 20 * FRAME))
@@ -111,12 +111,12 @@ def test_shrinks_again_when_the_network_is_good_again() -> None:
     """After a bad minute a good one brings replies back to beginning at once."""
     playout = Playout(20)
     converse(playout, Way(again_ms=300, loss=0.2), replies=4)
-    grown = playout.start_samples
+    grown = playout.threshold.samples
     playout.ended(4)
     for _ in range(100 * 50):
-        playout._threshold.played(FRAME)
+        playout.threshold.played(FRAME)
     assert grown > 3 * LEAST
-    assert playout.start_samples == max(grown - 10 * STEP, LEAST)
+    assert playout.threshold.samples == max(grown - 10 * STEP, LEAST)
 
 
 def test_without_a_speaker_replies_stand_still() -> None:
