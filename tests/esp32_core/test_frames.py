@@ -11,7 +11,9 @@ import pytest
 from tests.vectors.authority import tidy
 from tests.vectors.frames import FrameVector, frames
 
-from .programs import Player
+from .programs import BUILD_S, Player
+
+pytestmark = pytest.mark.timeout(2 * BUILD_S)
 
 KINDS = ("", "opened", "replyEnded", "duck", "release", "flush", "caption", "state", "turnReport", "error", "draining",
          "closed", "heartbeat", "notice", "heard")  # fmt: skip

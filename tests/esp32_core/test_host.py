@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
-from .programs import ESP32
+import pytest
+
+from .programs import BUILD_S, ESP32
+
+pytestmark = pytest.mark.timeout(2 * BUILD_S)
 
 HOST = ESP32 / "tests" / "build" / "host"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from .programs import make
+from .programs import BUILD_S, make
 from .weigh import table, weights
+
+pytestmark = pytest.mark.timeout(2 * BUILD_S)
 
 
 def test_the_core_runs_as_rv32imc_within_its_goals(rv32_tools: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,10 @@ import pytest
 from tests.vectors.scenes import Scene, scenes
 from tests.vectors.verdict import faults_of
 
-from .programs import Player
+from .programs import BUILD_S, Player
 from .stage import Stage
+
+pytestmark = pytest.mark.timeout(2 * BUILD_S)
 
 
 @pytest.mark.parametrize("scene", scenes(), ids=str)
