@@ -50,9 +50,11 @@ class Takeover:
     def give_again(self, held: egress.Held, now_s: float) -> None:
         """Give an egress that holds `held` everything that it lacks: the last floor, then the living replies.
 
-        What was lost with the other egress, because there is no copy here either, the model is asked for.
+        What was lost with the other egress, because there is no copy here either, the model is asked for. Where egress
+        has had later numbers, from a broker that led meanwhile, replies get yet later ones: nobody would play others.
         """
         members = self._members
+        members.voice.minted = max(members.voice.minted, held.newest_reply)
         members.interruptions.give_again()
         if held.HasField("silent"):
             members.interruptions.played(held.silent, now_s)

@@ -192,3 +192,15 @@ def test_what_egress_says_was_played_counts() -> None:
     scene.transcript("u1", "hello")
     scene.take(scene.core.give_again(held, scene.now_s))
     assert [item.text for item in scene.history] == ["hello", "w0"]
+
+
+def test_numbers_grow_beyond_those_of_a_broker_that_led_meanwhile() -> None:
+    """It was parked, another one was dialled with another egress, and lost: what it says now is none of the past."""
+    scene = Scene()
+    spoken(scene, 1, [24_000], done=True)
+    scene.take(scene.core.from_egress(egress.Played(reply=1, position=24_000, ended=True), scene.now_s))
+    scene.take(scene.core.give_again(egress.Held(newest_reply=20), scene.now_s))
+    scene.to_egress.clear()
+    spoken(scene, 2, [24_000], done=True)
+    begun = [request.reply_started.reply for request in scene.to_egress if request.HasField("reply_started")]
+    assert begun == [21]
