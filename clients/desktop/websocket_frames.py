@@ -34,6 +34,10 @@ def decode(frame: str | bytes) -> ConverseResponse:
     response = ConverseResponse()
     if isinstance(frame, str):
         try:
+            if not frame.lstrip().startswith(
+                "{"
+            ):  # protobuf's parser would pass over a list, or the letters of a string
+                raise ValueError
             json_format.Parse(frame, response, ignore_unknown_fields=True)
         except (json_format.ParseError, ValueError, RecursionError):
             raise ConnectionFailed(Cause.UNREADABLE, "text that is no message of Parley") from None
