@@ -76,7 +76,7 @@ export class ParleyClient extends EventTarget {
     );
     this._sound = sound;
     try {
-      await sound.begin(this.options);
+      await sound.begin(this._forSound());
     } catch (error) {
       if (number === this._number) this._fail(error);
       else await sound.end();
@@ -152,7 +152,7 @@ export class ParleyClient extends EventTarget {
     sound.send([{ do: "localDuck", isOn: this.options.localDuck ?? true }]);
     try {
       if (changed("inputDevice", "echo", "noiseSuppression", "autoGainControl")) await sound.open(this.options);
-      if (changed("outputDevice", "loopback", "echo")) await sound.route(this.options);
+      if (changed("outputDevice", "loopback", "echo")) await sound.route(this._forSound());
     } catch (error) {
       this._tell("notice", { code: "CODE_MICROPHONE", message: error.message });
     }
@@ -177,6 +177,12 @@ export class ParleyClient extends EventTarget {
   get quality() {
     const { outputLatencyMs = 0, inputLatencyMs = 0, isLooped: loopback = false } = this._sound ?? {};
     return { ...this._heard, ...(this._session?.quality ?? NOBODY), outputLatencyMs, inputLatencyMs, loopback };
+  }
+
+  /** The settings; `?loopback=1` or `0` in the page's address goes before what is set. */
+  _forSound() {
+    const asked = { 0: "off", 1: "on" }[new URLSearchParams(globalThis.location?.search).get("loopback")];
+    return asked ? { ...this.options, loopback: asked } : this.options;
   }
 
   /** The connections of one conversation. */

@@ -16,7 +16,7 @@
  * @property {boolean} [noiseSuppression] Default true.
  * @property {boolean} [autoGainControl] Default true.
  * @property {"auto"|"on"|"off"} [loopback] Whether playback goes through a loopback connection, for browsers whose echo
- *   canceller does not hear Web Audio. Default "auto".
+ *   canceller does not hear Web Audio. Default "auto". `?loopback=1` or `0` in the page's address goes before it.
  * @property {boolean} [localDuck] Whether the reply is lowered at once when somebody speaks, before the server has
  *   judged. Default true.
  */
