@@ -32,13 +32,12 @@ async def play_a_server(caller: Caller) -> None:
     await caller.upgrade()
     await caller.frame_of(TEXT)
     caller.send(TEXT, json.dumps(OPENED).encode())
-    await asyncio.gather(_drop(caller), _speak(caller))
-
-
-async def _drop(caller: Caller) -> None:
-    while await caller.reader.read(65_536):
-        pass
-    raise ConnectionResetError
+    speaking = asyncio.create_task(_speak(caller))
+    try:
+        while await caller.reader.read(65_536):  # whatever the microphone says
+            pass
+    finally:
+        speaking.cancel()
 
 
 async def _speak(caller: Caller) -> None:
