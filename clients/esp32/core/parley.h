@@ -114,7 +114,7 @@ typedef struct parley_listener {
 typedef struct parley_counters {
   uint32_t calls;               /* connections that were tried */
   uint32_t resumptions;         /* that succeeded */
-  uint32_t underruns;           /* in this session */
+  uint32_t underruns;           /* in this session, or the last one */
   uint32_t starved_samples;     /* of silence played in mid-reply for want of audio */
   uint32_t played_samples;      /* of replies */
   uint32_t dropped_samples;     /* of replies: flushed, over, or twice */

@@ -19,7 +19,6 @@ void playout_init(playout *p, uint32_t rate_hz, int16_t *ring, uint32_t capacity
 void playout_reset(playout *p) {
   p->handed = p->played = p->latency = 0;
   p->floor = p->over = p->seq = p->flushed_seq = 0;
-  p->underruns = 0;
   p->head = p->count = p->run_count = 0;
   p->is_piece_wanted = false;
   p->happening_count = p->flush_count = 0;

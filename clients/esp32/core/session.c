@@ -45,6 +45,7 @@ uint64_t mic_offset_at(const parley *p, int64_t played) {
 
 static void forget_session(parley *p) {
   playout_reset(&p->playout);
+  p->playout.underruns = 0;
   line_reset(&p->line);
   local_duck_reset(p);
   p->mic_offset = 0;
