@@ -42,7 +42,9 @@ client.addEventListener("state", ({ detail }) => {
   if (detail.session === "ended" || detail.session === "connecting") keyed = false;
   if (detail.session === "resuming" && before !== "resuming") note(detail.why ? `Connection lost: ${detail.why}` : "Connection lost");
   if (detail.session === "conversation" && before === "resuming") note("Connected again: the conversation went on.");
-  if (detail.session === "ended" && ["conversation", "resuming"].includes(before) && detail.why) note(detail.why);
+  if (detail.session === "ended" && ["conversation", "resuming"].includes(before) && detail.why) {
+    note(at("trouble").childElementCount ? "The conversation ended here" : detail.why);
+  }
   showButtons();
 });
 client.addEventListener("caption", ({ detail }) => {

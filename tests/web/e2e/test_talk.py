@@ -45,6 +45,18 @@ class House:
         session = await page.evaluate("parleyDebug.session()")
         return [item for item in told(await self.store.history(session)) if item.role == ASSISTANT]
 
+    async def assert_memory_is_true(self, page: Page) -> None:
+        """History holds of the reply that was cut off what the page's speaker has played of it."""
+        cut = next(event["detail"] for event in await happenings(page, "flush") if event["detail"]["reply"])
+        for _ in range(100):
+            if kept := [item for item in await self.replies(page) if item.reply == cut["reply"]]:
+                break
+            await asyncio.sleep(0.1)
+        assert [item.interrupted for item in kept] == [True]
+        assert abs(kept[0].heard_ms - cut["position"] / 24) <= HEARD_MS, f"{kept[0].heard_ms} ms, {cut}"
+        struck = await page.locator(".line.assistant:has(.cut) .said").first.evaluate("line => line.firstChild.data")
+        assert struck.strip() == kept[0].text
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def house() -> AsyncIterator[House]:
@@ -101,14 +113,26 @@ async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) 
         await sees(page, ".line.assistant", "Parley", nth=2)
         await sees(page, ".line.assistant", "My name is Parley.")
         await assert_accessible(page)
-        flush = (await happenings(page, "flush"))[0]["detail"]
         assert await happenings(page, "duck"), "the story was not lowered before it was cut off"
-        story = next(item for item in await house.replies(page) if item.reply == flush["reply"])
-        assert story.interrupted
-        assert abs(story.heard_ms - flush["position"] / 24) <= HEARD_MS, f"{story.heard_ms} ms, {flush}"
+        await house.assert_memory_is_true(page)
         assert any(output["pcm"].strip("A=") for output in await page.evaluate("parleyDebug.recording()"))
         await page.click("#talk")
         await sees(page, "#turn", "The conversation is over")
+
+
+async def test_the_key_that_stops(house: House) -> None:
+    """Typed words are answered aloud; Esc cuts the answer off, to the sample that was heard; it goes on from there."""
+    async with chromium() as browser, page_of(browser, house.ring.page + DEBUG, **STILL) as page:
+        await page.click("#mute")  # the fake microphone's beeps are no words
+        await page.fill("#typed", "Tell me a story.")
+        await page.keyboard.press("Enter")
+        await sees(page, ".line.assistant", "at the foot")
+        await page.keyboard.press("Escape")
+        await sees(page, ".line.assistant .cut")
+        await house.assert_memory_is_true(page)
+        await page.fill("#typed", "What time is it?")
+        await page.keyboard.press("Enter")
+        await sees(page, ".line.assistant", re.compile("It is"))
 
 
 async def test_the_network_goes_and_comes_back(house: House) -> None:
