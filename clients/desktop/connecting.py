@@ -11,7 +11,7 @@ from .transport import Transport
 Dial = Callable[[str], AbstractAsyncContextManager[Transport]]
 """Connects to a server, for as long as the context lasts."""
 
-ANEW_S = 0.8
+ANEW_S = 0.5
 """A first packet that is lost is sent again by the machine after 1, 3 and 7 s: too late for a network that is back."""
 AT_A_TIME = 4
 """Of the attempts the first goes on, for a network that is only slow, and the newest ones beside it."""

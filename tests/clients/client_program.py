@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from tests.clients.sound_track import SoundTrack
 
 ENDS_S: Final = 20.0
+ASKS_AGAIN_S: Final = 0.5
 OPENS_S: Final = 60.0
 _FRAME_BYTES: Final = 960
 
@@ -90,6 +91,15 @@ class ClientProgram:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n".encode())
+
+    async def begins_a_reply(self, words: str) -> None:
+        """Type something, and wait for the reply's first sample. A client that is resuming just then is asked again."""
+        while True:
+            before = len(self.happenings)
+            self.tell(f"type {words}")
+            if (await self.sees("reply_started", "fault", after=before))["event"] == "reply_started":
+                return
+            await asyncio.sleep(ASKS_AGAIN_S)
 
     async def sees(self, *kinds: str, after: int = 0, timeout_s: float = 30.0) -> Happening:
         """Wait for a happening of one of these kinds, later than the first `after` of all. Raises TimeoutError."""

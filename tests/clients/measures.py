@@ -46,8 +46,7 @@ async def measure_silence(stage: Stage, kind: Kind, rule: Rule | None, rounds: i
         moments = []
         for number in range(rounds):
             before = len(client.happenings)
-            client.tell(f"type round {number}")
-            await client.sees("reply_started", after=before)
+            await client.begins_a_reply(f"round {number}")
             await asyncio.sleep(chance.uniform(0.3, 0.9))
             moments.append(time.monotonic())
             client.tell("interrupt")
@@ -91,8 +90,7 @@ async def measure_pull(stage: Stage, kind: Kind) -> Pulled:
     assert stage.net is not None
     known = len(stage.fake.responses)
     async with stage.client(kind, GOOD) as client:
-        client.tell("type tell me a tale")
-        await client.sees("reply_started")
+        await client.begins_a_reply("tell me a tale")
         await asyncio.sleep(3.0)
         stage.net.partition(POD)
         await asyncio.sleep(PULLED_S)
@@ -128,7 +126,7 @@ async def measure_gaps(stage: Stage, kind: Kind) -> Gaps:
     """Hear a minute of reply over a network that loses and delays. Raises TimeoutError."""
     known = len(stage.fake.responses)
     async with stage.client(kind, LOSSY) as client:
-        client.tell("type tell me a saga")
+        await client.begins_a_reply("tell me a saga")
         await client.sees("reply_played", timeout_s=3 * _REPLY_S)
         await client.quit()
     (response,) = stage.fake.responses[known:]
