@@ -17,7 +17,7 @@ from typing import Self
 from parley.v1 import conversation_service_pb2 as wire
 
 from .calling import Caller
-from .connection import Dial
+from .connecting import Dial
 from .device import AudioDevice, KnownDevice
 from .doors import Doors
 from .event_feed import EventFeed
