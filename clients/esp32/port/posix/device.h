@@ -44,9 +44,6 @@ bool device_init(device *device, unsigned number, const options *options, int ep
 /* Let 20 ms pass, which were due at `device->due_us`. */
 void device_tick(device *device, uint64_t now_us);
 
-/* Do what a command says: a verb, and the rest of its line. False: `fault` says what was wrong. */
-bool device_command(device *device, const char *verb, const char *rest, char fault[FAULT_CHARS]);
-
 /* Hang up, and be over when that is done. */
 void device_leave(device *device);
 
