@@ -10,7 +10,7 @@ from tests.clients.sound_track import is_whole
 from tests.clients.stage import open_stage
 from tests.net.net import Net
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_reply_over_a_lossy_network() -> None:

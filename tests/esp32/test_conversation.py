@@ -17,7 +17,7 @@ from tests.fakes.realtime import Reply
 USER = session_pb2.HistoryItem.ROLE_USER
 ASSISTANT = session_pb2.HistoryItem.ROLE_ASSISTANT
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 async def ask(actor: Actor, text: str = QUESTION) -> None:

@@ -21,7 +21,7 @@ from tests.esp32.test_websocket import OPENED_BYTES
 from tests.fakes import speech
 from tests.fakes.realtime import Reply
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 def spoken(text: str) -> bytes:

@@ -14,7 +14,7 @@ from tests.esp32.person import DevicePerson
 from tests.esp32.test_conversation import ASSISTANT, ask
 from tests.fakes.realtime import Reply
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 AWAY_S = 5.0
 BACK_MS = 1000
