@@ -96,13 +96,13 @@ async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) 
     """
     voice = write_voice(
         tmp_path / "voice.wav",
-        speech.silence(2000),
+        speech.silence(4000),
         speech.say("What time is it?"),
-        speech.silence(6000),
+        speech.silence(12_000),
         speech.say("Tell me a story."),
-        speech.silence(6500),
+        speech.silence(12_000),
         speech.say("Stop!"),
-        speech.silence(4500),
+        speech.silence(8000),
         speech.say("What is your name?"),
     )
     async with chromium(voice) as browser, page_of(browser, house.ring.page + DEBUG, **STILL) as page:
@@ -110,7 +110,6 @@ async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) 
         await sees(page, ".line.assistant", re.compile("It is"))
         await sees(page, "#latency summary", re.compile(r"\d+ ms"))
         await sees(page, ".line.assistant .cut")
-        await sees(page, ".line.assistant", "Parley", nth=2)
         await sees(page, ".line.assistant", "My name is Parley.")
         await assert_accessible(page)
         assert await happenings(page, "duck"), "the story was not lowered before it was cut off"
