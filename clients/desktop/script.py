@@ -36,6 +36,7 @@ class Script:
         self._last_words = ""
         self._activity = Activity.IDLE
         self._answered = False
+        self._stirred = False
         self._playing: deque[int] = deque(maxlen=1)
         self._last_sign_s = 0.0
         self._quiet_since_s = 0.0
@@ -46,7 +47,7 @@ class Script:
             case events.Opened():
                 self._opened = True
             case events.State(activity=activity):
-                self._activity = activity
+                self._activity, self._stirred = activity, True
             case events.ReplyStarted(reply=reply) if self._asked:
                 self._playing.append(reply)
             case events.ReplyPlayed(reply=reply) | events.Silenced(reply=reply):
@@ -59,8 +60,14 @@ class Script:
         """Return what to do now. Raises ConversationBroken when the answer does not come."""
         if talking or audible or not self._asked:
             self._last_sign_s = now_s
-        if talking or audible or self._activity not in (Activity.IDLE, Activity.LISTENING, Activity.UNKNOWN):
-            self._quiet_since_s = now_s
+        # Quiet is what was seen of it: a late tick on a busy machine is none, what came meanwhile is not all read yet.
+        if (
+            self._stirred
+            or talking
+            or audible
+            or self._activity not in (Activity.IDLE, Activity.LISTENING, Activity.UNKNOWN)
+        ):
+            self._quiet_since_s, self._stirred = now_s, False
         if not self._opened:
             return Step.WAIT
         if not self._asked or (self._answered and now_s - self._quiet_since_s >= QUIET_S):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import wave
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -562,6 +565,30 @@ async def test_a_live_conversation_that_parley_ends(
     assert machine.ended == 1
     out = capsys.readouterr().out
     assert out.endswith("(Parley has hung up: Nobody was there.)\n\nThe conversation is over.\n")
+
+
+async def test_command_records_for_a_bug_report(question: Path, tmp_path: Path) -> None:
+    """`--bug-report` leaves a zip file with both voices and what happened, and without the token."""
+
+    async def script(call: Call) -> None:
+        await call.open()
+        await _ask_and_answer(call, 1, after=0)
+        await call.close("You said goodbye.", wire.Closed.CODE_GOODBYE)
+
+    path = tmp_path / "report.zip"
+    async with serving(script) as (address, _):
+        code, _, err = await run_client(
+            address, "--say", str(question), "--bug-report", str(path), "--token", "SECRET-TOKEN"
+        )
+    assert (code, err) == (0, "")
+    with zipfile.ZipFile(path) as zipped:
+        happened = [json.loads(line)["type"] for line in zipped.read("events.jsonl").decode().splitlines()]
+        with wave.open(io.BytesIO(zipped.read("conversation.wav"))) as file:
+            both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+        assert all(b"SECRET-TOKEN" not in zipped.read(name) for name in zipped.namelist())
+    assert np.any(both[:, 0])
+    assert np.any(both[:, 1])
+    assert [happened[0], happened[-1]] == ["Opened", "Closed"]
 
 
 async def test_command_ends_with_code_3_when_no_answer_comes(question: Path) -> None:

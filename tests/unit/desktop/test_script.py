@@ -36,11 +36,25 @@ def test_speaks_when_opened_and_after_each_answer_has_come_to_rest() -> None:
     say_and_hear(script, 1, 1.0)
     assert tick(script, 4.0) is Step.WAIT, "still speaking, says the server"
     script.feed(events.State(AT, Activity.LISTENING, 1))
-    assert tick(script, 4.6) is Step.WAIT
-    say_and_hear(script, 2, 4.8)
+    assert tick(script, 4.1) is Step.WAIT
+    assert tick(script, 4.7) is Step.WAIT
+    say_and_hear(script, 2, 4.9)
     script.feed(events.State(AT, Activity.IDLE, 2))
-    assert tick(script, 7.6) is Step.HANG_UP
+    assert tick(script, 7.0) is Step.WAIT
+    assert tick(script, 7.7) is Step.HANG_UP
     assert script.done
+
+
+def test_a_late_tick_is_no_quiet() -> None:
+    """On a busy machine the state is read and the goodbye behind it not yet: the next file is not said into that."""
+    script = Script(2)
+    script.feed(OPENED)
+    say_and_hear(script, 1, 0.0)
+    assert tick(script, 3.0) is Step.WAIT, "still speaking, says the server"
+    script.feed(events.State(AT, Activity.IDLE, 1))
+    assert tick(script, 5.0) is Step.WAIT
+    script.feed(events.Closed(AT, "Goodbye.", "goodbye"))
+    assert not script.done
 
 
 def test_second_reply_to_the_same_question_is_heard_out() -> None:
@@ -54,8 +68,9 @@ def test_second_reply_to_the_same_question_is_heard_out() -> None:
     assert tick(script, 6.0, audible=True) is Step.WAIT
     script.feed(events.ReplyPlayed(AT, 2, 24_000))
     script.feed(events.State(AT, Activity.IDLE, 1))
-    assert tick(script, 6.5) is Step.WAIT
-    assert tick(script, 6.7) is Step.HANG_UP
+    assert tick(script, 6.1) is Step.WAIT
+    assert tick(script, 6.6) is Step.WAIT
+    assert tick(script, 6.8) is Step.HANG_UP
 
 
 def test_greeting_is_no_answer() -> None:
