@@ -74,17 +74,16 @@ class Chaos:
     async def _hold_all(self, setting: Setting) -> None:
         """Hold some conversations in which nothing happens: how long people wait then, and that nothing is lost anyhow.
 
-        Then the others; in the short form both at once.
+        Then the others.
         """
         options = self._options
         plans = self._plans(setting.cluster.faults)
         self._left = len(plans)
+        await play(setting, [UNDISTURBED] * (1 if options.short else _UNDISTURBED_ROUNDS), self._note)
         if options.short:
             self._began(plans, _SHORT_TAKES_S)
-            await play_overlapping(setting, [UNDISTURBED, *plans], self._note)
-            return
-        await play(setting, [UNDISTURBED] * _UNDISTURBED_ROUNDS, self._note)
-        if options.storm is not None:
+            await play_overlapping(setting, plans, self._note)
+        elif options.storm is not None:
             self._takes = await Storm(setting, options.storm, self._tell).hold()
         else:
             self._began(plans, TAKES_S)
