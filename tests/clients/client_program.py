@@ -22,7 +22,7 @@ from tests.clients.sound_track import SoundTrack
 
 ENDS_S: Final = 20.0
 ASKS_AGAIN_S: Final = 0.5
-OPENS_S: Final = 60.0
+OPENS_S: Final = 120.0
 _FRAME_BYTES: Final = 960
 
 Happening = dict[str, Any]
