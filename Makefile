@@ -43,7 +43,7 @@ setup: ## Install what `make run` needs: the packages and the speech models (ins
 	@$(PYTHON) scripts/bootstrap.py .venv lock/local.txt
 	@$(BIN)/python scripts/fetch_models.py
 
-test: check unit integration e2e conformance ## Run everything: check, then the unit, integration, end-to-end and conformance tests
+test: check unit integration e2e conformance chaos-short ## Run everything: check, then unit, integration, end-to-end, conformance tests, and the short chaos
 
 check: dev-setup protos-setup ## Check format, lint, types, and that the generated code matches the protos
 	$(BIN)/ruff format --check .
