@@ -32,7 +32,7 @@ export class Search {
   begin(nowMs, isResuming) {
     this.isOn = true;
     this.isResuming = isResuming;
-    this._schedule(nowMs);
+    this._callAtMs = nowMs + this.doors.pauseMs(isResuming);
     this.tick(nowMs);
   }
 
@@ -50,10 +50,10 @@ export class Search {
     this.candidate = null;
   }
 
-  /** The call did not come about, or was refused in a way that another may not be. */
-  failed(nowMs) {
+  /** The call did not come about, or was refused in a way that another may not be. Pauses count from its beginning. */
+  failed() {
+    this._callAtMs = this.candidate.sinceMs + this.doors.pauseMs(this.isResuming);
     this.candidate = null;
-    this._schedule(nowMs);
   }
 
   /** Whether a call was left unanswered of late: its server may wake up, and take the session over for nobody. */
@@ -75,10 +75,6 @@ export class Search {
     this._unansweredMs = nowMs;
     this.doors.unanswered();
     this._drop(candidate.call);
-    this.failed(nowMs);
-  }
-
-  _schedule(nowMs) {
-    this._callAtMs = nowMs + this.doors.pauseMs(this.isResuming);
+    this.failed();
   }
 }

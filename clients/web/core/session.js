@@ -190,7 +190,7 @@ export class Session {
     const candidate = this._candidate(call);
     if (candidate) {
       const words = candidate.isReached ? "The server hung up." : "The server can't be reached.";
-      this._refused(nowMs, why || words);
+      this._refused(why || words);
     } else if (call === this._line) {
       if (this.state === "ended") this._line = 0;
       else this._lose(why || "The connection was lost.", false);
@@ -211,20 +211,20 @@ export class Session {
       const isOurs = message.code === "CODE_SUPERSEDED" && this._search.isResuming;
       if (message.retryable || isOurs) {
         this._effects.push({ do: "drop", call: this._search.candidate.call });
-        this._refused(nowMs, message.message, message.code);
+        this._refused(message.message, message.code);
       } else {
         this._search.stop();
         if (!this._line) this._fail(message.code, message.message);
       }
     } else if (message.kind === "closed") {
       this._effects.push({ do: "drop", call: this._search.candidate.call });
-      this._refused(nowMs, message.reason);
+      this._refused(message.reason);
     }
   }
 
   /** Somebody else is called, or the same one again; of a first call the person is told why it takes so long. */
-  _refused(nowMs, words, code = "CODE_UNREACHABLE") {
-    this._search.failed(nowMs);
+  _refused(words, code = "CODE_UNREACHABLE") {
+    this._search.failed();
     if (this._search.isResuming || !words || words === this.why) return;
     this.why = words;
     this._tellState();

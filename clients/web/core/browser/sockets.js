@@ -1,6 +1,6 @@
 /** The WebSockets under a conversation: one that is dialled, one that stands, one that is left. */
+import { Dialler } from "./dialler.js";
 
-const SUBPROTOCOL = "parley.v1";
 /** What may wait in the browser before more is kept back here, where what is urgent can overtake it: half a second. */
 const LARGEST_WAITING_BYTES = 16_000;
 /** How long a server may take to hang up after its client has said `end`. */
@@ -12,31 +12,23 @@ export class Sockets {
    * @param {(call: number) => void} told.connected
    * @param {(call: number, data: string|ArrayBuffer) => void} told.came
    * @param {(call: number) => void} told.broke
+   * @param {Dialler} [dialler]
    */
-  constructor(told) {
+  constructor(told, dialler = new Dialler()) {
     this._told = told;
+    this._dialler = dialler;
+    /** Of the calls that don't stand yet: what gives them up. @type {Map<number, () => void>} */
+    this._dialled = new Map();
     /** @type {Map<number, WebSocket>} */
     this._sockets = new Map();
   }
 
   dial(call, address) {
-    let socket;
-    try {
-      socket = new WebSocket(address, [SUBPROTOCOL]);
-    } catch {
-      queueMicrotask(() => this._told.broke(call)); // no address of a WebSocket
-      return;
-    }
-    socket.binaryType = "arraybuffer";
-    const isOurs = () => this._sockets.get(call) === socket;
-    socket.onopen = () => isOurs() && this._told.connected(call);
-    socket.onmessage = ({ data }) => isOurs() && this._told.came(call, data);
-    socket.onclose = () => {
-      if (!isOurs()) return;
-      this._sockets.delete(call);
+    const failed = () => {
+      this._dialled.delete(call);
       this._told.broke(call);
     };
-    this._sockets.set(call, socket);
+    this._dialled.set(call, this._dialler.dial(address, (socket) => this._stands(call, socket), failed));
   }
 
   /** Whether a connection takes more just now. */
@@ -59,7 +51,23 @@ export class Sockets {
 
   /** Let a connection go; nothing is heard of it any more. */
   drop(call) {
+    this._dialled.get(call)?.();
+    this._dialled.delete(call);
     this._sockets.get(call)?.close();
     this._sockets.delete(call);
+  }
+
+  _stands(call, socket) {
+    const isOurs = () => this._sockets.get(call) === socket;
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => isOurs() && this._told.came(call, data);
+    socket.onclose = () => {
+      if (!isOurs()) return;
+      this._sockets.delete(call);
+      this._told.broke(call);
+    };
+    this._dialled.delete(call);
+    this._sockets.set(call, socket);
+    this._told.connected(call);
   }
 }
