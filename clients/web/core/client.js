@@ -62,7 +62,7 @@ export class ParleyClient extends EventTarget {
   }
 
   /**
-   * Open microphone, speaker and conversation. Call it in the handler of a click or a key: browsers start sound only then.
+   * Open microphone (unless `microphone` is false), speaker and conversation. Call it in the handler of a click or a key: browsers start sound only then.
    * Never rejects: what goes wrong is told by `error`, and `state` is "ended".
    * @returns {Promise<void>} when the conversation stands, or has failed.
    */
@@ -151,7 +151,7 @@ export class ParleyClient extends EventTarget {
     const changed = (...names) => names.some((name) => before[name] !== this.options[name]);
     sound.send([{ do: "localDuck", isOn: this.options.localDuck ?? true }]);
     try {
-      if (changed("inputDevice", "echo", "noiseSuppression", "autoGainControl")) await sound.open(this.options);
+      if (!sound.isTyped && changed("inputDevice", "echo", "noiseSuppression", "autoGainControl")) await sound.open(this.options);
       if (changed("outputDevice", "loopback", "echo")) await sound.route(this._forSound());
     } catch (error) {
       this._tell("notice", { code: "CODE_MICROPHONE", message: error.message });
@@ -198,8 +198,8 @@ export class ParleyClient extends EventTarget {
   }
 
   _open() {
-    const { token, agent, echo = "device" } = this.options;
-    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[echo] };
+    const { token, agent, microphone = true, echo = "device" } = this.options;
+    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? echo : "headphones"] };
   }
 
   /** Let the session do something, and carry out what comes of it. @param {(session: Session) => void} act */

@@ -9,6 +9,8 @@
  *   that the page came from.
  * @property {string} [token] Shown to a server that asks for one.
  * @property {string} [agent] The agent's profile. Left out: the server's default.
+ * @property {boolean} [microphone] Default true. false: the next conversation is typed, without one; its clock goes on with
+ *   silence.
  * @property {string} [inputDevice] The microphone's `deviceId`. Left out: the system's.
  * @property {string} [outputDevice] The speaker's `deviceId`, where the browser lets a page choose.
  * @property {"device"|"server"|"headphones"} [echo] Who keeps the speaker out of the microphone. Default "device": the

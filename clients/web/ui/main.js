@@ -30,7 +30,7 @@ const latencyView = new LatencyView(document);
 const trouble = new TroubleView(at("trouble"), remedy);
 const theme = new Theme(at("theme"), settings, () => { save(store, settings); orb.recolour(); });
 const panel = new SettingsPanel(document, settings, changed);
-const talk = new TalkButton(at("talk"), { begin, end: () => client.hangUp(), press });
+const talk = new TalkButton(at("talk"), { begin: speak, end: () => client.hangUp(), press });
 /** Whether the talk key was used in this conversation: then turns end by it, to the conversation's end. */
 let keyed = false;
 
@@ -69,12 +69,17 @@ client.addEventListener("quality", ({ detail }) => stage.quality(detail));
 
 // What the person does
 
+function speak() {
+  stage.scene.typed = false;
+  return begin();
+}
+
 async function begin() {
   const refusal = ofBrowser({ isSecureContext, location, mediaDevices: navigator.mediaDevices, worklet: "AudioWorkletNode" in globalThis, socket: "WebSocket" in globalThis });
   if (refusal) return trouble.show(refusal);
   trouble.clear();
   captions.begin();
-  await client.set(forClient(settings));
+  await client.set({ ...forClient(settings), microphone: !stage.scene.typed });
   return client.connect();
 }
 
@@ -88,20 +93,21 @@ function goes() {
 }
 
 function showButtons() {
-  const { session, muted } = stage.scene;
-  const holds = settings.hold || keyed;
+  const { session, muted, typed } = stage.scene;
+  const holds = !typed && (settings.hold || keyed);
   talk.show(goes() ? (holds ? "hold" : "end") : session === "connecting" ? "wait" : "begin");
   at("hang-up").hidden = !(goes() && holds);
   at("hang-up").parentElement.classList.toggle("four", goes() && holds);
   const stop = at("interrupt");
   if (!goes() && document.activeElement === stop) at("talk").focus();
   stop.disabled = !goes();
+  at("mute").disabled = goes() && typed;
   at("mute").setAttribute("aria-pressed", String(muted));
   at("mute").querySelector("span").textContent = muted ? "Muted" : "Mute";
 }
 
 function toggleMute() {
-  client.setMuted(!stage.scene.muted);
+  if (!at("mute").disabled) client.setMuted(!stage.scene.muted);
 }
 
 async function type(event) {
@@ -136,8 +142,9 @@ function remedy(action, token, remember) {
     Object.assign(settings, { token, rememberToken: remember });
     save(store, settings);
   }
+  if (action === "typed") stage.scene.typed = true;
   trouble.clear();
-  at("talk").focus();
+  at(action === "typed" ? "typed" : "talk").focus();
   return action === "close" ? undefined : begin();
 }
 
@@ -146,7 +153,7 @@ function help() {
 }
 
 const DOES = {
-  talk: () => (talk.mode === "hold" ? talk.hold(true) : talk.mode === "begin" && begin()),
+  talk: () => (talk.mode === "hold" ? talk.hold(true) : talk.mode === "begin" && speak()),
   interrupt: () => goes() && client.interrupt(),
   mute: toggleMute,
   type: () => at("typed").focus(),

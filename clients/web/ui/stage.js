@@ -23,7 +23,7 @@ export class Stage {
     this.hint = page.getElementById("hint");
     this.aloud = page.getElementById("aloud");
     /** @type {import("./turn.js").Scene} */
-    this.scene = { session: "idle", floor: "idle", sounding: false, ducked: false, cut: false, again: false, muted: false, pressed: false, hold: false };
+    this.scene = { session: "idle", floor: "idle", sounding: false, ducked: false, cut: false, again: false, muted: false, pressed: false, typed: false, hold: false };
     this.timers = {};
   }
 

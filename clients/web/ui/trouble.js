@@ -4,15 +4,16 @@
  * @typedef {object} Trouble
  * @property {string} title
  * @property {string} text
- * @property {("again"|"settings"|"token"|"anew")[]} actions What the person can do here: call again, look into the
- *   settings, give a token, begin a new conversation.
+ * @property {("again"|"typed"|"settings"|"token"|"anew")[]} actions What the person can do here: call again, begin a
+ *   conversation without a microphone, look into the settings, give a token, begin a new conversation.
  * @property {boolean} mild Whether the conversation goes on.
  */
 
-/** Each code's title and what can be done; the text is the sentence that came with it. */
+/** Each code's title and what can be done; the text is the sentence that came with it, if `PLAIN` has none. */
 const KNOWN = {
-  CODE_MICROPHONE: ["Parley can't hear you", ["again", "settings"]],
+  CODE_MICROPHONE: ["Parley can't hear you", ["again", "typed", "settings"]],
   CODE_BROWSER: ["This page can't use sound here", []],
+  CODE_LOST: ["The connection is lost", ["anew"]],
   CODE_UNREACHABLE: ["Parley can't be reached", ["again"]],
   CODE_FULL: ["All lines are busy", ["again"]],
   CODE_UNAVAILABLE: ["Parley is not ready", ["again"]],
@@ -28,6 +29,17 @@ const KNOWN = {
   CODE_INTERNAL: ["Something broke at the server", ["again"]],
 };
 
+/** Where the server's sentence is for who makes a client: what it means for who uses one. */
+const PLAIN = {
+  CODE_VERSION: "Reload the page: the server may have given out a newer one. If that is no help, tell who runs the server.",
+  CODE_SUPERSEDED: "It was taken over by another window or device.",
+  CODE_RESUME: "The server has let it go meanwhile. What was said stands above; a new one knows nothing of it.",
+  CODE_FORMAT: "Try again; if that is no help, tell who runs the server.",
+};
+
+/** Said of a microphone that is not there. */
+const TYPED = " Or type instead, and hear the answers.";
+
 /**
  * Say what an error of the client's means.
  * @param {import("../core/client.js").ErrorDetail} error
@@ -35,7 +47,8 @@ const KNOWN = {
  */
 export function ofError({ code, message }) {
   const [title, actions] = KNOWN[code] ?? ["Something went wrong", ["again"]];
-  return { title, text: sentence(message) || "The server does not say why.", actions, mild: false };
+  const text = PLAIN[code] || sentence(message) || "The server does not say why.";
+  return { title, text: actions.includes("typed") ? text + TYPED : text, actions, mild: false };
 }
 
 /**

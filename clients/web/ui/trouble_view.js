@@ -1,6 +1,6 @@
 /** Shows what went wrong, with buttons for what can be done about it. */
 
-const WORDS = { again: "Try again", anew: "New conversation", settings: "Settings", token: "Use this token" };
+const WORDS = { again: "Try again", typed: "Type instead", anew: "New conversation", settings: "Settings", token: "Use this token" };
 
 export class TroubleView {
   /**

@@ -12,6 +12,7 @@
  * @property {boolean} again Whether the connection has just come back.
  * @property {boolean} muted
  * @property {boolean} pressed Whether the talk key is down.
+ * @property {boolean} typed Whether there is no microphone, because the person types.
  * @property {boolean} hold Whether turns end when the talk key is let go.
  */
 
@@ -51,12 +52,19 @@ function inConversation(scene) {
   if (scene.again && !scene.sounding) return { turn: "you", label: "Connected again", hint: "The conversation goes on." };
   if (scene.sounding && scene.ducked) return { turn: "both", label: "I hear you", hint: "Parley has lowered its voice." };
   if (scene.sounding) {
-    return { turn: "parley", label: "Parley is speaking", hint: scene.muted ? "You are muted." : "Interrupt whenever you like." };
+    return { turn: "parley", label: "Parley is speaking", hint: interruptHint(scene) };
   }
   if (scene.floor === "thinking") return { turn: "thinking", label: "Thinking …", hint: "" };
+  if (scene.typed) return { turn: "you", label: "Your turn", hint: "Type: this conversation goes without a microphone." };
   if (scene.muted) return { turn: "nobody", label: "You are muted", hint: "Nobody hears you until you open the microphone." };
   if (scene.hold && !scene.pressed) return { turn: "you", label: "Your turn", hint: "Hold the button while you speak." };
   if (scene.hold) return { turn: "you", label: "Listening", hint: "Let go when you have finished." };
   if (scene.floor === "listening" || scene.floor === "bargeIn") return { turn: "you", label: "Listening", hint: "" };
   return { turn: "you", label: "Your turn", hint: "Speak, or type." };
+}
+
+/** @param {Scene} scene */
+function interruptHint({ typed, muted }) {
+  if (typed) return "Press Stop to interrupt.";
+  return muted ? "You are muted." : "Interrupt whenever you like.";
 }

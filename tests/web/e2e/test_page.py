@@ -125,10 +125,9 @@ async def test_captions_say_what_was_heard(browser: Any) -> None:
 @pytest.mark.parametrize(
     ("code", "message", "title", "buttons"),
     [
-        ("CODE_MICROPHONE", "allow this page the microphone", "Parley can't hear you.", ["Try again", "Settings"]),
         ("CODE_FULL", "this server holds its 100 sessions", "All lines are busy.", ["Try again"]),
         ("CODE_UNREACHABLE", "no server answers", "Parley can't be reached.", ["Try again"]),
-        ("CODE_RESUME", "the session is over", "The conversation could not be taken up again.", ["New conversation"]),
+        ("CODE_LOST", "the server fell silent", "The connection is lost.", ["New conversation"]),
         ("CODE_OF_TOMORROW", "something new", "Something went wrong.", ["Try again"]),
     ],
 )
@@ -145,6 +144,34 @@ async def test_trouble_in_words(browser: Any, code: str, message: str, title: st
         await page.click("#trouble button")
         assert await turn_of(page) == "Your turn"
         assert await page.inner_text("#trouble") == ""
+
+
+async def test_without_a_microphone_it_is_typed(browser: Any) -> None:
+    """Where there is none the page offers that; then it says to type, Mute has no use, and Talk asks for one again."""
+    async with page_of(browser, SECURE, SCRIPT) as page:
+        await page.click("#open-settings")
+        await page.check("input[name=hold][value=on]")
+        await page.click("#settings .main")
+        await fails(page, "CODE_MICROPHONE", "there is no microphone: plug one in, and try again.")
+        await page.fill("#typed", "Hello")
+        await page.keyboard.press("Enter")
+        assert (await page.inner_text("#trouble strong")).strip() == "Parley can't hear you."
+        assert "Or type instead" in await page.inner_text("#trouble p")
+        buttons = await page.locator("#trouble button").all_inner_texts()
+        assert buttons == ["Try again", "Type instead", "Settings", "Close"]
+        await page.evaluate("delete globalThis.fails")
+        await page.click("#trouble button:has-text('Type instead')")
+        assert (await calls(page, "set"))[-1][1]["microphone"] is False
+        assert (await page.inner_text("#hint")).startswith("Type")
+        assert await page.is_disabled("#mute")
+        assert await page.inner_text("#talk-word") == "Hang up"
+        await page.keyboard.press("Enter")
+        assert await calls(page, "say") == [["say", "Hello"]], "the words wait in the field, which has the focus"
+        await assert_accessible(page)
+        await page.click("#talk")
+        await page.click("#talk")
+        assert (await calls(page, "set"))[-1][1]["microphone"] is True
+        assert await page.is_enabled("#mute")
 
 
 async def test_a_token_is_asked_for_and_kept_only_if_told_so(browser: Any) -> None:

@@ -175,7 +175,12 @@ async def test_an_agent_that_is_not_there(house: House) -> None:
 
 
 async def test_a_microphone_that_may_not_be_used(house: House) -> None:
-    """The person has said no to the browser: the page says what to do, and does not wait for ever."""
+    """The person has said no to the browser: the page says what to do; without it typed words are answered aloud."""
     async with chromium(allowed=False) as browser, page_of(browser, house.ring.page, permissions=[]) as page:
         await page.click("#talk")
         assert "Parley can't hear you" in await sees(page, "#trouble p")
+        await page.click("#trouble button:has-text('Type instead')")
+        await sees(page, "#turn", "Your turn")
+        await page.fill("#typed", "What is your name?")
+        await page.keyboard.press("Enter")
+        await sees(page, ".line.assistant", "My name is Parley.")

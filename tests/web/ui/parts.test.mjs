@@ -82,9 +82,16 @@ test("whose turn it is", () => {
     [{ ducked: true }, "you"],
     [{ cut: true, muted: true }, "you"],
     [{ muted: true }, "nobody"],
+    [{ typed: true, muted: true }, "you"],
     [{ session: "ended", sounding: true }, "nobody"],
   ];
   for (const [more, turn] of cases) assert.equal(whoseTurn(scene(more)).turn, turn, JSON.stringify(more));
+});
+
+test("without a microphone nothing is said of one: the person types, and stops Parley by the key", () => {
+  assert.match(whoseTurn(scene({ typed: true })).hint, /^Type/);
+  assert.match(whoseTurn(scene({ typed: true, sounding: true, muted: true })).hint, /Stop/);
+  assert.doesNotMatch(whoseTurn(scene({ typed: true, muted: true })).label, /muted/);
 });
 
 test("a key means something only where nobody types; Esc stops Parley from everywhere but a window", () => {
@@ -112,11 +119,28 @@ test("settings: what is broken or unknown falls back; a token is kept only if to
   assert.equal(forClient({ ...DEFAULTS, agent: " patient " }).agent, "patient");
 });
 
+test("what a server says to who makes clients reaches nobody who uses one", () => {
+  const words = {
+    CODE_RESUME: "that session can't be resumed: it is over, or was never here; open a new one without `resume`.",
+    CODE_VERSION: "open names no protocol version; this server speaks 1 to 2.",
+    CODE_FORMAT: "output: encoding 9 is not known here; use one of ENCODING_PCM16.",
+    CODE_SUPERSEDED: "a higher lease owns the session.",
+  };
+  for (const [code, message] of Object.entries(words)) {
+    const { text } = ofError({ code, message });
+    assert.doesNotMatch(text, /`|ENCODING|protocol|lease|session/, code);
+    assert.match(text, /^[A-Z].*\.$/, code);
+  }
+});
+
 test("trouble says what to do, also for codes of tomorrow; a browser that can't is told of before anything else", () => {
   assert.deepEqual(ofError({ code: "CODE_UNAUTHENTICATED", message: "the token has expired" }).actions, ["token"]);
   assert.equal(ofError({ code: "CODE_NEW", message: "something" }).text, "Something.");
   assert.equal(ofError({ code: "", message: "" }).text, "The server does not say why.");
   assert.equal(ofNotice({ code: "CODE_ECHO_UNSTAMPED", message: "x" }).actions[0], "settings");
+  const microphone = ofError({ code: "CODE_MICROPHONE", message: "There is no microphone: plug one in, and try again." });
+  assert.deepEqual(microphone.actions, ["again", "typed", "settings"]);
+  assert.equal(microphone.text, "There is no microphone: plug one in, and try again. Or type instead, and hear the answers.");
   const able = { isSecureContext: true, location: { protocol: "https:", host: "a.example" }, mediaDevices: {}, worklet: true, socket: true };
   assert.equal(ofBrowser(able), null);
   assert.match(ofBrowser({ ...able, isSecureContext: false }).text, /https:\/\/a\.example\//);

@@ -23,6 +23,8 @@ export class SoundSystem {
   constructor(hear, lost) {
     this.outputLatencyMs = 0;
     this.inputLatencyMs = 0;
+    /** Whether there is no microphone, because none was asked for. */
+    this.isTyped = false;
     this._hear = hear;
     this._lost = lost;
     this._stream = null;
@@ -50,7 +52,8 @@ export class SoundSystem {
     this._capture = new AudioWorkletNode(this._context, "parley-capture", { outputChannelCount: [1] });
     this._playout.port.onmessage = ({ data }) => this._hear(data);
     this._capture.connect(this._context.destination); // silence: so that it is asked to run
-    await this.open(options);
+    this.isTyped = options.microphone === false;
+    if (!this.isTyped) await this.open(options);
     await this.route(options);
     await within(RESUME_MS, resumed, "The browser does not let this page play sound: begin by a click or a key.");
     this._timer = setInterval(() => void this._measure(), MEASURE_MS);
