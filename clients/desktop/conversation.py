@@ -124,7 +124,8 @@ class Conversation:
 
     def interrupt(self) -> None:
         """Stop the assistant now, as a key does."""
-        self._line.send(wire.ConverseRequest(interrupt=wire.ConverseRequest.Interrupt()))
+        self.session.interrupt()
+        self._publish()
 
     def mute(self, muted: bool) -> None:
         """Close the microphone or open it again; while it is closed silence is sent."""
@@ -133,10 +134,12 @@ class Conversation:
 
     def push_to_talk(self, pressed: bool) -> None:
         """Press or let go of the talk key."""
+        self.session.stop_key.let_go()
         self._line.send(wire.ConverseRequest(push_to_talk=wire.PushToTalk(pressed=pressed)))
 
     def say_text(self, text: str) -> None:
         """Type instead of speaking. The words have a name of their own: sent again they are answered once."""
+        self.session.stop_key.let_go()
         self._line.send(wire.ConverseRequest(say=wire.Say(text=text, id=uuid.uuid4().hex)))
 
     @property

@@ -44,6 +44,8 @@ class Outbox:
         kind = request.WhichOneof("message") or ""
         if self._last is not None or (self.paused and kind != "interrupt"):
             return
+        if kind == "interrupt" and request in self._urgent:
+            return  # whoever keeps pressing means the same
         if kind == "audio":
             self._in_order.append(request)
             self._frames += 1

@@ -153,6 +153,11 @@ class Playout:
         return bool(self._replies) or self.played < self._log.end
 
     @property
+    def newest(self) -> int:
+        """The newest reply of those; 0: there is none."""
+        return self._replies[-1].reply if self._replies else self._log.last.reply if self.underway else 0
+
+    @property
     def ducked(self) -> bool:
         """Whether the output is lowered and no verdict has come yet."""
         return self._fader.ducked

@@ -22,6 +22,7 @@ from .sound import (
     speaker_ms,
     speaker_samples,
 )
+from .stop_key import StopKey
 from .wire_events import error_words_of, event_of
 
 PROTOCOL = 1
@@ -32,6 +33,7 @@ HEARTBEAT_TICKS = 50
 KNOWN_CAPTIONS = 500
 """Captions remembered: a long reply's words."""
 SILENCE = bytes(MIC_FRAME_SAMPLES * SAMPLE_BYTES)
+INTERRUPT = wire.ConverseRequest(interrupt=wire.ConverseRequest.Interrupt())
 
 
 class Session:
@@ -43,6 +45,7 @@ class Session:
     def __init__(self, playout: Playout) -> None:
         self.playout = playout
         self.local_duck = LocalDuck()
+        self.stop_key = StopKey()
         self.opened = False
         self.closed = False
         self.muted = False
@@ -85,12 +88,20 @@ class Session:
         self._send_audio(SILENCE if self.muted else mic_pcm, captured_ago)
         self._tell_happenings()
         self._report_in_time()
+        if self.stop_key.tick(self.playout.newest):
+            self._requests.append(INTERRUPT)
         self._beat()
         return speaker_pcm
+
+    def interrupt(self) -> None:
+        """The person presses the stop key; it is pressed again as long as the server does not heed it."""
+        self.stop_key.press(self.playout.newest)
+        self._requests.append(INTERRUPT)
 
     def reconnecting(self, why: str, now_s: float) -> None:
         """Note that the connection is lost, or about to be; microphone and speaker go on."""
         self._now_s = now_s
+        self.stop_key.away()
         self._tell(events.Reconnecting(self._moment(), why))
 
     def resumed(self, opened: wire.Opened, gap_ms: int, lost_ms: int, now_s: float) -> None:
@@ -99,6 +110,8 @@ class Session:
         self._has_resumed = True
         self._on_opened(opened)
         self.playout.let_go_of_duck()
+        if self.stop_key.back():
+            self._requests.append(INTERRUPT)
         self._tell(events.Resumed(self._moment(), gap_ms, lost_ms))
 
     def requests(self) -> list[wire.ConverseRequest]:
@@ -198,6 +211,7 @@ class Session:
             case "release":
                 self.playout.release(got.release.seq)
             case "flush":
+                self.stop_key.flushed(got.flush.seq)
                 self.playout.flush(got.flush.seq, got.flush.floor)
             case "opened":
                 self._on_opened(got.opened)

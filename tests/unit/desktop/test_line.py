@@ -285,6 +285,45 @@ def test_what_the_person_did_meanwhile_is_told() -> None:
     assert len(ring.of("interrupt")) == 1
 
 
+@pytest.mark.parametrize("end", [End.CUT, End.FROZEN, End.DRAINED])
+def test_a_stop_key_that_may_be_lost_with_a_connection_is_pressed_again(end: End) -> None:
+    """Sent just before the connection breaks, falls silent or is left, and never answered: the next server is told."""
+    ring = FakeRing(deque([Fate(2.0, end)]), reply_samples=240_000)
+
+    async def press(held: Talk) -> None:
+        await asyncio.sleep(2.01)  # it arrives at 2.04, and the connection ends at 2.03
+        held.conversation.interrupt()
+        await resumed(ring)
+        before = len(ring.of("interrupt"))
+        await asyncio.sleep(0.1)
+        assert ring.present is not None
+        assert len(ring.of("interrupt")) == before + 1
+        ring.present._say(flush=wire.Flush(seq=1, floor=1))
+        ring.reply_samples = 0
+        await asyncio.sleep(1.5)
+        assert len(ring.of("interrupt")) == before + 1
+
+    held = talk(ring, 7, meanwhile=press)
+    assert len(held.of(events.Silenced)) == 1
+
+
+def test_a_stop_key_that_was_answered_is_not_pressed_for_the_next_server() -> None:
+    """By then it would stop something else."""
+    ring = FakeRing(deque([Fate(2.5)]), reply_samples=240_000)
+
+    async def press(held: Talk) -> None:
+        await asyncio.sleep(2)
+        held.conversation.interrupt()
+        await asyncio.sleep(0.05)
+        assert ring.present is not None
+        ring.present._say(flush=wire.Flush(seq=1, floor=1))
+        ring.reply_samples = 0
+
+    talk(ring, 5, meanwhile=press)
+    assert len(ring.opens) == 2
+    assert len(ring.of("interrupt")) == 1
+
+
 def test_keys_are_told_again_as_they_stand() -> None:
     """A microphone that was muted long ago is still muted for the next server."""
     ring = FakeRing(deque([Fate(6.0)]))
