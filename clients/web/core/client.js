@@ -79,10 +79,11 @@ export class ParleyClient extends EventTarget {
       await sound.begin(this._forSound());
     } catch (error) {
       if (number === this._number) this._fail(error);
-      else await sound.end();
+    }
+    if (number !== this._number) {
+      await sound.end(); // the person has hung up meanwhile, and what was opened since then has to be let go, too
       return;
     }
-    if (number !== this._number) return;
     this._sockets = this._connections();
     this._session = new Session({
       addresses: addressesIn(this.options.url),

@@ -2,16 +2,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { SoundSystem } from "../../../clients/web/core/browser/sound_system.js";
+import { browser, install, refusal } from "./fake_browser.mjs";
 
 const CONTEXT_HZ = 48_000;
 const BLOCK = 128;
 
 /** The worklets' processors by name, as the audio thread makes them. */
 const processors = {};
-/** What was posted to each worklet. */
-const posted = {};
-let asked = 0;
 
+install();
 Object.assign(globalThis, {
   sampleRate: CONTEXT_HZ,
   currentFrame: 0,
@@ -19,43 +18,23 @@ Object.assign(globalThis, {
   AudioWorkletProcessor: class {
     port = { postMessage() {} };
   },
-  AudioWorkletNode: class {
-    constructor(context, name) {
-      posted[name] = [];
-      this.port = { postMessage: (data) => posted[name].push(data) };
-    }
-    connect() {}
-    disconnect() {}
-  },
-  AudioContext: class {
-    state = "running";
-    destination = {};
-    audioWorklet = { addModule: async () => {} };
-    currentTime = 0;
-    async resume() {}
-    async close() {
-      this.state = "closed";
-    }
-  },
 });
-const getUserMedia = async () => {
-  asked++;
-  throw Object.assign(new Error("no"), { name: "NotFoundError" });
+browser.microphone = async () => {
+  throw refusal("NotFoundError");
 };
-Object.defineProperty(globalThis, "navigator", { value: { mediaDevices: { getUserMedia } }, configurable: true });
 
 test("no microphone is asked for, and the sound begins without", async () => {
   const sound = new SoundSystem(assert.fail, assert.fail);
   await sound.begin({ microphone: false });
-  assert.deepEqual([asked, sound.isTyped, sound.track], [0, true, null]);
-  assert.ok(posted["parley-playout"].flat().some((command) => command.do === "latency"));
+  assert.deepEqual([browser.asked, sound.isTyped, sound.track], [0, true, null]);
+  assert.ok(browser.posted["parley-playout"].flat().some((command) => command.do === "latency"));
   await sound.end();
 });
 
 test("where one is asked for and is not there, the person is told what to do", async () => {
   const sound = new SoundSystem(assert.fail, assert.fail);
   await assert.rejects(sound.begin({}), /There is no microphone/);
-  assert.equal(asked, 1);
+  assert.equal(browser.asked, 1);
   await sound.end();
 });
 

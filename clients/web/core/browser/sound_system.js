@@ -32,6 +32,7 @@ export class SoundSystem {
     /** @type {Loopback|null} */
     this._loopback = null;
     this._timer = 0;
+    this._isOver = false;
   }
 
   /** Whether playback goes through a loopback connection. */
@@ -105,14 +106,15 @@ export class SoundSystem {
     await this._measure();
   }
 
-  /** Be silent, and let go of everything. */
+  /** Be silent, and let go of everything; also of what a `begin` that was underway has opened since the last time. */
   async end() {
     clearInterval(this._timer);
     this._lost = () => {};
     this.close();
     this._loopback?.end();
     this._loopback = null;
-    if (!this._context || this._context.state === "closed") return;
+    if (!this._context || this._isOver) return;
+    this._isOver = true;
     this.send([{ do: "over" }]);
     this._capture?.port.postMessage("over");
     this._context.onstatechange = null;

@@ -1,0 +1,124 @@
+/** The client as a page has it: from its methods to what goes over the wire, and from there to its events. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ParleyClient } from "../../../clients/web/core/client.js";
+import { browser, install, refusal, stream } from "./fake_browser.mjs";
+
+install();
+
+const OPENED = { session: "s", resumeToken: "t", protocol: 1, resumeS: 30 };
+const PATIENCE_MS = 60_000;
+
+/** Wait until something is so. */
+async function until(isSo) {
+  for (const begun = performance.now(); !isSo(); ) {
+    assert.ok(performance.now() - begun < PATIENCE_MS, `never: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A client whose conversation stands; `told` is what it has told of each kind. */
+async function begun(options = {}) {
+  browser.sockets.length = 0;
+  const client = new ParleyClient(options);
+  const told = { state: [], notice: [], error: [], caption: [] };
+  for (const [name, details] of Object.entries(told)) client.addEventListener(name, ({ detail }) => details.push(detail));
+  const connected = client.connect();
+  await until(() => browser.sockets.length);
+  const [socket] = browser.sockets;
+  socket.open();
+  socket.say({ opened: OPENED });
+  await connected;
+  assert.equal(client.state.session, "conversation");
+  return { client, socket, told };
+}
+
+const kinds = (socket) => socket.sent.map((message) => Object.keys(message)[0]).filter((kind) => kind !== "heartbeat");
+
+test("a conversation: what the person does goes to the server that the page came from, its words come back", async () => {
+  const { client, socket, told } = await begun({ agent: "patient", token: "secret", echo: "server" });
+  assert.equal(socket.address, "wss://parley.test/v1/converse");
+  const { open } = socket.sent[0];
+  assert.deepEqual([open.agent, open.token, open.echo], ["patient", "secret", "ECHO_SERVER"]);
+  client.say(" Hello ");
+  client.setMuted(true);
+  client.press(true);
+  client.interrupt();
+  assert.deepEqual(kinds(socket).sort(), ["interrupt", "mute", "open", "pushToTalk", "say"]);
+  socket.say({ caption: { who: "WHO_ASSISTANT", text: "Hi", reply: "1", turn: "1" } });
+  socket.say({ state: { state: "CONVERSATION_STATE_SPEAKING", turn: "1" } });
+  assert.deepEqual(told.caption.map(({ who, text }) => [who, text]), [["assistant", "Hi"]]);
+  assert.deepEqual([client.state.floor, client.state.muted, client.state.pressed], ["speaking", true, true]);
+  assert.equal(client.sessionId, "s");
+  client.hangUp();
+  assert.equal(kinds(socket).at(-1), "end");
+  assert.deepEqual([client.state.session, client.state.code], ["ended", "CODE_CLIENT"]);
+  assert.equal(socket.isClosed, false, "the server closes it, so that the last word arrives");
+  await until(() => browser.contexts.every(({ state }) => state === "closed"));
+});
+
+test("one that breaks is taken up again over another connection; a second conversation hears nothing of the first", async () => {
+  const { client, socket } = await begun();
+  socket.hangUp();
+  assert.equal(client.state.session, "resuming");
+  await until(() => browser.sockets.length === 2);
+  const again = browser.sockets[1];
+  again.open();
+  assert.equal(again.sent[0].open.resume, "t");
+  again.say({ opened: { ...OPENED, resumed: true } });
+  assert.deepEqual([client.state.session, client.quality.resumed], ["conversation", 1]);
+  client.hangUp();
+  const second = client.connect();
+  await until(() => browser.sockets.length === 3);
+  again.hangUp();
+  assert.equal(client.state.session, "connecting");
+  client.hangUp();
+  await second;
+  assert.ok(browser.sockets[2].isClosed);
+});
+
+test("an error of the server's ends it, is told, and lets go of the microphone", async () => {
+  const microphone = stream();
+  browser.microphone = async () => microphone;
+  const { client, socket, told } = await begun();
+  socket.say({ error: { code: "CODE_INTERNAL", message: "a fault." } });
+  assert.deepEqual(told.error, [{ code: "CODE_INTERNAL", message: "a fault." }]);
+  assert.deepEqual([client.state.session, client.state.why, socket.isClosed], ["ended", "a fault.", true]);
+  assert.ok(microphone.track.isStopped);
+});
+
+test("who hangs up while the browser still asks for the microphone leaves none open", async () => {
+  const microphone = stream();
+  let allow;
+  browser.microphone = () => new Promise((resolve) => {
+    allow = () => resolve(microphone);
+  });
+  const client = new ParleyClient();
+  const connected = client.connect();
+  await until(() => allow);
+  client.hangUp();
+  assert.equal(client.state.session, "ended");
+  allow();
+  await connected;
+  assert.ok(microphone.track.isStopped);
+  assert.equal(browser.contexts.at(-1).state, "closed");
+});
+
+test("without a microphone the person is told; the next conversation may be typed, and asks for none", async () => {
+  browser.microphone = async () => {
+    throw refusal("NotAllowedError");
+  };
+  const client = new ParleyClient();
+  const errors = [];
+  client.addEventListener("error", ({ detail }) => errors.push(detail.code));
+  await client.connect();
+  assert.deepEqual([errors, client.state.session, client.state.code], [["CODE_MICROPHONE"], "ended", "CODE_MICROPHONE"]);
+  const { asked } = browser;
+  const typed = await begun({ microphone: false, echo: "server" });
+  assert.equal(typed.socket.sent[0].open.echo, "ECHO_HEADPHONES");
+  await typed.client.set({ inputDevice: "other" });
+  typed.client.say("Hello");
+  assert.equal(kinds(typed.socket).at(-1), "say");
+  assert.deepEqual([browser.asked, typed.told.notice], [asked, []]);
+  typed.client.hangUp();
+});
