@@ -1,7 +1,6 @@
 import { NoMicrophone } from "./browser/microphone.js";
 import { NoSound, SoundSystem } from "./browser/sound_system.js";
-import { Sockets } from "./browser/sockets.js";
-import { Session } from "./session.js";
+import { Conversation } from "./conversation.js";
 
 /**
  * The web client: one object that a page talks to. It captures the microphone, plays the replies, and keeps the
@@ -21,14 +20,13 @@ import { Session } from "./session.js";
 /** @typedef {import("./types.js").ErrorDetail} ErrorDetail */
 /** @typedef {import("./types.js").QualityDetail} QualityDetail */
 
-/** How often the conversation is asked what is due, and how often the page is told how good the connection is. */
-const TICK_MS = 50;
+/** How often the page is told how good the connection is. */
 const QUALITY_MS = 1000;
 /** What is buffered of a reply when the server hangs up is played, for so long at most. */
 const LAST_WORDS_MS = 3000;
 
 const UNHEARD = Object.freeze({ bufferedMs: 0, startMs: 20, underruns: 0, gapMs: 0, playedMs: 0 });
-const NOBODY = Object.freeze({ quietMs: 0, resumed: 0, lostMs: 0 });
+const NOBODY = Object.freeze({ id: "", quality: { quietMs: 0, resumed: 0, lostMs: 0 } });
 const ECHO = { device: "ECHO_DEVICE", server: "ECHO_SERVER", headphones: "ECHO_HEADPHONES" };
 
 /**
@@ -49,16 +47,13 @@ export class ParleyClient extends EventTarget {
     /** What is leaving the speaker now; reply 0: nothing. @type {{reply: number, position: number}} */
     this.playhead = { reply: 0, position: 0 };
     this._isMuted = false;
-    /** @type {Session|null} */
-    this._session = null;
+    /** @type {Conversation|null} */
+    this._conversation = null;
     /** @type {SoundSystem|null} */
     this._sound = null;
     this._heard = UNHEARD;
     this._isUnderway = false;
-    this._timers = [];
-    /** Which conversation it is: what comes late of another is not heard. */
-    this._number = 0;
-    this._sockets = this._connections();
+    this._timer = 0;
   }
 
   /**
@@ -67,77 +62,65 @@ export class ParleyClient extends EventTarget {
    * @returns {Promise<void>} when the conversation stands, or has failed.
    */
   async connect() {
-    if (this._session || this._sound) return;
-    const number = ++this._number;
+    if (this._sound) return;
     this._tell("state", { ...this.state, session: "connecting", floor: "idle", turn: 0, why: "", code: "", pressed: false });
     const sound = new SoundSystem(
-      (outputs) => number === this._number && this._hear(outputs),
+      (outputs) => sound === this._sound && this._hear(outputs),
       () => void this._replaceMicrophone(sound),
     );
     this._sound = sound;
     try {
       await sound.begin(this._forSound());
     } catch (error) {
-      if (number === this._number) this._fail(error);
+      if (sound === this._sound) this._fail(error);
     }
-    if (number !== this._number) {
+    if (sound !== this._sound) {
       await sound.end(); // the person has hung up meanwhile, and what was opened since then has to be let go, too
       return;
     }
-    this._sockets = this._connections();
-    this._session = new Session({
-      addresses: addressesIn(this.options.url),
-      open: this._open(),
-      random: Math.random,
-      isMuted: this._isMuted,
-    });
     sound.send([
       { do: "mute", muted: this._isMuted },
       { do: "localDuck", isOn: this.options.localDuck ?? true },
     ]);
-    const tick = () => this._run((session) => session.tick(performance.now()));
-    this._timers = [
-      setInterval(tick, TICK_MS),
-      setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS),
-    ];
-    this._run((session) => session.begin(performance.now()));
+    this._timer = setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS);
+    this._conversation = new Conversation(
+      { url: this.options.url, open: this._open(), isMuted: this._isMuted },
+      {
+        speaker: (commands) => sound.send(commands),
+        event: (type, detail) => this._tell(type, detail),
+        over: (code) => this._finish(code),
+      },
+    );
+    this._conversation.begin();
     await this._settled();
   }
 
   /** End the conversation; calling it again does nothing. */
   hangUp() {
-    const session = this._session;
-    if (!session) {
-      if (this._sound) this._end({ why: "", code: "CODE_CLIENT" });
-      return;
-    }
-    this._run(() => session.hangUp(performance.now()));
-    if (session !== this._session) return;
-    for (let sent; (sent = session.next()); ) this._sockets.send(sent.call, sent.data);
-    this._sockets.leave(session.line);
-    this._finish(session);
+    if (this._conversation) this._conversation.hangUp();
+    else if (this._sound) this._end({ why: "", code: "CODE_CLIENT" });
   }
 
   /** Mute the microphone, or open it again. Kept from one conversation to the next. */
   setMuted(muted) {
     this._isMuted = muted;
-    if (this._session) this._run((session) => session.setMuted(muted));
+    if (this._conversation) this._conversation.run((session) => session.setMuted(muted));
     else this._tell("state", { ...this.state, muted });
   }
 
   /** The talk key: from its first press on, turns end when it is let go. */
   press(pressed) {
-    this._run((session) => session.press(pressed));
+    this._conversation?.run((session) => session.press(pressed));
   }
 
   /** Stop the assistant, as if the person had said "stop". */
   interrupt() {
-    this._run((session) => session.interrupt());
+    this._conversation?.run((session) => session.interrupt());
   }
 
   /** Typed words: a turn without sound. */
   say(text) {
-    if (text.trim()) this._run((session) => session.say(text.trim()));
+    if (text.trim()) this._conversation?.run((session) => session.say(text.trim()));
   }
 
   /**
@@ -148,7 +131,7 @@ export class ParleyClient extends EventTarget {
     const before = this.options;
     this.options = { ...before, ...options };
     const sound = this._sound;
-    if (!sound || !this._session) return;
+    if (!sound || !this._conversation) return;
     const changed = (...names) => names.some((name) => before[name] !== this.options[name]);
     sound.send([{ do: "localDuck", isOn: this.options.localDuck ?? true }]);
     try {
@@ -171,13 +154,13 @@ export class ParleyClient extends EventTarget {
 
   /** The server's name for the conversation, for its logs; "" without one. */
   get sessionId() {
-    return this._session?.id ?? "";
+    return (this._conversation ?? NOBODY).id;
   }
 
   /** How good it is now. @returns {QualityDetail} */
   get quality() {
     const { outputLatencyMs = 0, inputLatencyMs = 0, isLooped: loopback = false } = this._sound ?? {};
-    return { ...this._heard, ...(this._session?.quality ?? NOBODY), outputLatencyMs, inputLatencyMs, loopback };
+    return { ...this._heard, ...(this._conversation ?? NOBODY).quality, outputLatencyMs, inputLatencyMs, loopback };
   }
 
   /** The settings; `?loopback=1` or `0` in the page's address goes before what is set. */
@@ -186,58 +169,15 @@ export class ParleyClient extends EventTarget {
     return asked ? { ...this.options, loopback: asked } : this.options;
   }
 
-  /** The connections of one conversation. */
-  _connections() {
-    const now = () => performance.now();
-    const sockets = new Sockets({
-      connected: (call) => run((session) => session.connected(call, now())),
-      came: (call, data) => run((session) => session.came(call, data, now())),
-      broke: (call) => run((session) => session.broke(call, now())),
-    });
-    const run = (act) => sockets === this._sockets && this._run(act);
-    return sockets;
-  }
-
   _open() {
     const { token, agent, microphone = true, echo = "device" } = this.options;
     return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? echo : "headphones"] };
   }
 
-  /** Let the session do something, and carry out what comes of it. @param {(session: Session) => void} act */
-  _run(act) {
-    const session = this._session;
-    if (!session) return;
-    act(session);
-    for (let effects; (effects = session.take()).length; ) {
-      const commands = [];
-      for (const effect of effects) this._carryOut(effect, commands);
-      if (commands.length) this._sound?.send(commands);
-    }
-    while (session === this._session && this._sockets.isReady(session.line)) {
-      const sent = session.next();
-      if (!sent) break;
-      this._sockets.send(sent.call, sent.data);
-    }
-    if (session.isDone && session === this._session) this._finish(session);
-  }
-
-  _carryOut({ do: what, call, address, data, command, type, detail }, commands) {
-    if (what === "dial") this._sockets.dial(call, address);
-    else if (what === "send") this._sockets.send(call, data);
-    else if (what === "drop") this._sockets.drop(call);
-    else if (what === "speaker") commands.push(command);
-    else this._tell(type, detail);
-  }
-
   /** Take what the audio thread tells. */
   _hear(outputs) {
-    this._run((session) => {
-      for (const output of outputs) {
-        if (output.kind === "heard") this._note(output);
-        else session.hear(output);
-      }
-      session.tick(performance.now());
-    });
+    for (const output of outputs) if (output.kind === "heard") this._note(output);
+    this._conversation?.hear(outputs.filter(({ kind }) => kind !== "heard"));
   }
 
   _note({ playhead, quality, isUnderway }) {
@@ -264,7 +204,7 @@ export class ParleyClient extends EventTarget {
 
   /** The microphone has gone: take the system's, now or when there is one again. The conversation goes on meanwhile. */
   async _replaceMicrophone(sound) {
-    const tell = (message) => this._tell("notice", { code: "CODE_MICROPHONE", message });
+    const tell = (message) => sound === this._sound && this._tell("notice", { code: "CODE_MICROPHONE", message });
     try {
       await sound.open({ ...this.options, inputDevice: "" });
       tell("The microphone has gone: the system's own is used now.");
@@ -287,36 +227,25 @@ export class ParleyClient extends EventTarget {
     this._end({ why: message, code });
   }
 
-  /** The session is over, and has said its last word. */
-  _finish(session) {
-    this._session = null;
-    const isCut = session.code === "CODE_CLIENT" || !this._isUnderway;
+  /** The conversation is over, and has said its last word. */
+  _finish(code) {
+    const isCut = code === "CODE_CLIENT" || !this._isUnderway;
     void this._putAway(isCut ? 0 : LAST_WORDS_MS);
   }
 
   _end({ why, code }) {
-    this._session = null;
     void this._putAway(0);
     this._tell("state", { ...this.state, session: "ended", floor: "idle", turn: 0, why, code, pressed: false });
   }
 
   async _putAway(lastWordsMs) {
     const sound = this._sound;
-    for (const timer of this._timers.splice(0)) clearInterval(timer);
-    this._number++;
+    clearInterval(this._timer);
+    this._conversation = null;
     this._sound = null;
     this.playhead = { reply: 0, position: 0 };
     sound?.close();
     if (lastWordsMs) await new Promise((resolve) => setTimeout(resolve, Math.min(lastWordsMs, this._heard.bufferedMs)));
     await sound?.end();
   }
-}
-
-/** The addresses as the person wrote them; none: the server that the page came from. */
-function addressesIn(url) {
-  const written = (url ?? "").split(",").map((address) => address.trim());
-  const given = written.filter(Boolean);
-  if (given.length) return given;
-  const { protocol, host } = globalThis.location;
-  return [`${protocol === "https:" ? "wss" : "ws"}://${host}/v1/converse`];
 }

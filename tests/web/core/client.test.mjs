@@ -104,6 +104,21 @@ test("who hangs up while the browser still asks for the microphone leaves none o
   assert.equal(browser.contexts.at(-1).state, "closed");
 });
 
+test("nor does who hangs up while another microphone is opened", async () => {
+  browser.microphone = async () => stream();
+  const { client } = await begun();
+  const other = stream();
+  let allow;
+  browser.microphone = () => new Promise((resolve) => {
+    allow = () => resolve(other);
+  });
+  const changed = client.set({ inputDevice: "other" });
+  client.hangUp();
+  allow();
+  await changed;
+  assert.ok(other.track.isStopped);
+});
+
 test("without a microphone the person is told; the next conversation may be typed, and asks for none", async () => {
   browser.microphone = async () => {
     throw refusal("NotAllowedError");

@@ -71,6 +71,10 @@ export class SoundSystem {
     const stream = await openMicrophone(options);
     this.close();
     this._stream = stream;
+    if (this._isOver) {
+      this.close(); // it was still to be opened when all was over
+      return;
+    }
     this._source = this._context.createMediaStreamSource(stream);
     this._source.connect(this._capture);
     this.track.onended = () => {
@@ -96,6 +100,7 @@ export class SoundSystem {
 
   /** Send playback on its way: to the device, or around the loopback. */
   async route({ loopback = "auto", outputDevice = "", echo = "device" }) {
+    if (this._isOver) return;
     const wanted = loopback === "on" || (loopback === "auto" && echo === "device" && isWanted(this.track, navigator.userAgentData));
     this._playout.disconnect();
     this._loopback?.end();
@@ -106,7 +111,7 @@ export class SoundSystem {
     await this._measure();
   }
 
-  /** Be silent, and let go of everything; also of what a `begin` that was underway has opened since the last time. */
+  /** Be silent, and let go of everything; after a `begin` that was underway once more. */
   async end() {
     clearInterval(this._timer);
     this._lost = () => {};

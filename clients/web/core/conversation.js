@@ -1,0 +1,113 @@
+/** One conversation of the page: a session, the connections that it asks for, and the clock that it goes by. */
+import { Sockets } from "./browser/sockets.js";
+import { Session } from "./session.js";
+
+/** How often the session is asked what is due. */
+const TICK_MS = 50;
+
+/**
+ * @typedef {object} Told Whom a conversation tells.
+ * @property {(commands: object[]) => void} speaker what the audio thread is to do
+ * @property {(type: string, detail: object) => void} event what the page may want to know
+ * @property {(code: string) => void} over it has said its last word; why
+ */
+
+export class Conversation {
+  /**
+   * @param {object} options
+   * @param {string} [options.url] where to call, as the person wrote it
+   * @param {object} options.open the fields of the first message, as the `Session` takes them
+   * @param {boolean} options.isMuted
+   * @param {Told} told
+   */
+  constructor({ url, ...options }, told) {
+    this._session = new Session({ ...options, addresses: addressesIn(url), random: Math.random });
+    this._told = told;
+    this._isOver = false;
+    this._timer = 0;
+    this._sockets = new Sockets({
+      connected: (call) => this.run((session, nowMs) => session.connected(call, nowMs)),
+      came: (call, data) => this.run((session, nowMs) => session.came(call, data, nowMs)),
+      broke: (call) => this.run((session, nowMs) => session.broke(call, nowMs)),
+    });
+  }
+
+  /** The server's name for it, for its logs. */
+  get id() {
+    return this._session.id;
+  }
+
+  /** How good its connection is. */
+  get quality() {
+    return this._session.quality;
+  }
+
+  begin() {
+    this._timer = setInterval(() => this.run((session, nowMs) => session.tick(nowMs)), TICK_MS);
+    this.run((session, nowMs) => session.begin(nowMs));
+  }
+
+  /** The person hangs up: the last word goes out, and the server closes. */
+  hangUp() {
+    this.run((session, nowMs) => session.hangUp(nowMs));
+    if (this._isOver) return;
+    const { line } = this._session;
+    this._send(() => true);
+    this._sockets.leave(line);
+    this._finish();
+  }
+
+  /** Take what the audio thread tells. @param {import("./duplex.js").Output[]} outputs */
+  hear(outputs) {
+    this.run((session, nowMs) => {
+      for (const output of outputs) session.hear(output);
+      session.tick(nowMs);
+    });
+  }
+
+  /** Let the session do something, and carry out what comes of it. @param {(session: Session, nowMs: number) => void} act */
+  run(act) {
+    if (this._isOver) return;
+    act(this._session, performance.now());
+    for (let effects; (effects = this._session.take()).length; ) {
+      const commands = [];
+      for (const effect of effects) this._carryOut(effect, commands);
+      if (commands.length) this._told.speaker(commands);
+    }
+    this._send(() => this._sockets.isReady(this._session.line));
+    if (this._session.isDone) this._finish();
+  }
+
+  _carryOut({ do: what, call, address, data, command, type, detail }, commands) {
+    if (what === "dial") this._sockets.dial(call, address);
+    else if (what === "send") this._sockets.send(call, data);
+    else if (what === "drop") this._sockets.drop(call);
+    else if (what === "speaker") commands.push(command);
+    else this._told.event(type, detail);
+  }
+
+  /** Send what waits, as long as the connection is to have more. */
+  _send(hasRoom) {
+    while (hasRoom()) {
+      const sent = this._session.next();
+      if (!sent) return;
+      this._sockets.send(sent.call, sent.data);
+    }
+  }
+
+  _finish() {
+    if (this._isOver) return;
+    this._isOver = true;
+    clearInterval(this._timer);
+    this._told.over(this._session.code);
+  }
+}
+
+/** The addresses as the person wrote them; none: the server that the page came from. */
+function addressesIn(url) {
+  const written = (url ?? "").split(",").map((address) => address.trim());
+  const given = written.filter(Boolean);
+  if (given.length) return given;
+  const { protocol, host } = globalThis.location;
+  return [`${protocol === "https:" ? "wss" : "ws"}://${host}/v1/converse`];
+}
