@@ -8,7 +8,6 @@ async with Conversation("127.0.0.1:7700", HeadlessDevice()) as conversation:
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from contextlib import suppress
 from types import TracebackType
@@ -144,8 +143,11 @@ class Conversation:
 
     @property
     def dropped_mic_frames(self) -> int:
-        """Microphone frames lost: a server did not take them for more than 8 s, or none was there for too long."""
-        return self._line.outbox.dropped_frames + self._line.resumption.retention.lost_samples // MIC_FRAME_SAMPLES
+        """Microphone frames lost: a server did not take them for more than 8 s, none was there for too long, or this
+        program slept for too long.
+        """
+        never_kept = self._line.outbox.dropped_frames + self.session.pace.unsent_frames
+        return never_kept + self._line.resumption.retention.lost_samples // MIC_FRAME_SAMPLES
 
     @property
     def quality(self) -> Quality:
@@ -181,11 +183,12 @@ class Conversation:
     async def _tick(self) -> None:
         """Keep microphone and speaker going from the opening to the end, whatever becomes of connections."""
         self.device.start()
+        clock = asyncio.get_running_loop().time
         while True:
             mic_pcm = await self.device.tick()
             follow_device(self.device, self.playout, self.session.local_duck)
             speaker_pcm = self.session.tick(
-                mic_pcm, time.monotonic(), self.device.output_latency_samples, self.device.input_latency_samples
+                mic_pcm, clock(), self.device.output_latency_samples, self.device.input_latency_samples
             )
             self.device.play(speaker_pcm)
             self._publish()

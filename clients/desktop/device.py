@@ -6,6 +6,10 @@ from typing import Protocol, runtime_checkable
 
 from .meters import EchoState, Levels
 
+MADE_GOOD_S = 8.0
+"""So much of a stall of this program is made good, by ticks that come at once: a server takes no more than some seconds
+of microphone ahead of their time. What was slept through before that is no time of the conversation's."""
+
 
 class AudioDevice(Protocol):
     """A microphone and a speaker in step. Each tick gives one frame of the first and wants one for the second."""

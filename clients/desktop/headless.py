@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from .device import MADE_GOOD_S
 from .meters import Levels, Meter
 from .recording import Recording
 from .sound import FRAME_MS, MIC_FRAME_SAMPLES, SAMPLE_BYTES, speaker_samples
@@ -17,6 +18,8 @@ FRAME_S = FRAME_MS / 1000
 
 class HeadlessDevice:
     """Ticks by the monotonic clock without drift: a late tick is followed by early ones until time is made good.
+
+    Of a sleep of more than 8 s so much is made good; for the rest microphone and speaker stood still.
 
     `latency_ms` imitates a sound card that plays a frame so long after it took it. `clock` and `sleep` are there for
     tests in virtual time.
@@ -37,6 +40,8 @@ class HeadlessDevice:
         """Ticks that came more than a frame after their time."""
         self.worst_lag_ms = 0.0
         """How late the latest of them was: the load of this machine, not of the server."""
+        self.slept_s = 0.0
+        """Time that was not made good."""
         self.mic_offset = 0
         """Samples captured so far."""
         self._clock, self._sleep = clock, sleep
@@ -81,6 +86,9 @@ class HeadlessDevice:
         else:
             await self._sleep(0)
         self._note_lag(lag_s)
+        if (asleep_s := lag_s - MADE_GOOD_S) > 0:
+            self.slept_s += asleep_s
+            self._due_s += asleep_s
         pcm = bytes(self._words[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
         del self._words[:FRAME_BYTES]
         self.mic_offset += MIC_FRAME_SAMPLES

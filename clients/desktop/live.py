@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from .device import MADE_GOOD_S
 from .echo.aec3 import LATENCY as ECHO_LATENCY
 from .echo.canceller import EchoCanceller
 from .echo.way import EchoWay, decide
@@ -230,8 +231,8 @@ class LiveDevice:
             except TimeoutError:
                 continue
         await asyncio.sleep(0)
-        self._due_s += FRAME_S
-        self._covered_s += FRAME_S
+        stands_in_s = FRAME_S + max(0.0, -left_s - MADE_GOOD_S)  # of a long sleep it stands in for the end
+        self._due_s, self._covered_s = self._due_s + stands_in_s, self._covered_s + stands_in_s
         self._stood_in += 1
         self.late_frames += 1
         return SILENCE, None

@@ -12,6 +12,7 @@ from .events import Event, Moment
 from .failures import ClientError, ConversationBroken, ServerRefused
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
 from .local_duck import LocalDuck
+from .pace import Pace
 from .playout import Playout
 from .sound import (
     MIC_FRAME_SAMPLES,
@@ -46,13 +47,14 @@ class Session:
         self.playout = playout
         self.local_duck = LocalDuck()
         self.stop_key = StopKey()
+        self.pace = Pace()
         self.opened = False
         self.closed = False
         self.muted = False
         self.failure: ClientError | None = None
         """Set when the server ended the conversation with an error."""
         self.mic_offset = 0
-        """Samples captured since the session began."""
+        """Samples captured since the session began, but for those that `pace` does not let pass."""
         self._beats = 0
         self._ticks = 0
         self._reported_at = 0
@@ -85,7 +87,8 @@ class Session:
         speaker_pcm = self.playout.pull(SPEAKER_FRAME_SAMPLES)
         self.local_duck.played(speaker_pcm)
         captured_ago = SPEAKER_FRAME_SAMPLES + speaker_from_mic(input_latency)
-        self._send_audio(SILENCE if self.muted else mic_pcm, captured_ago)
+        if self.pace.allows(now_s):
+            self._send_audio(SILENCE if self.muted else mic_pcm, captured_ago)
         self._tell_happenings()
         self._report_in_time()
         if self.stop_key.tick(self.playout.newest):
@@ -222,6 +225,7 @@ class Session:
 
     def _on_opened(self, opened: wire.Opened) -> None:
         self.opened = True
+        self.pace.begin(opened.limits.max_ahead_ms)
         if opened.protocol > PROTOCOL:
             self.failure = ServerRefused(
                 f"The server speaks protocol {opened.protocol}, this client {PROTOCOL}: update the client."

@@ -58,6 +58,7 @@ class FakeRing:
     fates: deque[Fate] = field(default_factory=deque)
     resume_s: int = 30
     max_frame_ms: int = 200
+    max_ahead_ms: int = 10_000
     says_heard: bool = True
     reply_samples: int = 0
     reply_begins_s: float = 0.5
@@ -194,7 +195,7 @@ class FakeTransport:
                 resume_token="t",
                 protocol=1,
                 resume_s=ring.resume_s,
-                limits=wire.Limits(max_frame_ms=ring.max_frame_ms),
+                limits=wire.Limits(max_frame_ms=ring.max_frame_ms, max_ahead_ms=ring.max_ahead_ms),
                 mic_offset=ring.heard_offset if fate.wants is None else fate.wants,
                 resumed=bool(open_.resume) and not fate.forgets,
             )

@@ -59,6 +59,22 @@ async def test_lost_time_is_made_good() -> None:
     assert device.worst_lag_ms == pytest.approx(83, abs=1)
 
 
+async def test_a_long_sleep_is_made_good_for_its_last_seconds() -> None:
+    """No server takes more at once. What is to be said waits meanwhile: not a word of it is lost."""
+    time = VirtualTime()
+    device = device_in(time)
+    device.say(b"\1\0" * 320 * 500)
+    await device.tick()
+    time.now_s += 60.0
+    begun_s = time.now_s
+    ticks = 0
+    while time.now_s == begun_s:
+        assert await device.tick() == b"\1\0" * 320
+        ticks += 1
+    assert ticks == pytest.approx(8 * 50, abs=2)
+    assert device.slept_s == pytest.approx(52, abs=0.1)
+
+
 async def test_microphone_says_what_it_is_given_and_then_is_silent() -> None:
     """Speech comes frame by frame from the offset that `say` told; a part of a frame is filled with silence."""
     device = device_in(VirtualTime())

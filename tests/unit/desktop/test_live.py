@@ -232,6 +232,21 @@ async def test_a_late_microphone_does_not_stop_the_conversation(machine: Machine
     live.stop()
 
 
+async def test_a_machine_that_was_asleep_does_not_fill_the_night_with_silence(machine: Machine, clock: Clock) -> None:
+    """Silence stands in for the last 8 s of it at most, and only until the microphone goes on."""
+    live = device(clock)
+    live.start()
+    await heard(live, machine)
+    clock.now_s += 30_000
+    for _ in range(50):
+        assert await live.tick() == bytes(640)
+    assert live._due_s == pytest.approx(clock.now_s - 7, abs=0.2)
+    machine.microphone.speak(b"\1\0" * 320)
+    await asyncio.sleep(0)
+    assert await live.tick() == b"\1\0" * 320
+    live.stop()
+
+
 async def test_devices_are_picked_by_name_part_and_number(machine: Machine, clock: Clock) -> None:
     """Whatever names it, it is opened; and the wrong name lists what there is."""
     machine.plug("USB Headset", 1, 2)
