@@ -25,8 +25,8 @@ const QUALITY_MS = 1000;
 /** What is buffered of a reply when the server hangs up is played, for so long at most. */
 const LAST_WORDS_MS = 3000;
 
-const UNHEARD = Object.freeze({ bufferedMs: 0, startMs: 20, underruns: 0, gapMs: 0, playedMs: 0 });
-const NOBODY = Object.freeze({ id: "", quality: { quietMs: 0, resumed: 0, lostMs: 0 } });
+const UNHEARD = Object.freeze({ bufferedMs: 0, startMs: 20, underruns: 0, gapMs: 0, playedMs: 0, droppedMs: 0 });
+const NOBODY = Object.freeze({ id: "", quality: { quietMs: 0, resumed: 0, lostMs: 0, lostWords: 0, unreadable: 0 } });
 const ECHO = { device: "ECHO_DEVICE", server: "ECHO_SERVER", headphones: "ECHO_HEADPHONES" };
 
 /**

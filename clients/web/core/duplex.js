@@ -6,7 +6,7 @@
  */
 import { samplesOf } from "./frames.js";
 import { LOCAL_DUCK_DB, LocalDuck } from "./local_duck.js";
-import { levelDb, Meter } from "./meter.js";
+import { levelDb, Meter, SILENCE_DB } from "./meter.js";
 import { Playout } from "./playout.js";
 import { SPEAKER_FRAME_SAMPLES, micFromSpeaker, speakerMs, speakerSamples } from "./sound.js";
 import { SpeechDetector } from "./speech.js";
@@ -109,7 +109,7 @@ export class Duplex {
    */
   capture(frame, endMoment) {
     const db = levelDb(frame);
-    this._mic.note(this._isMuted ? -90 : db);
+    this._mic.note(this._isMuted ? SILENCE_DB : db);
     this._listen(frame, db);
     if (++this._frames % LEVEL_FRAMES === 0) this._tellLevels();
     if (!this._hasBegun) return;
@@ -144,6 +144,7 @@ export class Duplex {
       underruns: playout.underruns,
       gapMs: speakerMs(playout.gapSamples),
       playedMs: speakerMs(playout.soundedSamples),
+      droppedMs: speakerMs(playout.droppedSamples),
     };
   }
 

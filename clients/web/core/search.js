@@ -1,6 +1,10 @@
-/** Calls servers until one takes the conversation: for the first time, or again. No I/O: it says whom to call. */
+/**
+ * Calls servers until one takes the conversation: for the first time, or again. No I/O: it says whom to call, and what an
+ * answer means.
+ */
 import { Doors } from "./doors.js";
 
+export const PROTOCOL = 1;
 /** So long a call that nobody answered may still be found by a server that wakes up. */
 const LATE_ANSWER_MS = 60_000;
 /** A server that beats and has not answered `open` by then is given up as well; it allows itself twelve seconds. */
@@ -8,21 +12,29 @@ const LONGEST_OPENING_MS = 15_000;
 
 /** @typedef {{call: number, sinceMs: number, quietSinceMs: number, isReached: boolean}} Candidate */
 
+/**
+ * @typedef {object} Verdict What a candidate's answer means.
+ * @property {"taken"|"refused"|"hopeless"|"over"} is "refused": somebody else is called, or the same one again;
+ *   "hopeless": nobody would take it; "over": nor does it stand any more where it stood.
+ * @property {number} [call] of who has taken it
+ * @property {import("./messages.js").Message} [opened] its answer
+ * @property {string} [code]
+ * @property {string} [message] why, in words for the person
+ */
+
 export class Search {
   /**
    * @param {string[]} addresses
    * @param {() => number} random
-   * @param {(call: number, address: string) => void} dial
-   * @param {(call: number) => void} drop
+   * @param {import("./effects.js").Effects} effects
    */
-  constructor(addresses, random, dial, drop) {
+  constructor(addresses, random, effects) {
     this.doors = new Doors(addresses, random);
-    /** @type {Candidate|null} */
-    this.candidate = null;
     this.isOn = false;
     this.isResuming = false;
-    this._dial = dial;
-    this._drop = drop;
+    /** @type {Candidate|null} */
+    this._candidate = null;
+    this._effects = effects;
     this._calls = 0;
     this._callAtMs = 0;
     this._unansweredMs = -Infinity;
@@ -39,21 +51,12 @@ export class Search {
   /** Call nobody any more. */
   stop() {
     this.isOn = false;
-    if (this.candidate) this._drop(this.candidate.call);
-    this.candidate = null;
+    this._drop();
   }
 
-  /** The candidate has taken the conversation. */
-  found() {
-    if (!this.isResuming) this.doors.settled();
-    this.isOn = false;
-    this.candidate = null;
-  }
-
-  /** The call did not come about, or was refused in a way that another may not be. Pauses count from its beginning. */
-  failed() {
-    this._callAtMs = this.candidate.sinceMs + this.doors.pauseMs(this.isResuming);
-    this.candidate = null;
+  /** Whether that is who is called just now. */
+  isCalling(call) {
+    return this._candidate?.call === call;
   }
 
   /** Whether a call was left unanswered of late: its server may wake up, and take the session over for nobody. */
@@ -63,18 +66,77 @@ export class Search {
 
   tick(nowMs) {
     if (!this.isOn) return;
-    const { candidate } = this;
+    const candidate = this._candidate;
     if (!candidate) {
       if (nowMs < this._callAtMs) return;
-      this.candidate = { call: ++this._calls, sinceMs: nowMs, quietSinceMs: nowMs, isReached: false };
-      this._dial(this._calls, this.doors.next());
+      this._candidate = { call: ++this._calls, sinceMs: nowMs, quietSinceMs: nowMs, isReached: false };
+      this._effects.dial(this._calls, this.doors.next());
       return;
     }
     const patienceMs = this.doors.patienceMs(this.isResuming, candidate.isReached);
     if (nowMs - candidate.quietSinceMs < patienceMs && nowMs - candidate.sinceMs < LONGEST_OPENING_MS) return;
     this._unansweredMs = nowMs;
     this.doors.unanswered();
-    this._drop(candidate.call);
-    this.failed();
+    this._refused();
+  }
+
+  // What becomes of the candidate
+
+  /** Its connection stands. */
+  connected(nowMs) {
+    Object.assign(this._candidate, { isReached: true, quietSinceMs: nowMs });
+  }
+
+  /**
+   * It has said something.
+   * @param {import("./messages.js").Message|null} message null: nothing that can be read
+   * @returns {Verdict|null} null: that was no answer
+   */
+  came(message, nowMs) {
+    this._candidate.quietSinceMs = nowMs;
+    switch (message?.kind) {
+      case "opened":
+        return this._opened(message);
+      case "error": {
+        const isOurs = message.code === "CODE_SUPERSEDED" && this.isResuming;
+        if (message.retryable || isOurs) return this._refused(message.message, message.code);
+        return { is: "hopeless", code: message.code, message: message.message };
+      }
+      case "closed":
+        return this._refused(message.reason);
+    }
+    return null;
+  }
+
+  /** Its connection is no more, or did not come about. @returns {Verdict} */
+  broke(why) {
+    const words = this._candidate.isReached ? "The server hung up." : "The server can't be reached.";
+    return this._refused(why || words);
+  }
+
+  _opened(opened) {
+    const { call } = this._candidate;
+    if (opened.protocol > PROTOCOL) {
+      return { is: "over", code: "CODE_VERSION", message: `The server speaks version ${opened.protocol}: reload the page.` };
+    }
+    if (this.isResuming && !opened.resumed) {
+      return { is: "over", code: "CODE_RESUME", message: "The conversation is over: begin a new one." };
+    }
+    if (!this.isResuming) this.doors.settled();
+    this.isOn = false;
+    this._candidate = null;
+    return { is: "taken", call, opened };
+  }
+
+  /** Pauses count from a call's beginning. */
+  _refused(message = "", code = "CODE_UNREACHABLE") {
+    this._callAtMs = this._candidate.sinceMs + this.doors.pauseMs(this.isResuming);
+    this._drop();
+    return { is: "refused", code, message };
+  }
+
+  _drop() {
+    if (this._candidate) this._effects.drop(this._candidate.call);
+    this._candidate = null;
   }
 }

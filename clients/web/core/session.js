@@ -2,30 +2,19 @@
  * One conversation as the page sees it, without I/O: what connections and devices say comes in, what is to be dialled,
  * sent, played and shown comes out. Times are milliseconds of any clock that only grows.
  */
+import { Effects } from "./effects.js";
 import { decodeReply } from "./frames.js";
 import { Hearing } from "./hearing.js";
 import { decode, encode } from "./messages.js";
 import { Pulse } from "./pulse.js";
-import { Search } from "./search.js";
+import { PROTOCOL, Search } from "./search.js";
 import { Uplink } from "./uplink.js";
 
-export const PROTOCOL = 1;
 /** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
-export const CLIENT_BUFFER_MS = 200;
+const CLIENT_BUFFER_MS = 200;
 
 /** How long a server may take to say its last word. */
 const HANG_UP_MS = 2000;
-
-/**
- * @typedef {object} Effect
- * @property {"dial"|"send"|"drop"|"speaker"|"event"} do
- * @property {number} [call] which connection
- * @property {string} [address] to dial
- * @property {string} [data] to send over a connection that no conversation stands on yet
- * @property {object} [command] for the `Duplex`
- * @property {string} [type] of an event
- * @property {object} [detail]
- */
 
 export class Session {
   /**
@@ -48,13 +37,12 @@ export class Session {
     /** Frames from the server that were none. */
     this.unreadable = 0;
     this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
-    this._effects = [];
-    const dial = (call, address) => this._effects.push({ do: "dial", call, address });
-    this._search = new Search(addresses, random, dial, (call) => this._effects.push({ do: "drop", call }));
+    this._effects = new Effects();
+    this._search = new Search(addresses, random, this._effects);
     this._uplink = new Uplink(random);
     this._resumption = this._uplink.resumption;
     this._pulse = new Pulse();
-    this._hearing = new Hearing((type, detail) => this._event(type, detail));
+    this._hearing = new Hearing((type, detail) => this._effects.event(type, detail));
     /** The connection on which the conversation stands. 0: none. */
     this._line = 0;
     this._lineSinceMs = 0;
@@ -63,11 +51,9 @@ export class Session {
     this._nowMs = 0;
   }
 
-  /** @returns {Effect[]} what is to be done, in order */
+  /** @returns {import("./effects.js").Effect[]} what is to be done, in order */
   take() {
-    const effects = this._effects;
-    if (effects.length) this._effects = [];
-    return effects;
+    return this._effects.take();
   }
 
   /** @returns {{call: number, data: string|Uint8Array}|null} the next to be sent; ask while the connection takes it */
@@ -88,7 +74,9 @@ export class Session {
 
   /** What `quality` tells of the connection. */
   get quality() {
-    return { quietMs: Math.round(this._pulse.quietMs), resumed: this.resumed, lostMs: this._uplink.lostMs };
+    const { resumed, unreadable } = this;
+    const { lostMs, lostWords } = this._uplink;
+    return { quietMs: Math.round(this._pulse.quietMs), resumed, lostMs, lostWords, unreadable };
   }
 
   // The person
@@ -111,7 +99,7 @@ export class Session {
   setMuted(muted) {
     if (muted === this.isMuted) return;
     this.isMuted = muted;
-    this._effects.push({ do: "speaker", command: { do: "mute", muted } });
+    this._effects.speaker({ do: "mute", muted });
     this._send("mute", { muted });
     this._tellState();
   }
@@ -135,7 +123,7 @@ export class Session {
 
   /** Take what the `Duplex` has put out. @param {import("./duplex.js").Output} output */
   hear({ kind, frame, fields, type, detail }) {
-    if (kind === "event") this._event(type, detail);
+    if (kind === "event") this._effects.event(type, detail);
     else if (kind !== "frame") this._send(kind, fields);
     else if (this._isOn) this._uplink.hear(frame);
   }
@@ -162,11 +150,10 @@ export class Session {
 
   /** A connection that was dialled stands. */
   connected(call, nowMs) {
-    const candidate = this._candidate(call);
-    if (!candidate) return;
-    Object.assign(candidate, { isReached: true, quietSinceMs: nowMs });
+    if (!this._search.isCalling(call)) return;
+    this._search.connected(nowMs);
     const open = this._search.isResuming ? this._resumption.open(this._open) : this._open;
-    this._effects.push({ do: "send", call, data: encode("open", open) });
+    this._effects.send(call, encode("open", open));
   }
 
   /** A message came. @param {string|ArrayBuffer} data */
@@ -174,10 +161,8 @@ export class Session {
     const message = typeof data === "string" ? decode(data) : asMessage(decodeReply(data));
     const isReadable = message && !Object.values(message).some((value) => typeof value === "bigint");
     if (!isReadable) this.unreadable++;
-    const candidate = this._candidate(call);
-    if (candidate) {
-      candidate.quietSinceMs = nowMs;
-      if (isReadable) this._answered(message, nowMs);
+    if (this._search.isCalling(call)) {
+      this._heed(this._search.came(isReadable ? message : null, nowMs), nowMs);
     } else if (call === this._line) {
       this._pulse.heard();
       if (isReadable) this._act(message);
@@ -187,10 +172,8 @@ export class Session {
   /** A connection is no more, or did not come about. `why`: in a few words. */
   broke(call, nowMs, why = "") {
     this._nowMs = nowMs;
-    const candidate = this._candidate(call);
-    if (candidate) {
-      const words = candidate.isReached ? "The server hung up." : "The server can't be reached.";
-      this._refused(why || words);
+    if (this._search.isCalling(call)) {
+      this._heed(this._search.broke(why), nowMs);
     } else if (call === this._line) {
       if (this.state === "ended") this._line = 0;
       else this._lose(why || "The connection was lost.", false);
@@ -199,57 +182,43 @@ export class Session {
 
   // What the server said
 
-  _candidate(call) {
-    return this._search.candidate?.call === call ? this._search.candidate : null;
-  }
-
-  /** The candidate's answer to `open`. */
-  _answered(message, nowMs) {
-    if (message.kind === "opened") {
-      this._adopt(message, nowMs);
-    } else if (message.kind === "error") {
-      const isOurs = message.code === "CODE_SUPERSEDED" && this._search.isResuming;
-      if (message.retryable || isOurs) {
-        this._effects.push({ do: "drop", call: this._search.candidate.call });
-        this._refused(message.message, message.code);
-      } else {
+  /** Act on what the answer of who is called means. @param {import("./search.js").Verdict|null} verdict */
+  _heed(verdict, nowMs) {
+    switch (verdict?.is) {
+      case "taken":
+        this._adopt(verdict.call, verdict.opened, nowMs);
+        break;
+      case "refused":
+        this._tellWhy(verdict);
+        break;
+      case "hopeless":
         this._search.stop();
-        if (!this._line) this._fail(message.code, message.message);
-      }
-    } else if (message.kind === "closed") {
-      this._effects.push({ do: "drop", call: this._search.candidate.call });
-      this._refused(message.reason);
+        if (!this._line) this._fail(verdict.code, verdict.message);
+        break;
+      case "over":
+        this._fail(verdict.code, verdict.message);
+        break;
     }
   }
 
-  /** Somebody else is called, or the same one again; of a first call the person is told why it takes so long. */
-  _refused(words, code = "CODE_UNREACHABLE") {
-    this._search.failed();
-    if (this._search.isResuming || !words || words === this.why) return;
-    this.why = words;
+  /** Of a first call the person is told why it takes so long. */
+  _tellWhy({ code, message }) {
+    if (this._search.isResuming || !message || message === this.why) return;
+    this.why = message;
     this._tellState();
-    this._event("notice", { code, message: `${words} Calling again.` });
+    this._effects.event("notice", { code, message: `${message} Calling again.` });
   }
 
-  /** The conversation stands on the candidate's connection from here on. */
-  _adopt(opened, nowMs) {
-    const { call } = this._search.candidate;
-    const isResuming = this._search.isResuming;
-    if (opened.protocol > PROTOCOL || (isResuming && !opened.resumed)) {
-      this._search.stop();
-      this._drop();
-      if (opened.protocol <= PROTOCOL) this._fail("CODE_RESUME", "The conversation is over: begin a new one.");
-      else this._fail("CODE_VERSION", `The server speaks version ${opened.protocol}: reload the page.`);
-      return;
-    }
-    this._search.found();
-    if (this._line) this._effects.push({ do: "drop", call: this._line });
+  /** The conversation stands on that connection from here on. */
+  _adopt(call, opened, nowMs) {
+    const { isResuming } = this._search;
+    if (this._line) this._effects.drop(this._line);
     Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity });
     this._pulse.heard();
     this._resumption.came(opened);
     this.id = opened.session;
     this._uplink.resume(opened, nowMs);
-    this._effects.push({ do: "speaker", command: { do: isResuming ? "letGo" : "begin" } });
+    this._effects.speaker({ do: isResuming ? "letGo" : "begin" });
     this.why = "";
     this._become("conversation");
     if (isResuming) {
@@ -275,7 +244,7 @@ export class Session {
       case "duck":
       case "release":
       case "flush":
-        this._effects.push({ do: "speaker", command: { ...message, do: message.kind } });
+        this._effects.speaker({ ...message, do: message.kind });
         break;
       case "draining":
         if (isOffered) this._seek(true);
@@ -328,7 +297,7 @@ export class Session {
   _fail(code, message) {
     this._search.stop();
     this._drop();
-    this._event("error", { code, message });
+    this._effects.event("error", { code, message });
     this._end(message, code);
   }
 
@@ -341,7 +310,7 @@ export class Session {
   }
 
   _drop() {
-    if (this._line) this._effects.push({ do: "drop", call: this._line });
+    if (this._line) this._effects.drop(this._line);
     this._line = 0;
     this._lingersUntilMs = Infinity;
   }
@@ -365,11 +334,7 @@ export class Session {
   _tellState() {
     const { floor, turn } = this._hearing;
     const { state: session, why, code, isMuted: muted, isPressed: pressed } = this;
-    this._event("state", { session, floor, turn, why, code, muted, pressed });
-  }
-
-  _event(type, detail) {
-    this._effects.push({ do: "event", type, detail });
+    this._effects.event("state", { session, floor, turn, why, code, muted, pressed });
   }
 }
 

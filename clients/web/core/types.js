@@ -104,11 +104,14 @@
  * @property {number} underruns Times the speaker ran dry in mid-reply, since the session began.
  * @property {number} gapMs How long it was dry, all together.
  * @property {number} playedMs How much of replies was played.
+ * @property {number} droppedMs What was received and never played: cut off, twice, or too much at once.
  * @property {number} outputLatencyMs From the page to the air, a loopback's share counted.
  * @property {number} inputLatencyMs From the air to the page.
  * @property {number} quietMs How long ago the server was heard last.
  * @property {number} resumed How often the session went on over a new connection.
  * @property {number} lostMs What of the microphone is lost for good.
+ * @property {number} lostWords Typed lines that were given up: too many waited.
+ * @property {number} unreadable Frames from the server that were none.
  * @property {boolean} loopback Whether playback goes through a loopback connection.
  */
 

@@ -24,6 +24,11 @@ export class Uplink {
     return Math.round((lostSamples * 1000) / MIC_HZ) + this._outbox.droppedFrames * FRAME_MS;
   }
 
+  /** Typed words that were given up. */
+  get lostWords() {
+    return this.resumption.retention.lostWords;
+  }
+
   /** @param {string} kind @param {object} fields */
   send(kind, fields) {
     this._put({ kind, fields });

@@ -3,7 +3,7 @@
  * what was given to the speaker. Times are those of `performance.now()`.
  */
 
-/** So much of each is kept; then the oldest goes. */
+/** So many of each are kept, of the recording some seven minutes; then the oldest goes. */
 const MOST = 20000;
 const NAMES = ["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality", "replyStarted", "replyPlayed"];
 const RECORDER = new URL("debug_recorder.js", import.meta.url);
@@ -70,8 +70,10 @@ class Debug {
     await context.audioWorklet.addModule(RECORDER);
     const recorder = new AudioWorkletNode(context, "debug-recorder", { numberOfOutputs: 0 });
     recorder.port.onmessage = ({ data }) => {
-      if (!output.blocks.length) output.beganMs = performance.now() - (context.currentTime - data.frame / context.sampleRate) * 1000;
-      output.blocks.push(data.samples);
+      const before = output.blocks.length;
+      if (!before) output.beganMs = performance.now() - (context.currentTime - data.frame / context.sampleRate) * 1000;
+      keep(output.blocks, data.samples);
+      output.beganMs += output.blocks.length === before ? (data.samples.length / context.sampleRate) * 1000 : 0;
     };
     AudioNode.prototype.connect.call(source, recorder);
   }

@@ -10,7 +10,6 @@ class Playout extends AudioWorkletProcessor {
     this._blocks = new Map();
     this._hasBegun = false;
     this._isOver = false;
-    this._latency = { outputSamples: 0, inputSamples: 0 };
     this.port.onmessage = ({ data }) => {
       for (const command of data) this._obey(command);
     };
