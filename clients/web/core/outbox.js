@@ -33,7 +33,8 @@ export class Outbox {
   put(request) {
     if (this._isClosed || (this.isPaused && request.kind !== "interrupt")) return;
     if (request.kind !== "audio" && !MARKS.has(request.kind)) {
-      this._urgent.push(request);
+      const isWaiting = request.kind === "interrupt" && this._urgent.some(({ kind }) => kind === "interrupt");
+      if (!isWaiting) this._urgent.push(request); // whoever keeps pressing means the same
       return;
     }
     this._inOrder.push(request);
@@ -51,7 +52,7 @@ export class Outbox {
   /** Begin with a connection: `urgent` goes first, and `again` before all that is captured from now on. */
   resume(urgent = [], again = []) {
     this.pause();
-    this._urgent = [...urgent, ...this._urgent.slice(-1)];
+    this._urgent = [...urgent, ...this._urgent];
     this._again = [...again];
     this.isPaused = false;
   }

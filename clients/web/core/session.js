@@ -8,6 +8,7 @@ import { Hearing } from "./hearing.js";
 import { decode, encode } from "./messages.js";
 import { Pulse } from "./pulse.js";
 import { PROTOCOL, Search } from "./search.js";
+import { StopKey } from "./stop_key.js";
 import { Uplink } from "./uplink.js";
 
 /** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
@@ -42,6 +43,7 @@ export class Session {
     this._uplink = new Uplink(random);
     this._resumption = this._uplink.resumption;
     this._pulse = new Pulse();
+    this._stopKey = new StopKey();
     this._hearing = new Hearing((type, detail) => this._effects.event(type, detail));
     /** The connection on which the conversation stands. 0: none. */
     this._line = 0;
@@ -107,15 +109,19 @@ export class Session {
   press(pressed) {
     if (pressed === this.isPressed) return;
     this.isPressed = pressed;
+    this._stopKey.letGo();
     this._send("pushToTalk", { pressed });
     this._tellState();
   }
 
+  /** Stop the reply: it is said again as long as the server does not heed it. */
   interrupt() {
+    if (this._isOn) this._stopKey.press(this._nowMs);
     this._send("interrupt", {});
   }
 
   say(text) {
+    this._stopKey.letGo();
     if (this._isOn) this._uplink.say(text);
   }
 
@@ -123,6 +129,7 @@ export class Session {
 
   /** Take what the `Duplex` has put out. @param {import("./duplex.js").Output} output */
   hear({ kind, frame, fields, type, detail }) {
+    if (type === "replyPlayed") this._stopKey.played(detail.reply);
     if (kind === "event") this._effects.event(type, detail);
     else if (kind !== "frame") this._send(kind, fields);
     else if (this._isOn) this._uplink.hear(frame);
@@ -143,6 +150,7 @@ export class Session {
     } else if (this._line && this.state === "conversation") {
       if (this._pulse.tick(elapsedMs, this._resumption.isOffered)) this._lose("The server fell silent.", true);
       else this._uplink.beat(nowMs);
+      if (this._stopKey.tick(nowMs)) this._send("interrupt", {});
     }
   }
 
@@ -221,6 +229,7 @@ export class Session {
     this._effects.speaker({ do: isResuming ? "letGo" : "begin" });
     this.why = "";
     this._become("conversation");
+    if (this._stopKey.back(nowMs)) this._send("interrupt", {});
     if (isResuming) {
       this._hearing.resumed();
       this.resumed++;
@@ -238,6 +247,8 @@ export class Session {
     }
     const isOffered = this._resumption.isOffered;
     this._resumption.came(message);
+    if (message.kind === "audio") this._stopKey.received(message.reply);
+    if (message.kind === "flush") this._stopKey.flushed(message.seq, message.floor);
     switch (message.kind) {
       case "audio":
       case "replyEnded":
@@ -289,6 +300,7 @@ export class Session {
 
   /** Look for a server that takes the conversation up again, while the present one may still talk. */
   _seek(isElsewhere) {
+    this._stopKey.away();
     if (this._search.isOn) return;
     this._search.doors.seek(isElsewhere, this._nowMs - this._lineSinceMs);
     this._search.begin(this._nowMs, true);

@@ -122,8 +122,11 @@ test("one that is wrong about it is asked all the same", () => {
   const network = new Network();
   network.isOffline = true;
   const { told } = dial(network);
-  network.run(1600);
-  assert.equal(told.length, 1);
+  new Dialler(network.surroundings).dial("ws://127.0.0.1:7780", (socket) => told.push(socket), assert.fail);
+  network.run(100);
+  assert.deepEqual(told.map(({ address }) => address), ["ws://127.0.0.1:7780"], "for this machine none is needed");
+  network.run(1500);
+  assert.equal(told.length, 2);
 });
 
 test("a refusal is told once, also of what is no address; who has given up hears nothing", () => {

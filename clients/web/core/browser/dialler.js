@@ -17,6 +17,8 @@ const SLOWER = 2;
 const MOST_ANEW = 8;
 /** Where the browser says that there is no network, an attempt waits so long for it; it may be wrong. */
 const OFFLINE_MS = 1500;
+/** Nor is there a need for one to reach this very machine. */
+const THIS_MACHINE = /^wss?:\/\/(localhost|127\.|\[::1\])/;
 
 /**
  * @typedef {object} Surroundings What a browser has; tests have their own.
@@ -82,7 +84,7 @@ class Attempts {
     this._socket = null;
     this._callOff = () => {};
     this._unlisten = around.onceOnline(() => this._try());
-    if (around.isOffline()) this._callOff = around.after(OFFLINE_MS, () => this._try());
+    if (around.isOffline() && !THIS_MACHINE.test(address)) this._callOff = around.after(OFFLINE_MS, () => this._try());
     else this._try();
   }
 
