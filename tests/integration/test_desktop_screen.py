@@ -34,7 +34,10 @@ class Terminal:
 
     def __init__(self, columns: int = 80, rows: int = 24) -> None:
         self.shown = b""
-        self._ours, self._theirs = pty.openpty()
+        try:
+            self._ours, self._theirs = pty.openpty()
+        except OSError:
+            pytest.skip("there are no pseudo-terminals here: /dev/pts is not mounted")
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.set_blocking(self._ours, False)
 
