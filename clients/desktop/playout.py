@@ -11,6 +11,7 @@ from collections import deque
 import numpy as np
 
 from .fader import LOCAL_DUCK_DB, By, Fader
+from .flush_answers import FlushAnswers
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
 from .playhead import NOWHERE, Playhead, PlayheadLog
 from .reply_buffer import ReplyBuffer
@@ -19,8 +20,6 @@ from .start_threshold import StartThreshold
 
 FADE_MS = 5
 """A flushed reply fades out over this time: an instant cut clicks, a longer fade is heard as more speech."""
-ANSWER_WITHIN_MS = 100
-"""On a device slower than this (Bluetooth) a flush is answered before the device is silent: what it holds is known."""
 LARGEST_BUFFER_SAMPLES = 120 * SPEAKER_HZ
 """More audio than this ahead of the speaker is refused; a server keeps a lead of some hundred milliseconds."""
 
@@ -58,7 +57,7 @@ class Playout:
         self._fader = Fader()
         self._happenings: deque[Happening] = deque()
         self._silent = 0, NOWHERE
-        self._unanswered: deque[tuple[Silent, int]] = deque()
+        self._answers = FlushAnswers()
 
     # What the server sends
 
@@ -94,8 +93,7 @@ class Playout:
 
     def let_go_of_duck(self) -> None:
         """Undo the duck within 20 ms, whoever would have said so: the connection it came over is gone."""
-        if self._fader.ducked:
-            self._fader.release()
+        self._fader.release()
 
     def flush(self, seq: int, floor: int) -> None:
         """Silence the output: 5 ms of fade, and nothing that is buffered or at or below `floor` is played after it.
@@ -105,12 +103,11 @@ class Playout:
         """
         if self._is_new(seq):
             self._flushed_seq = seq
-            highest = self._replies[-1].reply if self._replies else 0
-            self._cut(max(floor, highest, self._log.last.reply))
+            self._cut(max(floor, self.newest, self._log.last.reply))
         elif seq == self._flushed_seq and floor > self.floor:
             self._cut(floor)
         at, playhead = self._silent if seq == self._flushed_seq else (self.played, self.playhead())
-        self._unanswered.append((Silent(max(at, self.played), playhead, seq), self.handed))
+        self._answers.put(Silent(max(at, self.played), playhead, seq), self.handed)
 
     # What the device asks for
 
@@ -133,8 +130,7 @@ class Playout:
         told: list[Happening] = []
         while self._happenings and self._happenings[0].at <= self.played:
             told.append(self._happenings.popleft())
-        while self._unanswered and self._is_answerable(*self._unanswered[0]):
-            told.append(self._unanswered.popleft()[0])
+        told += self._answers.due(self.handed, self.latency_samples)
         return sorted(told, key=lambda happening: happening.at)
 
     # What can be known about it
@@ -171,12 +167,6 @@ class Playout:
     def unplayed_samples(self) -> int:
         """Samples received that have not left the speaker yet."""
         return self.buffered_samples + max(0, self._log.end - self.played)
-
-    def _is_answerable(self, silent: Silent, asked_at: int) -> bool:
-        """Whether the last sample is heard before this frame ends, or the device holds it for too long to wait."""
-        return self.handed - self.latency_samples >= silent.at or self.handed - asked_at >= speaker_samples(
-            ANSWER_WITHIN_MS
-        )
 
     def _is_new(self, seq: int) -> bool:
         new = seq > self._seq

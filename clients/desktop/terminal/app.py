@@ -15,16 +15,15 @@ from textual.css.query import NoMatches
 from ..bug_report import VoiceTap
 from ..conversation import Conversation
 from ..failures import EXIT_OK, ClientError, UsageError
-from ..meters import Levels, Quality
+from ..meters import Levels
 from ..options import Options
 from ..transcript import Transcript
 from .colours import other_theme, theme_name
 from .picture import draw
 from .reporter import Reporter
 from .rows import NARROW_COLUMNS
-from .sheets import ConsentSheet, KeysSheet, SoundSheet, TypeSheet
-from .sound_card import SoundCard, has_devices, take
-from .sound_choices import Choice, choices
+from .sheets import ConsentSheet, KeysSheet, TypeSheet
+from .sound_desk import SoundDesk
 from .talk_key import TalkKey
 from .view import ViewModel
 from .widgets import CaptionLines, Rows
@@ -67,6 +66,7 @@ class ParleyApp(App[None]):
         self._key = TalkKey()
         self._is_pressed = False
         self._conversation: Conversation | None = None
+        self._sound = SoundDesk(self, lambda: self._conversation, lambda words: self._model.say(words))
         self._calls = 0
         self._tap = VoiceTap(keep=False)
         self._is_leaving = False
@@ -82,7 +82,7 @@ class ParleyApp(App[None]):
         """Call, and draw from now on."""
         self.query_one(CaptionLines).focus()
         self.set_interval(1 / DRAWN_PER_S, self._draw)
-        self.set_interval(LOOKED_FOR_DEVICES_S, self._look_for_devices)
+        self.set_interval(LOOKED_FOR_DEVICES_S, self._sound.look)
         self.run_worker(self._converse(), name="conversation")
 
     # The conversation
@@ -190,41 +190,9 @@ class ParleyApp(App[None]):
         if text and self._conversation:
             self._conversation.say_text(text)
 
-    # Sound devices
-
     def action_sound(self) -> None:
         """Show the sound devices."""
-        card = self._card
-        if card is None:
-            self._model.say("There is no sound card to choose from.")
-            return
-        self.push_screen(SoundSheet(choices(card.devices(), self._quality), self._choose))
-        self._look_for_devices()
-
-    def _choose(self, choice: Choice) -> None:
-        card = self._card
-        if card is None:
-            return
-        try:
-            take(card, choice)
-        except UsageError as problem:
-            self._model.say(str(problem))
-        self._look_for_devices()
-
-    def _look_for_devices(self) -> None:
-        """While the sheet is open, list what has been plugged in or pulled out."""
-        if isinstance(self.screen, SoundSheet) and self._card:
-            self.run_worker(self._list_devices(self._card), name="devices", group="devices", exclusive=True)
-
-    async def _list_devices(self, card: SoundCard) -> None:
-        devices = await card.refresh()
-        if isinstance(self.screen, SoundSheet):
-            self.screen.show(choices(devices, self._quality))
-
-    @property
-    def _card(self) -> SoundCard | None:
-        device = self._conversation.device if self._conversation else None
-        return device if has_devices(device) else None
+        self._sound.open()
 
     # Recording for a bug report
 
@@ -258,16 +226,12 @@ class ParleyApp(App[None]):
 
     # Drawing
 
-    @property
-    def _quality(self) -> Quality:
-        return self._conversation.quality if self._conversation else Quality()
-
     def _draw(self) -> None:
         now_s = time.monotonic()
         self._key.tick(now_s)
         self._tell_key()
         if self._conversation:
-            device, quality = self._conversation.device, self._quality
+            device, quality = self._conversation.device, self._conversation.quality
             levels: Levels = getattr(device, "levels", Levels())  # files have none
             self._model.look(levels, quality, self._conversation.playout.playhead(), now_s)
             self.reporter.note(levels, quality, now_s)
