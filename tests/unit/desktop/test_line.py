@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Coroutine
 
@@ -82,13 +83,17 @@ class Talk:
         assert np.array_equal(played[played != 0], reply_samples(1, 0, self.ring.reply_samples))
 
 
+PAUSES = 1
+
+
 def talk(
     ring: FakeRing,
     seconds: float,
     servers: str = "one:1",
     meanwhile: Callable[[Talk], Coroutine[None, None, None]] | None = None,
 ) -> Talk:
-    """Hold a conversation in virtual time."""
+    """Hold a conversation in virtual time, with pauses between calls that are the same each time."""
+    random.seed(PAUSES)
 
     async def hold() -> Talk:
         held = Talk(ring, servers)
