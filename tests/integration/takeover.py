@@ -162,8 +162,13 @@ class Scene(Talk):
         return await self.another_vad()
 
     def heard_words(self, reply: int) -> str:
-        """The words of a reply whose sound was heard at least to the middle, wherever its generation broke off."""
+        """The words of a reply whose sound was heard at least to the middle, wherever its generation broke off.
+
+        One that broke off within its first word is begun anew: there is nothing to go on from.
+        """
         heard, half = self.speaker.heard.get(reply, 0), int(PER_WORD_S * 500 * MS)
+        if heard < 2 * half:
+            return ""
         items = self.response(reply).items
         words = (word for item in items for word in item.words if heard >= item.track_start + word.at_sample + half)
         return " ".join(word.text.strip() for word in words)
