@@ -162,20 +162,19 @@ class Scene(Talk):
         return await self.another_vad()
 
     def heard_words(self, reply: int) -> str:
-        """The words of a reply whose sound was heard at least to the middle, wherever its generation broke off.
-
-        One that broke off within its first word is begun anew: there is nothing to go on from.
-        """
+        """The words of a reply whose sound was heard at least to the middle, wherever its generation broke off."""
         heard, half = self.speaker.heard.get(reply, 0), int(PER_WORD_S * 500 * MS)
-        if heard < 2 * half:
-            return ""
         items = self.response(reply).items
         words = (word for item in items for word in item.words if heard >= item.track_start + word.at_sample + half)
         return " ".join(word.text.strip() for word in words)
 
     def told_words(self) -> list[str]:
-        """All words of the assistant that were heard, over all its replies."""
-        return [word for reply in sorted(self.speaker.heard) for word in self.heard_words(reply).split()]
+        """All words of the assistant that were heard, over all its replies.
+
+        One that broke off within its first word is begun anew: there is nothing to go on from.
+        """
+        begun = [reply for reply, heard in sorted(self.speaker.heard.items()) if heard >= int(PER_WORD_S * 1000 * MS)]
+        return [word for reply in begun for word in self.heard_words(reply).split()]
 
     def response(self, reply: int) -> Response:
         """Find the response of a reply, the last one: a number of which nothing was ever heard may be given again."""
