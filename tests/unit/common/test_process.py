@@ -43,7 +43,7 @@ def test_what_sessions_leave_is_collected_while_others_go_on(monkeypatch: pytest
     try:
         left = weakref.ref(_Ring())
 
-        async def main(_: asyncio.Event) -> None:
+        async def main(_stopping: asyncio.Event) -> None:
             for _ in range(5):
                 await asyncio.sleep(0)
 
