@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from .live import LiveDevice
 from .options import Options, parse
 from .recording import claim
 from .script import Script, Step
+from .signals import leaving
 from .sound_card.backends import open_card
 from .sound_card.choice import SoundChoice
 from .terminal.reporter import Reporter
@@ -91,7 +91,7 @@ async def live(options: Options) -> None:
             print(f"This conversation is recorded for a bug report: {options.bug_report}, kept on this machine.")
         async with _conversation(options, device) as conversation:
             print("Connected. Speak; Ctrl-C hangs up.", flush=True)
-            _hang_up_on_ctrl_c(conversation, put_away)
+            put_away.enter_context(_hangs_up_on_ctrl_c(conversation))
             async for event in conversation:
                 transcript.feed(event)
                 reporter.feed(event)
@@ -169,18 +169,10 @@ def _transcript(options: Options, put_away: ExitStack, *, show_state: bool = Fal
     return Transcript(sys.stdout, file, show_state=show_state)
 
 
-def _hang_up_on_ctrl_c(conversation: Conversation, put_away: ExitStack) -> None:
+def _hangs_up_on_ctrl_c(conversation: Conversation) -> AbstractContextManager[None]:
     """Let Ctrl-C say goodbye instead of tearing the connection."""
-    loop = asyncio.get_running_loop()
     goodbyes: list[asyncio.Task[None]] = []
-
-    def hang_up() -> None:
-        goodbyes.append(loop.create_task(conversation.hang_up()))
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: there Ctrl-C cancels, and leaving the conversation hangs up
-            loop.add_signal_handler(name, hang_up)
-            put_away.callback(loop.remove_signal_handler, name)
+    return leaving(lambda: goodbyes.append(asyncio.create_task(conversation.hang_up())))
 
 
 if __name__ == "__main__":

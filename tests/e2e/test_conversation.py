@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from clients.desktop import events
 from parley.v1 import session_pb2
+from tests.e2e.barge_in import LATENCY_MS, REPLIES, WORDS, assert_cut_where_heard, barge_in
 from tests.e2e.scene import Actor, Scene
 from tests.fakes import speech
 from tests.fakes.realtime import Reply
@@ -80,23 +81,9 @@ async def test_three_turns(scene: Scene, door: str) -> None:
 @at_both_doors
 async def test_a_barge_in(scene: Scene, door: str) -> None:
     """A phrase over the reply cuts it off, the model forgets what was not heard, and the phrase is answered."""
-    async with scene.person(
-        [Reply(seconds=10), Reply(seconds=1)], ["a story", "the weather"], latency_ms=40, door=door
-    ) as actor:
-        await ask(actor)
-        await actor.person.hears(1, 2000)
-        await ask(actor, PHRASE)
-        silenced = await actor.person.sees(events.Silenced)
-        await actor.person.sees(events.ReplyPlayed, reply=2)
-        await asyncio.sleep(0.3)
-    first, second = actor.responses
-    actor.assert_memory_is_true()
-    actor.assert_whole(second)
-    assert abs(actor.heard_of(first) - silenced.position) <= 240, "the client reports what its speaker played"
-    assert actor.person.of(events.Duck), "lowered before it was cut"
-    cut = next(item for item in await actor.history() if item.role == ASSISTANT)
-    assert cut.interrupted
-    assert Reply().text.startswith(cut.text)
+    async with scene.person(REPLIES, WORDS, latency_ms=LATENCY_MS, door=door) as actor:
+        silenced = await barge_in(actor, QUESTION, PHRASE)
+    await assert_cut_where_heard(actor, silenced)
 
 
 @at_both_doors

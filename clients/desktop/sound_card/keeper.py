@@ -132,30 +132,21 @@ class Keeper:
     def _open(self, microphone: SoundDevice | None, speaker: SoundDevice | None) -> str:
         """Open both, as far as they are there; return what went wrong, for the person."""
         self.generation += 1
-        problems = []
-        if speaker is not None:
-            outlet = Outlet(self._clock)
-            try:
-                self._speaker_stream = fit.open_output(self.card, speaker, SPEAKER_HZ, outlet.supply)
-                outlet.latency_s, self.outlet = self._speaker_stream.latency_s, outlet
-                self.speaker.taken(speaker)
-            except CannotOpen as problem:
-                problems.append(_cannot_open(speaker, Direction.OUTPUT, problem))
-                self.speaker.taken(None)
-        else:
-            self.speaker.taken(None)
-        if microphone is not None:
-            intake = Intake(asyncio.get_running_loop(), self._clock)
-            try:
-                self._mic_stream = fit.open_input(self.card, microphone, MIC_HZ, intake.hear)
-                intake.latency_s, self.intake = self._mic_stream.latency_s, intake
-                self.microphone.taken(microphone)
-            except CannotOpen as problem:
-                problems.append(_cannot_open(microphone, Direction.INPUT, problem))
-                self.microphone.taken(None)
-        else:
-            self.microphone.taken(None)
-        return " ".join(problems)
+        problems = (
+            _take(self.speaker, speaker, self._open_speaker),
+            _take(self.microphone, microphone, self._open_microphone),
+        )
+        return " ".join(filter(None, problems))
+
+    def _open_speaker(self, device: SoundDevice) -> None:
+        outlet = Outlet(self._clock)
+        self._speaker_stream = fit.open_output(self.card, device, SPEAKER_HZ, outlet.supply)
+        outlet.latency_s, self.outlet = self._speaker_stream.latency_s, outlet
+
+    def _open_microphone(self, device: SoundDevice) -> None:
+        intake = Intake(asyncio.get_running_loop(), self._clock)
+        self._mic_stream = fit.open_input(self.card, device, MIC_HZ, intake.hear)
+        intake.latency_s, self.intake = self._mic_stream.latency_s, intake
 
     def _close(self) -> None:
         for stream in (self._mic_stream, self._speaker_stream):
@@ -168,8 +159,17 @@ class Keeper:
         self._mic_stream = self._speaker_stream = self.intake = self.outlet = None
 
 
-def _cannot_open(device: SoundDevice, direction: Direction, problem: CannotOpen) -> str:
-    return (
-        f"Cannot open the {direction} {device.name} ({problem}): check that it is plugged in and not in use, or choose "
-        "another one."
-    )
+def _take(plug: HotPlug, device: SoundDevice | None, begin: Callable[[SoundDevice], None]) -> str:
+    """Begin with a device, where there is one; return what went wrong, for the person."""
+    plug.taken(None)
+    if device is None:
+        return ""
+    try:
+        begin(device)
+    except CannotOpen as problem:
+        return (
+            f"Cannot open the {plug.direction} {device.name} ({problem}): check that it is plugged in and not in use, "
+            "or choose another one."
+        )
+    plug.taken(device)
+    return ""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from io import StringIO
 
 from ..bug_report import VoiceTap
 from ..conversation import Conversation
 from ..options import Options
 from ..recording import claim
+from ..signals import leaving
 from ..transcript import Transcript, open_transcript
 from .app import ParleyApp
 from .stderr_away import stderr_away
@@ -27,26 +26,10 @@ async def screen(options: Options, call: Callable[[VoiceTap], Conversation]) -> 
             file = put_away.enter_context(open_transcript(options.transcript))
             transcript = Transcript(StringIO(), file)  # the screen has the captions
         app = ParleyApp(options, call, transcript)
-        with stderr_away(), _leaves_on_signals(app):
+        with stderr_away(), leaving(app.action_leave):
             await app.run_async(mouse=False)
     for path in app.reporter.written:
         print(f"The bug report is {path}. Nobody has it but you: look into it before you send it.")
     if app.failure:
         raise app.failure
     print("The conversation is over.")
-
-
-@contextmanager
-def _leaves_on_signals(app: ParleyApp) -> Iterator[None]:
-    """Let a signal say goodbye and give the terminal back as it was."""
-    loop = asyncio.get_running_loop()
-    names = (signal.SIGINT, signal.SIGTERM)
-    for name in names:
-        with suppress(NotImplementedError):  # Windows: there Ctrl-C is a key of the screen
-            loop.add_signal_handler(name, app.action_leave)
-    try:
-        yield
-    finally:
-        for name in names:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(name)

@@ -8,6 +8,7 @@ from its start later. So text never gets lost, it only comes later.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from services.engine.parts import OnWords, PartError
 from services.engine.worker import Worker, WorkerDiedError, WorkerError
@@ -74,28 +75,22 @@ class Recognizer:
         self._count = decoders
         self._hearings: list[Hearing] = []
         self._changed = asyncio.Event()
+        self._workers = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Recognizer:
-        self._workers = [Worker(_WORKER) for _ in range(self._count)]
-        try:
-            for worker in self._workers:
-                await worker.start()
-            await asyncio.gather(*(worker.ask({"do": "load"}) for worker in self._workers))
-        except BaseException:  # whatever it was, a cancel too: no decoder may outlive it; it is raised again
-            await self._close_workers()
-            raise
-        self._tasks = [asyncio.create_task(self._serve(worker)) for worker in self._workers]
+        async with AsyncExitStack() as begun:  # where loading fails, or is cancelled, no decoder outlives it
+            workers = [await begun.enter_async_context(Worker(_WORKER)) for _ in range(self._count)]
+            await asyncio.gather(*(worker.ask({"do": "load"}) for worker in workers))
+            self._workers = begun.pop_all()
+        self._tasks = [asyncio.create_task(self._serve(worker)) for worker in workers]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._close_workers()
-
-    async def _close_workers(self) -> None:
-        await asyncio.gather(*(worker.close() for worker in self._workers))
+        await self._workers.aclose()
 
     def listen(self, language: str = "", prompt: str = "", on_words: OnWords | None = None) -> Hearing:
         """Begin a turn. The decoders know English alone, and take no prompt."""
