@@ -44,6 +44,8 @@ class Session:
         self.options = options
         self.figures: list[Figure] = []
         self.missing: dict[str, str] = {}
+        self.failed = False
+        """Whether something is missing that was tried."""
 
     async def measure(self, stage: Stage, kind: Kind) -> None:
         """Measure one client; what fails is said, and the rest goes on."""
@@ -71,6 +73,7 @@ class Session:
         try:
             return await measure()
         except (TimeoutError, OSError, StopIteration, ValueError) as problem:
+            self.failed = True
             notes = "; ".join(getattr(problem, "__notes__", []))
             self.missing[what] = f"{type(problem).__name__} {problem} {notes}".strip()
             print(f"{what}: not measured: {self.missing[what]}", flush=True)
@@ -97,7 +100,7 @@ async def run(session: Session) -> None:
 
 
 def main() -> int:
-    """Measure; return 1 where a goal is missed or nothing could be measured."""
+    """Measure; return 1 where a goal is missed, a measurement failed, or nothing could be measured."""
     names = [kind.name for kind in KINDS]
     parser = argparse.ArgumentParser(
         "make clients", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -117,7 +120,8 @@ def main() -> int:
     if session.options.out:
         report = as_json(session.figures, session.missing)
         session.options.out.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return 0 if session.figures and all(figure.met for figure in session.figures) else 1
+    met = bool(session.figures) and all(figure.met for figure in session.figures)
+    return 0 if met and not session.failed else 1
 
 
 if __name__ == "__main__":

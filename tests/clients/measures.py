@@ -34,7 +34,7 @@ class Silences:
     silent_ms: list[float] = field(default_factory=list)
     """From the decision to the last sample that sounds."""
     apart_ms: list[float] = field(default_factory=list)
-    """How far the ring's history and the model's memory are from what the speaker was given, whichever is more."""
+    """How far a reply's item of history and the model's memory of it are from what the speaker was given: the worse."""
     unheeded: int = 0
     """Replies that were heard to their end although the stop key had been pressed."""
 
@@ -60,14 +60,14 @@ async def measure_silence(stage: Stage, kind: Kind, rule: Rule | None, rounds: i
         if (decided_s := stage.verdicts.after(pressed_s, client.session)) is not None:
             found.silent_ms.append(client.track.silent_after_s(decided_s) * 1000)
     runs = stage.fake.decoder().decode(client.track.pcm)
-    remembered_ms = [item.heard_ms for item in items]
+    own_ms = {item.reply: item.heard_ms for item in items}
     for response in stage.fake.responses[known:]:
         heard = _heard(runs, response.track)
         if not heard:
             continue
         apart = abs(heard - stage.fake.believed_samples(response.track)) * 1000 / HZ
-        nearest = min((abs(heard_ms - heard * 1000 / HZ) for heard_ms in remembered_ms), default=1e9)
-        found.apart_ms.append(max(apart, nearest))
+        reply = int((response.metadata or {}).get("reply", 0))
+        found.apart_ms.append(max(apart, abs(own_ms.get(reply, float("inf")) - heard * 1000 / HZ)))
     return found
 
 
@@ -86,7 +86,7 @@ class Pulled:
 
 
 async def measure_pull(stage: Stage, kind: Kind) -> Pulled:
-    """Pull the network in the middle of a reply for 5 s. Raises TimeoutError."""
+    """Pull the network in the middle of a reply for 5 s. A reply that never ends is lost. Raises TimeoutError."""
     assert stage.net is not None
     known = len(stage.fake.responses)
     async with stage.client(kind, GOOD) as client:
@@ -96,7 +96,10 @@ async def measure_pull(stage: Stage, kind: Kind) -> Pulled:
         await asyncio.sleep(PULLED_S)
         stage.net.apply(POD, GOOD)
         back_s = time.monotonic()
-        await client.sees("reply_played", timeout_s=_REPLY_S)
+        try:
+            await client.sees("reply_played", timeout_s=_REPLY_S)
+        except TimeoutError:
+            return Pulled(float("inf"), whole=False, in_history=False, same=False)
         await asyncio.sleep(_SETTLES_S)
         items = await stage.history(client.session)
         opened = client.count("opened")

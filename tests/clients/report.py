@@ -46,19 +46,18 @@ HEAD: Final = f"{'client':<9}{'figure':<52}{'found':>9}    {'goal':>9}  {'':<7}{
 
 
 def silence_figures(client: str, network: str, found: Silences, goals: dict[float, float]) -> list[Figure]:
-    """Return the figures of interrupted replies; `goals` by quantile."""
+    """Return the figures of interrupted replies; `goals` by quantile. What has a goal and was never seen misses it."""
     count = len(found.silent_ms)
     figures = [
         Figure(client, f"silence after a decision, {network}, p{share * 100:.0f}", value, goal, of=count)
         for share in (0.5, 0.95, 0.99)
-        if count
-        for value, goal in ((quantile(found.silent_ms, share), goals.get(share, float("inf"))),)
+        if count or share in goals
+        for value, goal in ((_quantile(found.silent_ms, share), goals.get(share, float("inf"))),)
     ]
     figures.append(Figure(client, f"stop keys unheeded, {network}", found.unheeded, 0, "", count))
-    if found.apart_ms:
-        worst = max(found.apart_ms)
-        what = f"history against the speaker, {network}, worst"
-        figures.append(Figure(client, what, worst, TRUNCATION_MS, of=len(found.apart_ms)))
+    worst = max(found.apart_ms, default=float("inf"))
+    what = f"history against the speaker, {network}, worst"
+    figures.append(Figure(client, what, worst, TRUNCATION_MS, of=len(found.apart_ms)))
     return figures
 
 
@@ -81,6 +80,10 @@ def gap_figures(client: str, found: list[Gaps]) -> list[Figure]:
         ),
         Figure(client, "replies not whole there", sum(not gaps.whole for gaps in found), 0, "", len(found)),
     ]
+
+
+def _quantile(values: list[float], share: float) -> float:
+    return quantile(values, share) if values else float("inf")
 
 
 def as_json(figures: list[Figure], missing: dict[str, str]) -> dict[str, Any]:
