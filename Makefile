@@ -51,8 +51,8 @@ check: dev-setup protos-setup ## Check format, lint, types, and that the generat
 	$(BIN)/python -m mypy
 	@scripts/gen_protos.sh --check
 
-unit: dev-setup ## Run the unit tests: fast, no network, virtual time
-	$(PYTEST) tests/unit $(ARGS)
+unit: dev-setup ## Run the unit tests: fast, no network, virtual time; the web client's in node, where that is
+	$(PYTEST) tests/unit tests/web/core tests/web/ui $(ARGS)
 
 integration: dev-setup ## Run the integration tests: one service at a time, against real neighbours or fakes
 	@echo 'Three lots run side by side; their reports come one after the other. Then the one about pressure, by itself.'

@@ -4,4 +4,5 @@ import os
 
 # gRPC writes to standard error itself, past our log, a line for each handshake that fails: whoever knocks at a door of
 # TLS with anything else could fill a disk with them, and none is JSON. It looks at this as it is imported: so first.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE" if os.environ.get("PARLEY_LOG") == "json" else "ERROR")
+_IS_JSON = os.environ.get("PARLEY_LOG", "").strip().lower() == "json"
+os.environ.setdefault("GRPC_VERBOSITY", "NONE" if _IS_JSON else "ERROR")

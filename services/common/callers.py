@@ -17,7 +17,8 @@ CALLERS: Final[Mapping[str, str]] = {
 }
 """The one stage that dials each method. Health is everybody's who has a certificate of the ring."""
 
-_NAMES: Final = "x509_subject_alternative_name"
+_NAMES: Final = "peer_dns"
+"""gRPC's property that has the DNS names alone: URIs and e-mail addresses beside them name no stage."""
 
 
 class Seen(Protocol):
@@ -47,5 +48,5 @@ class Callers:
 
 
 def names_of(call: Seen) -> list[str]:
-    """Return the names in the certificate of who calls; none in the clear."""
+    """Return the DNS names in the certificate of who calls; none in the clear."""
     return [name.decode(errors="replace") for name in call.auth_context().get(_NAMES, ())]

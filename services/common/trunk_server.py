@@ -108,8 +108,12 @@ class TrunkServer(rpc.TrunkServiceServicer):
 
     def _begin(self, serving: set[asyncio.Task[None]], strand: Strand, method: str, refused: Mapping[str, str]) -> None:
         handler = self._methods.get(method)
-        if handler is None or method in refused:
-            strand.abandon(f"permission denied: {refused[method]}" if handler else f"{method} is not served here")
+        if handler is None:
+            strand.abandon(f"{method} is not served here")
+            return
+        if (why := refused.get(method)) is not None:
+            log.warning("a stream of %s is refused: %s", method, why)
+            strand.abandon(f"permission denied: {why}")
             return
         task = asyncio.create_task(contained_work(log, method, _serve(handler, strand)))
         for tasks in (self._serving, serving):

@@ -7,7 +7,7 @@ import logging
 import math
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -106,9 +106,7 @@ class Calls:
             group.create_task(self._forgetting.run())
             group.create_task(self.doorkeeper.run())
 
-    async def answer(
-        self, requests: AsyncIterator[client.ConverseRequest], client_link: ClientLink, knock: Knock
-    ) -> None:
+    async def answer(self, requests: Inbox[client.ConverseRequest], client_link: ClientLink, knock: Knock) -> None:
         """Take a caller at any door: wait for Open, then hold the conversation, for as long as the caller is there.
 
         Raises:
@@ -165,7 +163,7 @@ class Calls:
         self.counters["sessions"] += 1
         return self._live(Life(self._house, session, record, opened, token, place, resumed=False), grant)
 
-    async def _resume(self, opened: client.Open, grant: Grant, requests: AsyncIterator[client.ConverseRequest]) -> Life:
+    async def _resume(self, opened: client.Open, grant: Grant, requests: Inbox[client.ConverseRequest]) -> Life:
         """Take over a session whose client comes back, wherever it was.
 
         One that has given up this call may have its session elsewhere by now: it is not taken away from there.
@@ -177,8 +175,7 @@ class Calls:
             place = self._admission.place(resumes=True, replaces=token.session in self._lives)
             undo.callback(place.free)
             await self.doorkeeper.enter(grant, token.session, goes_on=True)
-            if isinstance(requests, Inbox) and requests.is_closed:
-                raise PeerLost("client", "its connection broke")
+            requests.check()
             session.lease = await self._store.take_lease(token.session, self._owner, by_force=True)
             record = taken_over(known, session.lease, self.address)
             if not await self._store.write_record(record):

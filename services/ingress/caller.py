@@ -36,7 +36,7 @@ class Caller:
     """
 
     def __init__(
-        self, calls: Calls, requests: AsyncIterator[wire.ConverseRequest], write: Write, knock: Knock | None = None
+        self, calls: Calls, requests: Inbox[wire.ConverseRequest], write: Write, knock: Knock | None = None
     ) -> None:
         self.told: stream_pb2.Error | None = None
         """The Error that the client was told."""
@@ -83,8 +83,7 @@ class Caller:
 
     async def _messages(self, session: Session) -> AsyncIterator[wire.ConverseRequest]:
         try:
-            if isinstance(self._requests, Inbox):
-                self._requests.hand_on(partial(self._hear, session))
+            self._requests.hand_on(partial(self._hear, session))
             async for request in self._requests:
                 session.heard()
                 yield request

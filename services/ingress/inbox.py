@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, Generic, Self, TypeVar
 
 from services.common.boundary import contained
-from services.common.errors import LimitFault, ParleyError
+from services.common.errors import LimitFault, ParleyError, PeerLost
 
 log = logging.getLogger("parley.ingress")
 
@@ -59,6 +59,13 @@ class Inbox(Generic[T]):
             self.is_closed = True
             self._fault = fault
             self._wake.set()
+
+    def check(self) -> None:
+        """Raise what closed it: a fault of what came, else PeerLost; nothing while it is open."""
+        if self._fault is not None:
+            raise self._fault
+        if self.is_closed:
+            raise PeerLost("client", "its connection broke")
 
     def _hand(self, message: T) -> None:
         assert self._take is not None

@@ -55,7 +55,8 @@ def _is_own(origin: str, host: str) -> bool:
     """Say whether a page of this origin was served at the address that it calls.
 
     Over plain HTTP a stranger's page can come from a stranger's server, whose name is then made to mean this one ("DNS
-    rebinding"): so a name has to come over HTTPS, which proves it, or be of a kind that no stranger can own.
+    rebinding"): so a name has to come over HTTPS, which proves it. That goes for names of the local network, too, which
+    whoever is in it can have. An address is nobody's but this machine's.
     """
     try:
         page, called = urlsplit(origin), urlsplit(f"//{host}")
@@ -63,15 +64,12 @@ def _is_own(origin: str, host: str) -> bool:
         usual = ports[page.scheme]
         if not page.hostname or (page.hostname, page.port or usual) != (called.hostname, called.port or usual):
             return False
-        return page.scheme == "https" or _is_nobodys(page.hostname)
+        return page.scheme == "https" or _is_address(page.hostname)
     except (ValueError, KeyError):
         return False
 
 
-def _is_nobodys(host: str) -> bool:
-    """Say whether a host's name is one that can't be had in the DNS: an address, one without a dot, or of mDNS."""
-    if "." not in host or host.endswith(".local"):
-        return True
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -101,14 +101,13 @@ class Grant:
         kind, session = said.get("kind"), said.get("sid", "")
         if kind not in (TOKEN, DEVICE) or not isinstance(session, str):
             raise BadToken("wrong", WRONG)
-        formats = said.get("formats", [])
-        if not isinstance(formats, list) or not all(isinstance(name, str) and name in FORMATS for name in formats):
+        if "formats" in said and not _are_formats(said["formats"]):
             raise BadToken("wrong", WRONG)
         issued_s, expires_s = (_number(said, name, 1 << 40) for name in ("iat", "exp"))
         if not 0 < expires_s - issued_s <= (LONGEST_DEVICE_S if kind == DEVICE else LONGEST_TOKEN_S):
             raise BadToken("wrong", WRONG)
         limits = {name: _number(said, name, most) for name, most in _LIMITS.items()}
-        for_whom, how = frozenset(agents), frozenset(formats)
+        for_whom, how = frozenset(agents), frozenset(said.get("formats", ()))
         return cls(said["jti"], said["sub"], kind, for_whom, session, how, issued_s, expires_s, key=key, **limits)
 
     @property
@@ -166,6 +165,11 @@ EVERYBODY: Final = Grant()
 _ENCODINGS: Final = {
     value.number: value.name.removeprefix("ENCODING_").lower() for value in audio.AudioFormat.Encoding.DESCRIPTOR.values
 }
+
+
+def _are_formats(claim: object) -> bool:
+    """Say whether a claim names formats: some, for none at all would be taken for all."""
+    return isinstance(claim, list) and bool(claim) and all(isinstance(name, str) and name in FORMATS for name in claim)
 
 
 def _number(said: Mapping[str, Any], name: str, most: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.v1 import broker_service_pb2, egress_service_pb2, vad_service_pb2
-from services.common.callers import CALLERS, Callers
+from services.common.callers import CALLERS, Callers, names_of
 
 FILES = (vad_service_pb2, broker_service_pb2, egress_service_pb2)
 
@@ -25,6 +25,16 @@ def test_nobody_but_its_caller(method: str, caller: str) -> None:
     assert callers.refusal(method, ["parley.example", caller]) == ""
     for names in ([], [""], ["*"], [f"{caller}.parley"], [f"x{caller}"], ["redis"]):
         assert "give each stage one with its own DNS name" in callers.refusal(method, names)
+
+
+def test_only_dns_names_are_names() -> None:
+    """A CA that lets its holders choose a URI or an e-mail address makes no stage by that."""
+
+    class Call:
+        def auth_context(self) -> dict[str, list[bytes]]:
+            return {"x509_subject_alternative_name": [b"ingress", b"egress"], "peer_dns": [b"egress"]}
+
+    assert names_of(Call()) == ["egress"]
 
 
 def test_one_name_for_all() -> None:

@@ -14,6 +14,7 @@ from services.common.errors import ParleyError, PeerLost, ProtocolFault
 from services.ingress import caller as caller_module
 from services.ingress.call import Calls, ClientLink
 from services.ingress.caller import Caller
+from services.ingress.inbox import Inbox
 from services.ingress.limits import Limits
 from services.ingress.locks.knock import Knock
 from services.ingress.session import Session
@@ -54,19 +55,17 @@ class Client:
         self.told: list[str | None] = []
         self.may_read = asyncio.Event()
         self.may_read.set()
-        self._says = says
+        requests = Inbox[wire.ConverseRequest](len(says) + 1, lambda _: None)
+        for said in says:
+            if isinstance(said, ParleyError):
+                requests.close(said)
+            else:
+                requests.put(said)
         self.caller = Caller(
             cast(Calls, cast(Any, SimpleNamespace(answer=ring.answer, limits=ring.limits))),
-            self._requests(),
+            requests,
             self._write,
         )
-
-    async def _requests(self) -> AsyncIterator[wire.ConverseRequest]:
-        for request in self._says:
-            if isinstance(request, ParleyError):
-                raise request
-            yield request
-        await asyncio.Event().wait()
 
     async def _write(self, response: wire.ConverseResponse) -> None:
         await self.may_read.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.common.boundary import InternalFault
-from services.common.errors import LimitFault, ProtocolFault
+from services.common.errors import LimitFault, PeerLost, ProtocolFault
 from services.ingress.inbox import Inbox
 
 
@@ -77,6 +77,18 @@ async def test_the_end_comes_after_what_waits() -> None:
     assert await anext(taker.inbox) == 1
     with pytest.raises(ProtocolFault, match="bad"):
         await anext(taker.inbox)
+
+
+async def test_what_closed_it_can_be_asked_for() -> None:
+    """A fault of what came, not that the client has gone; nothing while it is open, whatever waits."""
+    fault = LimitFault("too much", limit="message_size")
+    for closed_by, raised in ((fault, LimitFault), (None, PeerLost)):
+        inbox = Inbox[int](8, lambda _: None)
+        inbox.put(1)
+        inbox.check()
+        inbox.close(closed_by)
+        with pytest.raises(raised):
+            inbox.check()
 
 
 async def test_who_sends_before_it_is_read_is_held_back() -> None:

@@ -53,7 +53,7 @@ def test_it_may_be_for_some_formats_only() -> None:
             plain.check_formats(*chosen)
     assert Grant.of(plain.claims("parley"), KEY).formats == plain.formats
     assert "formats" not in GRANT.claims("parley")
-    for wrong in ("pcm16", ["flac"], [1], [["pcm16"]]):
+    for wrong in ("pcm16", ["flac"], [1], [["pcm16"]], [], None):
         with pytest.raises(BadToken, match="not valid here"):
             Grant.of({**plain.claims("parley"), "formats": wrong}, KEY)
 
