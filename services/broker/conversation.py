@@ -251,7 +251,6 @@ class Conversation:
         Raises:
             ModelFault: the model answers no more.
         """
-        self._interruptions.tick(now_s)
         self._listening.doubt.tick(now_s)
         self._members.lost.tick(now_s)
         for part in self._ears.expire(now_s):
@@ -291,6 +290,7 @@ class Conversation:
 
     def _advance(self, now_s: float) -> list[Action]:
         self._speculation.check(now_s)
+        self._interruptions.tick(now_s)
         if not self._takeover.is_missed(now_s):
             self._takeover.remind(now_s)
             self._answering.asking.advance(now_s)

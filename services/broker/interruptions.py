@@ -100,7 +100,8 @@ class Interruptions:
 
     def tick(self, now_s: float) -> None:
         """Guess where the listener's word has been waited for long enough."""
-        for settling in [s for s in self._settling if s.is_due(now_s)]:
+        is_urgent = self._sequencer.has_wish
+        for settling in [s for s in self._settling if s.is_due(now_s, is_urgent=is_urgent)]:
             self._settle(settling, settling.guess())
 
     def settle_all(self) -> None:

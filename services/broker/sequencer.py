@@ -101,15 +101,19 @@ class Sequencer:
         self._holds -= 1
 
     @property
+    def has_wish(self) -> bool:
+        """True when an answer or an announcement is wished for."""
+        return self._wish is not None or bool(self._announcements)
+
+    @property
     def may_request(self) -> bool:
         """True when a wish can be granted now."""
-        wished = self._wish is not None or self.announcement is not None
-        return wished and self.slot is Slot.FREE and not self._holds
+        return self.has_wish and self.slot is Slot.FREE and not self._holds
 
     @property
     def is_idle(self) -> bool:
         """True when nothing is under way, wished for or held back."""
-        return self.slot is Slot.FREE and self._wish is None and not self._announcements and not self._holds
+        return self.slot is Slot.FREE and not self.has_wish and not self._holds
 
     @property
     def is_busy(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parley.v1 import broker_service_pb2 as broker
-from services.broker.settling import FLUSH_WAIT_S
+from services.broker.settling import FLUSH_WAIT_S, UNHURRIED_WAIT_S
 from tests.unit.broker.scene import MS, Cause, Scene
 
 
@@ -243,6 +243,39 @@ def test_the_answer_to_flush_comes_too_late() -> None:
     assert len(scene.of("response.create")) == 2
 
 
+def test_the_answer_to_flush_is_waited_for_while_the_person_speaks() -> None:
+    """It comes after 250 ms, over a bad network, and is what counts: no answer has been waiting for it."""
+    scene = answered()
+    scene.played(1, 1000)
+    scene.interrupt(1)
+    scene.wait(FLUSH_WAIT_S + 0.5)
+    assert scene.memory_edits == []
+    scene.played(1, 1150, seq=1)
+    assert scene.memory_edits == [("a1", 1150)]
+
+
+def test_the_answer_to_flush_never_comes() -> None:
+    """After a second the last report has to do, whether anybody waits or not."""
+    scene = answered()
+    scene.played(1, 1000)
+    scene.interrupt(1)
+    scene.wait(UNHURRIED_WAIT_S - 0.1)
+    assert scene.memory_edits == []
+    scene.wait(0.15)
+    assert scene.memory_edits == [("a1", 1000)]
+
+
+def test_an_answer_that_is_wished_for_later_waits_no_longer() -> None:
+    """The turn ends 400 ms after the interrupt: what is known then has to do, at once."""
+    scene = answered()
+    scene.played(1, 1000)
+    scene.interrupt(1)
+    scene.wait(0.4)
+    scene.turn(2, interruption=True)
+    assert scene.memory_edits == [("a1", 1000)]
+    assert scene.steps[-1] == "create"
+
+
 def test_the_answer_to_flush_overtakes_its_cancel() -> None:
     """The two come by different ways: the answer counts as soon as the cancel is here, without another wait."""
     scene = answered()
@@ -263,7 +296,7 @@ def test_a_report_after_the_interrupt_sharpens_the_guess() -> None:
     scene.interrupt(1)
     scene.now_s += 0.1
     scene.played(1, 1080)
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert scene.memory_edits == [("a1", 1080)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.broker.remote_calls import LOST_S
+from services.broker.settling import UNHURRIED_WAIT_S
 from tests.unit.broker.scene import Scene
 
 
@@ -83,7 +84,7 @@ def test_whoever_took_the_floor_is_not_answered_for_it() -> None:
     scene.done("r1")
     scene.interrupt(1)
     over(scene, "m1")
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert requests(scene) == 1
     assert scene.core.is_quiet
 
@@ -97,7 +98,7 @@ def test_an_interruption_before_the_response_has_ended_leaves_nothing_open(call_
         over(scene, "m1")
     scene.done("r1", "cancelled")
     over(scene, "m1")
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert requests(scene) == 1
     assert scene.core.is_quiet
 

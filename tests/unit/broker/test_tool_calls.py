@@ -12,6 +12,7 @@ from parley.v1 import session_pb2 as session
 from services.broker.host import ENDED, SAY_GOODBYE, STAYED
 from services.broker.manner import Closing
 from services.broker.questions import ANSWER_NOW
+from services.broker.settling import UNHURRIED_WAIT_S
 from services.broker.tools.declaration import END_CONVERSATION
 from services.broker.upstream.capabilities import Capabilities
 from tests.unit.broker.scene import Cause, Scene
@@ -205,7 +206,7 @@ def test_a_call_that_was_still_being_written_at_an_interruption_is_forgotten() -
     scene.done("r1", "cancelled")
     assert scene.called == []
     assert sorted(scene.memory_edits) == [("i_c1", None), ("i_c2", None)]
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert not scene.core._tools.is_running
 
 
@@ -218,7 +219,7 @@ def test_a_result_after_an_interruption_is_told_and_not_answered_for() -> None:
     result(scene, "c1")
     assert told(scene) == [("c1", "sunny")]
     assert requests(scene) == 1
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert scene.core.is_quiet
 
 
@@ -234,7 +235,7 @@ def test_an_interruption_while_the_response_goes_on_leaves_no_call_open(result_f
     if not result_first:
         result(scene, "c1")
     assert told(scene) == [("c1", "sunny")]
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert requests(scene) == 1
     assert scene.core.is_quiet
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from services.broker.reply import PIECE_SAMPLES
+from services.broker.settling import UNHURRIED_WAIT_S
 from tests.unit.broker.scene import MS, Scene
 
 
@@ -151,7 +152,7 @@ def test_an_interrupted_reply_lets_go_of_its_audio() -> None:
     reply = scene.core._voice.of_response("r1")
     assert reply is not None
     scene.interrupt(1)
-    scene.wait(0.3)
+    scene.wait(UNHURRIED_WAIT_S + 0.05)
     assert len(reply._pcm) == 0
 
 
