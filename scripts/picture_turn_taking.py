@@ -32,7 +32,7 @@ from services.vad.content.listener import ContentListener, ContentModel, Opinion
 from services.vad.detector import DetectorSettings  # noqa: E402
 from services.vad.endpointing import EndpointingSettings  # noqa: E402
 from services.vad.events import Event, Judge, TurnTakingSettings  # noqa: E402
-from services.vad.interruption import InterruptionSettings  # noqa: E402
+from services.vad.interruption_settings import InterruptionSettings  # noqa: E402
 from services.vad.silero import Silero, SileroModel  # noqa: E402
 from services.vad.smart_turn import SmartTurn  # noqa: E402
 from services.vad.turn_taking import TurnTaking  # noqa: E402

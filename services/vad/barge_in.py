@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from parley.v1 import audio_pb2 as audio
-from services.vad.interruption import InterruptionRule, InterruptionSettings, Listener, Verdict, Why
+from services.vad.interruption import InterruptionRule, Listener, Verdict, Why
+from services.vad.interruption_settings import InterruptionSettings
 from services.vad.loudness import Loudness
 from services.vad.memory import MicMemory
 from services.vad.voice import BYTES_PER_SAMPLE, SAMPLES_PER_MS, VoiceWindow

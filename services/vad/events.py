@@ -12,7 +12,7 @@ from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import session_pb2 as session
 from services.vad.detector import DetectorSettings
 from services.vad.endpointing import EndpointingSettings
-from services.vad.interruption import InterruptionSettings
+from services.vad.interruption_settings import InterruptionSettings
 from services.vad.voice import VoiceWindow
 
 

@@ -17,7 +17,7 @@ from services.vad.content.enrolment import EnrolledWord, load
 from services.vad.content.words import obeyed
 from services.vad.endpointing import EndpointingSettings
 from services.vad.events import TurnTakingSettings
-from services.vad.interruption import InterruptionSettings
+from services.vad.interruption_settings import InterruptionSettings
 
 SECTION: Final = "turn_taking"
 PATIENCE: Final = {

@@ -20,7 +20,7 @@ from services.common.resampler import Resampler
 from services.vad.content.encoder import WINDOW_SAMPLES, ContentEncoder
 from services.vad.content.enrolment import point
 from services.vad.content.head import ContentHead, Floats, Moment
-from services.vad.interruption import InterruptionSettings
+from services.vad.interruption_settings import InterruptionSettings
 from services.vad.silero import Silero, SileroModel
 from services.vad.voice import SAMPLE_RATE_HZ, SAMPLES_PER_MS, samples_of
 from services.vad.voice import WINDOW_SAMPLES as VOICE_SAMPLES

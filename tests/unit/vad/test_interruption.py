@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from services.vad.content.head import Moment
 from services.vad.content.listener import HEARD_SAMPLES, Opinion
-from services.vad.interruption import Decision, InterruptionRule, InterruptionSettings, Verdict, Why
+from services.vad.interruption import Decision, InterruptionRule, Verdict, Why
+from services.vad.interruption_settings import InterruptionSettings
 from services.vad.loudness import Loudness
 from services.vad.voice import WINDOW_SAMPLES, VoiceWindow
 from tests.unit.vad.signals import frames, hiss, hum, pcm, silence, vowel

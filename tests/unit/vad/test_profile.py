@@ -16,7 +16,7 @@ from services.vad.content.words import obeyed
 from services.vad.detector import SpeechDetector
 from services.vad.endpointing import EndpointingSettings
 from services.vad.events import TurnTakingSettings
-from services.vad.interruption import InterruptionSettings
+from services.vad.interruption_settings import InterruptionSettings
 from services.vad.memory import MicMemory
 from services.vad.profile import Profile, read_profiles
 from services.vad.turns import Turns
