@@ -291,8 +291,8 @@ class Session:
 
     @property
     def _is_early(self) -> bool:
-        """Whether the client of a session from elsewhere has yet to be told that it was resumed."""
-        return self._comes_back and not self.is_announced
+        """Whether the client has yet to be told that the session stands; a greeting may come before vad is ready."""
+        return not self.is_announced
 
     def announce(self, opened: client.Opened) -> None:
         """Tell the client that the session stands, and if it comes back to it, what it has missed."""

@@ -31,6 +31,7 @@ class Ring:
     def __init__(self, refusal: ParleyError | None = None) -> None:
         self.limits = Limits()
         self.session = Session(OPEN.open)
+        self.session.is_announced = True
         self.fault: ParleyError | None = None
         self._refusal = refusal
 

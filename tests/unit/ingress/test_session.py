@@ -44,11 +44,12 @@ def session(limits: Limits | None = None, clock: Callable[[], float] = lambda: 0
 
 
 def stood(opened: Session) -> Session:
-    """Let a session's ring stand."""
+    """Let a session's ring stand, and its client know."""
     opened.dial_vad(stream_pb2.StreamOpen(dial=1))
     opened.dial_egress(stream_pb2.StreamOpen(dial=1), 0)
     opened.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
     opened.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
+    opened.is_announced = True
     return opened
 
 
@@ -500,7 +501,7 @@ async def test_only_a_client_that_leaves_echo_to_the_server_has_it_cancelled() -
 
 async def test_what_keeps_echo_from_being_cancelled_is_counted_and_told() -> None:
     """A client that never stamps: one word in the log, one in the statistics, and one to the client, before sound."""
-    to = Session(client.Open(protocol=1, echo=client.Open.ECHO_SERVER), clock=lambda: 0.0)
+    to = stood(Session(client.Open(protocol=1, echo=client.Open.ECHO_SERVER), clock=lambda: 0.0))
     play(to, 1, samples=4 * 24_000)
     for start in range(0, 4 * 16_000, 320):
         to.from_client(client.ConverseRequest(audio=frame(start, counted(start, 320))))
@@ -540,6 +541,17 @@ async def test_a_client_that_reads_nothing_can_still_be_left() -> None:
     to.dial_vad(stream_pb2.StreamOpen(dial=2))
     to.parting.close(LimitFault("it does not read"))
     assert (await kinds(to.to_client))[-1] == "closed"
+
+
+async def test_a_greeting_before_opened_waits_for_it() -> None:
+    """Egress may be ready, and greet, before vad is: the client is told first that the session stands."""
+    to = Session(client.Open(protocol=1))
+    to.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
+    play(to, 1)
+    to.from_egress(egress.AttachResponse(caption=client.Caption(who=client.Caption.WHO_ASSISTANT, reply=1, text="Hi.")))
+    assert len(to.to_client) == 0
+    to.announce(client.Opened())
+    assert await kinds(to.to_client) == ["opened", "audio", "caption"]
 
 
 async def test_what_egress_says_before_opened_waits_for_it() -> None:

@@ -105,6 +105,7 @@ class Simulation:
         self.playout._log, self.playout._fader = self.heard, self.ear
         self.client = Client(self.playout)
         self.ingress = Ingress(client.Open(protocol=1))
+        self.ingress.is_announced = True
         self.egress = Speaking("s", clock)
         self.broker = Broker(Conversation(Manner(capabilities=Capabilities(aligned=True))), clock)
         self.model = ScriptedModel(self.timeline, plans)

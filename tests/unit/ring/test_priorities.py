@@ -50,12 +50,13 @@ async def test_egress_gives_an_interrupt_first_and_never_words_before_their_soun
 
 
 def stood() -> Session:
-    """Return a session of ingress whose ring stands."""
+    """Return a session of ingress whose ring stands, as its client knows."""
     session = Session(client.Open(protocol=1))
     session.dial_vad(stream_pb2.StreamOpen(dial=1))
     session.dial_egress(stream_pb2.StreamOpen(dial=1), 0)
     session.from_vad(vad.ListenResponse(ready=stream_pb2.StreamReady()))
     session.from_egress(egress.AttachResponse(ready=stream_pb2.StreamReady()))
+    session.is_announced = True
     return session
 
 
