@@ -62,7 +62,6 @@ typedef struct message {
 typedef struct message_reader {
   json_reader json;
   message message;
-  const struct message_field *field; /* the one whose string is being read */
 } message_reader;
 
 void message_begin(message_reader *reader);

@@ -1,7 +1,6 @@
 /* What is to be sent, urgent words before the microphone. Whatever the connection does not take is offered again. */
-#include <string.h>
-
 #include "json_writer.h"
+#include "queue.h"
 #include "session.h"
 
 enum { HEARTBEAT_MS = 1000, LARGEST_BURST = 100 }; /* messages in one tick: after a resumption many wait */
@@ -31,13 +30,11 @@ static bool send_open(parley *p) {
 static bool send_reports(parley *p) {
   while (p->flushed_count) {
     if (!send_text(p, write_flushed(p->text, sizeof p->text, &p->flushed[0]))) return false;
-    p->flushed_count--;
-    memmove(p->flushed, p->flushed + 1, p->flushed_count * sizeof p->flushed[0]);
+    drop_oldest(p->flushed, &p->flushed_count, sizeof p->flushed[0]);
   }
   while (p->report_count) {
     if (!send_text(p, write_playback(p->text, sizeof p->text, &p->reports[0]))) return false;
-    p->report_count--;
-    memmove(p->reports, p->reports + 1, p->report_count * sizeof p->reports[0]);
+    drop_oldest(p->reports, &p->report_count, sizeof p->reports[0]);
   }
   return true;
 }
