@@ -69,7 +69,7 @@ static void error_came(parley *p, const message *got) {
 
 static void closed_came(parley *p, const message *got) {
   show_words(p, PARLEY_EVENT_CLOSED, got);
-  if (got->code == CLOSED_DRAINING && p->link == LINK_OPEN && is_resumption_offered(p)) {
+  if (got->code == CLOSED_DRAINING && (p->link == LINK_OPENING || is_resumption_offered(p))) {
     lose_connection(p, got->words, true);
   } else {
     end_session(p, p->is_in_trouble, got->words);
