@@ -99,6 +99,7 @@ static void give_up(parley *p) {
 
 static void wait_for_life(parley *p, uint32_t passed_ms) {
   p->quiet_ms += passed_ms;
+  stop_key_tick(p, passed_ms);
   uint32_t longest_ms = is_resumption_offered(p) ? DEAD_MS : DEAD_FOR_GOOD_MS;
   if (p->quiet_ms > longest_ms && !p->is_hanging_up) lose_connection(p, "The server is silent.", true);
 }

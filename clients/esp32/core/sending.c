@@ -40,8 +40,10 @@ static bool send_reports(parley *p) {
 }
 
 static bool send_keys(parley *p) {
-  if (p->is_interrupt_due && !send_text(p, write_interrupt(p->text, sizeof p->text))) return false;
-  p->is_interrupt_due = false;
+  if (p->stop == STOP_DUE) {
+    if (!send_text(p, write_interrupt(p->text, sizeof p->text))) return false;
+    p->stop = STOP_SENT;
+  }
   if (p->has_mute_due && !send_text(p, write_mute(p->text, sizeof p->text, p->said_muted))) return false;
   p->has_mute_due = false;
   if (p->has_talk_key_due && !send_text(p, write_push_to_talk(p->text, sizeof p->text, p->said_pressed))) return false;

@@ -255,9 +255,6 @@ static void keys_stand_in_their_places(void) {
   CHECK(parley_say(on.p, "hello"));
   stage_ticks(1);
   CHECK(stage_sent("\"text\":\"hello\",\"id\":\""));
-  parley_interrupt(on.p);
-  stage_ticks(1);
-  CHECK(stage_sent("{\"interrupt\":{}}"));
 }
 
 static void keys_from_before_are_told(void) {
