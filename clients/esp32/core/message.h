@@ -70,9 +70,4 @@ bool message_feed(message_reader *reader, const uint8_t *bytes, size_t count);
 /* Return the message, whole; NULL: what came is none. */
 const message *message_end(message_reader *reader);
 
-/* The names of codes, from 0 on, without their prefix; the array ends with NULL. */
-extern const char *const error_names[];
-extern const char *const closed_names[];
-extern const char *const notice_names[];
-
 #endif
