@@ -13,6 +13,7 @@ int main(void) {
   test_speech();
   test_timing();
   test_session();
+  test_calling();
   test_stop_key();
   test_device();
   test_formats();
