@@ -18,6 +18,10 @@ CLOSE: Final = 8
 PING: Final = 9
 PONG: Final = 10
 FIN: Final = 0x80
+UPGRADE: Final = (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+    "Sec-WebSocket-Protocol: parley.v1\r\n"
+)
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -38,14 +42,11 @@ class Caller:
         """Answer with this, whatever it is."""
         self.writer.write(text.encode())
 
-    async def upgrade(self) -> None:
-        """Open the WebSocket."""
+    async def upgrade(self, head: str = UPGRADE) -> None:
+        """Open the WebSocket; `head` is the answer but for the key's digest, which comes last."""
         headers = await self.request()
         digest = hashlib.sha1((headers["Sec-WebSocket-Key"] + _GUID).encode()).digest()
-        self.answer(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}\r\nSec-WebSocket-Protocol: parley.v1\r\n\r\n"
-        )
+        self.answer(f"{head}Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}\r\n\r\n")
 
     def send(self, opcode: int, payload: bytes = b"", *, fin: bool = True) -> None:
         """Send a frame."""
@@ -76,7 +77,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def door(serve: Callable[[Caller], Awaitable[None]], tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def door(
+    serve: Callable[[Caller], Awaitable[None]], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[str]:
     """Serve each connection like this; yields the door's URL."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,8 +91,8 @@ async def door(serve: Callable[[Caller], Awaitable[None]], tls: ssl.SSLContext |
         finally:
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(connected, host, 0, ssl=tls)
     try:
-        yield f"{'wss' if tls else 'ws'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'wss' if tls else 'ws'}://{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()

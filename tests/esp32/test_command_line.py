@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.esp32.door import TEXT, Caller, door
-from tests.esp32.process import run, write_wav
+from tests.esp32.process import DeviceProcess, run, write_wav
 from tests.esp32.test_websocket import OPENED_BYTES
 
 pytestmark = pytest.mark.timeout(120)
@@ -52,6 +53,34 @@ async def test_a_file_that_cannot_be_said(tmp_path: Path) -> None:
         assert "PCM16, one channel, 16000 Hz" in complaint
 
 
+def _most_kb(pid: int) -> int:
+    """Return the most memory that a process has had so far."""
+    (most,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(most)
+
+
+async def test_a_long_file_is_read_as_it_is_said(tmp_path: Path) -> None:
+    """A file of 400 MB can be said, and takes no memory to speak of."""
+    path = tmp_path / "long.raw"
+    with path.open("wb") as file:
+        file.truncate(400 << 20)
+
+    async def serve(caller: Caller) -> None:
+        await caller.upgrade()
+        await caller.frame_of(TEXT)
+        caller.send(TEXT, OPENED_BYTES)
+        while True:
+            await caller.frame()
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        await device.sees("opened")
+        device.tell(f"say {path}")
+        device.tell("status")
+        await device.sees("status")
+        assert device.of("fault") == []
+        assert _most_kb(device.pid) < 64 << 10
+
+
 async def test_help_teaches() -> None:
     """--help lists options, commands and exit codes."""
     code, _, lines = await run("--help")
@@ -79,13 +108,14 @@ async def test_commands_and_their_faults() -> None:
             await caller.frame()
 
     long = "type " + "x" * 2000
-    stdin = f"dance\n{long}\n7 hush\nsay /no/such.wav\n\n2 status\nmute\nopen\nquit\n".encode()
+    stdin = f"dance\n{long}\ntype {'x' * 256}\n7 hush\nsay /no/such.wav\n\n2 status\nmute\nopen\nquit\n".encode()
     async with door(serve) as url:
         code, _, lines = await run("--server", url, "--devices", "2", "--stagger-ms", "0", stdin=stdin)
     told = [json.loads(line) for line in lines]
     faults = [got["words"] for got in told if got["event"] == "fault"]
     assert "dance is no command. --help lists them." in faults
     assert "A command has up to 1023 characters." in faults
+    assert "That can't be typed now: up to 255 bytes, two that wait at most, in a conversation." in faults
     assert "There is no device 7, only 2." in faults
     assert any(words.startswith("Cannot read /no/such.wav") for words in faults)
     assert [got["device"] for got in told if got["event"] == "status"] == [2]

@@ -22,6 +22,22 @@ def test_every_board_compiles_without_a_warning() -> None:
     assert made.stdout.count(": well") == 6
 
 
+@pytest.mark.timeout(300)
+def test_what_can_be_run_without_a_board() -> None:
+    """Neither a network that takes nothing nor a silent microphone stops it; the button has it set up anew."""
+    made = subprocess.run(["make", "-C", str(PORT / "tests")], capture_output=True, text=True, timeout=280, check=False)
+    assert made.returncode == 0, f"{made.stdout}\n{made.stderr}"
+    assert made.stdout.count(" 0 failures.") == 3
+
+
+def test_the_log_tells_no_secrets() -> None:
+    """No line above debug has what was said in it, and none a password or a token."""
+    sources = "\n".join(path.read_text() for path in (PORT / "main").glob("*.c"))
+    for statement in re.findall(r"ESP_LOG[EWI]\((.*?)\);", sources, re.DOTALL):
+        values = re.sub(r'"[^"]*"', "", statement)
+        assert not re.search(r"password|token|who", values), statement
+
+
 def test_tasks_have_small_stacks() -> None:
     """No task is given more than 4 KB."""
     sources = "\n".join(path.read_text() for path in (PORT / "main").glob("*.c"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.esp32.door import BINARY, CLOSE, PING, PONG, TEXT, Caller, door
+from tests.esp32.door import BINARY, CLOSE, PING, PONG, TEXT, UPGRADE, Caller, door
 from tests.esp32.process import DeviceProcess
 
 pytestmark = pytest.mark.timeout(120)
@@ -110,6 +112,73 @@ async def test_doors_that_do_not_open(answer: str, words: str) -> None:
 
     async with door(serve) as url, DeviceProcess(url) as device:
         assert words in (await device.sees("link"))["words"]
+
+
+@pytest.mark.parametrize(
+    ("change", "into"),
+    [
+        ("HTTP/1.1", "HTTP/1.0"),
+        (" 101 ", " 1010 "),
+        (" 101 ", " +101 "),
+        ("Upgrade: websocket\r\n", ""),
+        ("Connection: keep-alive, Upgrade\r\n", "Connection: keep-alive\r\n"),
+        ("parley.v1", "chat"),
+        ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol"),
+    ],
+    ids=["http-1.0", "longer-status", "signed-status", "upgrade", "connection", "protocol", "extension"],
+)
+async def test_an_answer_that_does_not_open(change: str, into: str) -> None:
+    """The key's digest alone does not make a WebSocket: each other line that RFC 6455 asks for is looked at, too."""
+
+    async def serve(caller: Caller) -> None:
+        assert change in UPGRADE
+        await caller.upgrade(UPGRADE.replace(change, into))
+
+    async with door(serve) as url, DeviceProcess(url) as device:
+        assert "does not speak WebSocket" in (await device.sees("link"))["words"]
+
+
+async def test_nothing_follows_its_close_frame() -> None:
+    """It says goodbye first; a ping is not answered then, nor the server's own close frame, and the connection ends."""
+    rest: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(caller: Caller) -> None:
+        await caller.upgrade()
+        await caller.frame_of(TEXT)
+        caller.send(TEXT, OPENED_BYTES)
+        caller.send(TEXT, json.dumps({"closed": {"reason": "Over.", "code": "CODE_GOODBYE"}}).encode())
+        await caller.frame_of(CLOSE)
+        caller.send(PING, b"are you there")
+        caller.send(CLOSE, b"\x03\xe8")
+        rest.put_nowait(await caller.reader.read())
+
+    async with door(serve) as url, DeviceProcess(url):
+        assert await asyncio.wait_for(rest.get(), 20) == b""
+
+
+@pytest.fixture
+def two_addresses(tmp_path: Path) -> str:
+    """A library that gives every host two addresses."""
+    library = tmp_path / "two_addresses.so"
+    source = Path(__file__).with_name("two_addresses.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return str(library)
+
+
+async def test_a_name_with_several_addresses(two_addresses: str) -> None:
+    """Where nobody listens at a host's first address the next is called, within the same call."""
+
+    async def serve(caller: Caller) -> None:
+        await caller.upgrade()
+        await caller.frame_of(TEXT)
+        caller.send(TEXT, OPENED_BYTES)
+        await caller.frame_of(CLOSE)
+
+    async with door(serve, host="127.0.0.2") as url:
+        called = f"ws://parley.example:{url.rpartition(':')[2]}"
+        async with DeviceProcess(called, before=["env", f"LD_PRELOAD={two_addresses}"]) as device:
+            await device.sees("opened")
+            assert device.of("link") == []
 
 
 async def test_a_server_that_closes_calls_for_another_call() -> None:

@@ -69,7 +69,7 @@ static void error_came(parley *p, const message *got) {
 
 static void closed_came(parley *p, const message *got) {
   show_words(p, PARLEY_EVENT_CLOSED, got);
-  if (got->code == CLOSED_DRAINING && p->link == LINK_OPEN && is_resumption_offered(p)) {
+  if (got->code == CLOSED_DRAINING && (p->link == LINK_OPENING || is_resumption_offered(p))) {
     lose_connection(p, got->words, true);
   } else {
     end_session(p, p->is_in_trouble, got->words);
@@ -87,17 +87,15 @@ void act(parley *p, const message *got) {
       break;
     case MESSAGE_DUCK:
       if (!playout_duck(&p->playout, got->seq, got->gain_mdb)) break;
-      p->is_duck_local = false;
       tell_plainly(p, PARLEY_EVENT_DUCK, NULL, 2, got->gain_mdb);
       break;
     case MESSAGE_RELEASE:
       if (!playout_release(&p->playout, got->seq)) break;
-      p->is_duck_local = false;
       tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 2, 0);
       break;
     case MESSAGE_FLUSH:
+      if (got->seq > p->playout.seq) p->stop = STOP_NONE; /* an old one, told again, answers no key */
       playout_flush(&p->playout, got->seq, got->floor);
-      p->is_duck_local = false;
       break;
     case MESSAGE_CAPTION:
       show_caption(p, got);

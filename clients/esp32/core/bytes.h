@@ -4,25 +4,14 @@
 
 #include <stdint.h>
 
-static inline void put_u16(uint8_t *at, uint16_t value) {
-  at[0] = (uint8_t)value;
-  at[1] = (uint8_t)(value >> 8);
+static inline void put_number(uint8_t *at, uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; i++, value >>= 8) at[i] = (uint8_t)value;
 }
 
-static inline void put_u32(uint8_t *at, uint32_t value) {
-  put_u16(at, (uint16_t)value);
-  put_u16(at + 2, (uint16_t)(value >> 16));
+static inline uint64_t get_number(const uint8_t *at, int bytes) {
+  uint64_t value = 0;
+  while (bytes-- > 0) value = value << 8 | at[bytes];
+  return value;
 }
-
-static inline void put_u64(uint8_t *at, uint64_t value) {
-  put_u32(at, (uint32_t)value);
-  put_u32(at + 4, (uint32_t)(value >> 32));
-}
-
-static inline uint16_t get_u16(const uint8_t *at) { return (uint16_t)(at[0] | (uint16_t)at[1] << 8); }
-
-static inline uint32_t get_u32(const uint8_t *at) { return get_u16(at) | (uint32_t)get_u16(at + 2) << 16; }
-
-static inline uint64_t get_u64(const uint8_t *at) { return get_u32(at) | (uint64_t)get_u32(at + 4) << 32; }
 
 #endif

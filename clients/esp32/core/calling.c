@@ -7,7 +7,8 @@
 enum {
   GIVE_UP_MS = 120000,    /* a first call, all tries together; a press of the button ends it sooner */
   FIRST_CONNECT_MS = 8000, /* names have to be looked up */
-  CONNECT_MS = 1000,      /* a lost SYN costs no more than that when the network is back */
+  CONNECT_MS = 500,       /* a lost SYN costs no more than that when the network is back; twice as long every other
+                           * round, since there is no second attempt beside the first that a slow network could win */
   CONNECT_TLS_MS = 4000,  /* a small device takes two seconds for a handshake */
   FIRST_ANSWER_MS = 12000, /* the ring takes so long at most to stand */
   ANSWER_MS = 2000,       /* a server that says nothing to a resumption; twice as long once each has kept silent */
@@ -52,13 +53,15 @@ void calling_failed(parley *p, const char *why, bool is_silent) {
   p->door = (p->door + 1) % p->doors;
   bool is_resuming = p->state == PARLEY_RESUMING;
   uint32_t longest = is_resuming ? LONGEST_PAUSE_RESUMING_MS : LONGEST_PAUSE_MS;
-  p->call_at_ms = p->now_ms + pause_before(p->calls, p->doors, longest, p->ports.time.random(p->ports.time.self));
+  /* From the beginning of the call that failed: how long it took does not count on top. */
+  p->call_at_ms += pause_before(p->calls, p->doors, longest, p->ports.time.random(p->ports.time.self));
 }
 
 static void call(parley *p) {
   const char *url = p->config.servers[p->door];
   p->calls++;
   p->counters.calls++;
+  p->call_at_ms = p->now_ms;
   p->link = LINK_CALLING;
   p->is_drop_due = false; /* `call` does it */
   p->waiting_ms = p->quiet_ms = 0;
@@ -81,7 +84,9 @@ static uint32_t answer_ms(const parley *p) {
 
 static uint32_t connect_ms(const parley *p) {
   if (p->state == PARLEY_CONNECTING) return FIRST_CONNECT_MS;
-  return strncmp(p->config.servers[p->door], "wss:", 4) != 0 ? CONNECT_MS : CONNECT_TLS_MS;
+  if (strncmp(p->config.servers[p->door], "wss:", 4) == 0) return CONNECT_TLS_MS;
+  uint32_t round = (p->calls - 1) / p->doors;
+  return (uint32_t)CONNECT_MS << (round & 1);
 }
 
 static void give_up(parley *p) {
@@ -94,6 +99,7 @@ static void give_up(parley *p) {
 
 static void wait_for_life(parley *p, uint32_t passed_ms) {
   p->quiet_ms += passed_ms;
+  stop_key_tick(p, passed_ms);
   uint32_t longest_ms = is_resumption_offered(p) ? DEAD_MS : DEAD_FOR_GOOD_MS;
   if (p->quiet_ms > longest_ms && !p->is_hanging_up) lose_connection(p, "The server is silent.", true);
 }

@@ -4,11 +4,15 @@
 #include "mulaw.h"
 #include "session.h"
 
+/* What a muted microphone says, 20 ms of it at 48 kHz. */
+static const int16_t silence[48 * PARLEY_FRAME_MS];
+
 static uint32_t encode(parley *p, const int16_t *microphone, uint8_t *bytes) {
   uint32_t count = p->mic_frame_samples;
+  if (p->is_muted) microphone = silence;
   switch (p->config.input.encoding) {
     case PARLEY_MULAW:
-      for (uint32_t i = 0; i < count; i++) bytes[i] = mulaw_of(p->is_muted ? 0 : microphone[i]);
+      for (uint32_t i = 0; i < count; i++) bytes[i] = mulaw_of(microphone[i]);
       return count;
     case PARLEY_OPUS:
       return (uint32_t)p->ports.opus.encode(p->ports.opus.self, microphone, count, bytes, OPUS_FRAME_BYTES);
@@ -16,7 +20,7 @@ static uint32_t encode(parley *p, const int16_t *microphone, uint8_t *bytes) {
       break;
   }
   for (uint32_t i = 0; i < count; i++) {
-    uint16_t sample = p->is_muted ? 0 : (uint16_t)microphone[i];
+    uint16_t sample = (uint16_t)microphone[i];
     bytes[2 * i] = (uint8_t)sample;
     bytes[2 * i + 1] = (uint8_t)(sample >> 8);
   }

@@ -1,25 +1,6 @@
-#include "json_reader.h"
+#include "json_string.h"
 
 #include <string.h>
-
-enum expects {
-  VALUE,           /* a value */
-  ITEM_OR_END,     /* the first item of an array, or its end */
-  NAME_OR_END,     /* the first name in an object, or its end */
-  NAME,            /* a name, after a comma */
-  COLON,           /* after a name */
-  COMMA_OR_END,    /* after a value */
-  IN_STRING,
-  ESCAPE,          /* after a backslash */
-  HEX,             /* within \uXXXX */
-  SECOND_ESCAPE,   /* a first surrogate needs \u after it: its backslash */
-  SECOND_U,        /* … and its u */
-  UTF8,            /* within a letter of several bytes */
-  IN_NUMBER,
-  IN_LITERAL,
-  END,             /* nothing but blanks may follow */
-  BROKEN
-};
 
 enum number_state { SIGN, ZERO, WHOLE, POINT, FRACTION, E, E_SIGN, EXPONENT };
 
@@ -40,38 +21,6 @@ static bool in_array(const json_reader *r) { return r->depth && (r->arrays >> r-
 
 /* What comes after a value. */
 static void ended(json_reader *r) { r->expects = r->depth ? COMMA_OR_END : END; }
-
-static void letters(json_reader *r, const char *bytes, size_t count) {
-  if (r->is_cut || r->count + count >= r->room) {
-    r->is_cut = true;
-    return;
-  }
-  memcpy(r->sink + r->count, bytes, count);
-  r->count += count;
-}
-
-/* Take a whole letter, as UTF-8. */
-static void letter(json_reader *r, uint32_t code) {
-  char bytes[4];
-  size_t count = 0;
-  if (code < 0x80) {
-    bytes[count++] = (char)code;
-  } else {
-    if (code < 0x800) {
-      bytes[count++] = (char)(0xc0 | code >> 6);
-    } else {
-      if (code < 0x10000) {
-        bytes[count++] = (char)(0xe0 | code >> 12);
-      } else {
-        bytes[count++] = (char)(0xf0 | code >> 18);
-        bytes[count++] = (char)(0x80 | (code >> 12 & 0x3f));
-      }
-      bytes[count++] = (char)(0x80 | (code >> 6 & 0x3f));
-    }
-    bytes[count++] = (char)(0x80 | (code & 0x3f));
-  }
-  letters(r, bytes, count);
-}
 
 static bool tell(json_reader *r, json_kind kind) { return r->listener.value(r->listener.self, r, kind); }
 
@@ -141,7 +90,7 @@ static bool begin_value(json_reader *r, uint8_t c) {
   if (c == '-' || (c >= '0' && c <= '9')) {
     r->number = c == '-' ? SIGN : c == '0' ? ZERO : WHOLE;
     r->expects = IN_NUMBER;
-    letters(r, (const char *)&c, 1);
+    json_letters(r, (const char *)&c, 1);
     return true;
   }
   for (json_kind kind = JSON_TRUE; kind <= JSON_NULL; kind++) {
@@ -186,68 +135,6 @@ static bool end_number(json_reader *r) {
   return tell(r, JSON_NUMBER);
 }
 
-static bool in_string(json_reader *r, uint8_t c) {
-  if (c == '"') return end_string(r);
-  if (c < 0x20) return false;
-  if (c == '\\') {
-    r->expects = ESCAPE;
-  } else if (c < 0x80) {
-    letter(r, c);
-  } else {
-    r->wanted = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-    r->smallest = c >= 0xf0 ? 0x10000 : c >= 0xe0 ? 0x800 : 0x80;
-    r->letter = c & (0x3fU >> r->wanted);
-    r->expects = UTF8;
-    return c >= 0xc2 && c <= 0xf4;
-  }
-  return true;
-}
-
-static bool in_utf8(json_reader *r, uint8_t c) {
-  if ((c & 0xc0) != 0x80) return false;
-  r->letter = r->letter << 6 | (c & 0x3f);
-  if (--r->wanted) return true;
-  if (r->letter < r->smallest || r->letter > 0x10ffff || (r->letter >= 0xd800 && r->letter < 0xe000)) return false;
-  letter(r, r->letter);
-  r->expects = IN_STRING;
-  return true;
-}
-
-static bool in_escape(json_reader *r, uint8_t c) {
-  static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-  if (c == 'u') {
-    r->letter = 0;
-    r->wanted = 4;
-    r->expects = HEX;
-    return true;
-  }
-  const char *known = c ? strchr(from, c) : NULL;
-  if (!known) return false;
-  letter(r, (uint8_t)to[known - from]);
-  r->expects = IN_STRING;
-  return true;
-}
-
-static bool in_hex(json_reader *r, uint8_t c) {
-  uint32_t small = c | 0x20U, digit = 16;
-  if (c >= '0' && c <= '9') digit = c - (uint32_t)'0';
-  if (small >= 'a' && small <= 'f') digit = small - 'a' + 10;
-  if (digit == 16) return false;
-  r->letter = r->letter << 4 | digit;
-  if (--r->wanted) return true;
-  bool is_second = r->letter >= 0xdc00 && r->letter < 0xe000;
-  if (is_second != (r->high != 0)) return false; /* half a pair */
-  if (r->letter >= 0xd800 && r->letter < 0xdc00) {
-    r->high = r->letter;
-    r->expects = SECOND_ESCAPE;
-    return true;
-  }
-  letter(r, is_second ? 0x10000 + ((r->high - 0xd800) << 10) + (r->letter - 0xdc00) : r->letter);
-  r->high = 0;
-  r->expects = IN_STRING;
-  return true;
-}
-
 static bool between(json_reader *r, uint8_t c) {
   if (is_blank(c)) return true;
   switch (r->expects) {
@@ -277,28 +164,21 @@ static bool between(json_reader *r, uint8_t c) {
 static bool step(json_reader *r, uint8_t c) {
   switch (r->expects) {
     case IN_STRING:
-      return in_string(r, c);
+      if (c == '"') return end_string(r);
+      /* fall through */
     case ESCAPE:
-      return in_escape(r, c);
     case HEX:
-      return in_hex(r, c);
     case SECOND_ESCAPE:
-      r->expects = SECOND_U;
-      return c == '\\';
     case SECOND_U:
-      r->letter = 0;
-      r->wanted = 4;
-      r->expects = HEX;
-      return c == 'u';
     case UTF8:
-      return in_utf8(r, c);
+      return json_in_string(r, c);
     case IN_LITERAL:
       return in_literal(r, c);
     case IN_NUMBER: {
       uint8_t after = number_after(r->number, c);
       if (after == BROKEN) return end_number(r) && between(r, c); /* the character after it */
       r->number = after;
-      letters(r, (const char *)&c, 1);
+      json_letters(r, (const char *)&c, 1);
       return true;
     }
     default:

@@ -13,7 +13,6 @@ enum {
 void local_duck_reset(parley *p) {
   speech_init(&p->speech, p->config.echo == PARLEY_ECHO_HEADPHONES ? COUPLING_HEADPHONES_DB : COUPLING_CANCELLED_DB);
   memset(p->far_levels, 0, sizeof p->far_levels);
-  p->is_duck_local = false;
   p->is_duck_armed = true;
   p->unarmed_ms = 0;
 }
@@ -47,7 +46,6 @@ void watch_for_speech(parley *p, const int16_t *microphone) {
   bool is_sounding = playout_audible(&p->playout, 0).reply && playout_is_underway(&p->playout);
   if (!is_speech || !p->is_duck_armed || !is_sounding || is_ducked) return;
   fader_duck(&p->playout.fader, GAIN_MDB);
-  p->is_duck_local = true;
   p->is_duck_armed = false;
   p->unarmed_ms = 0;
   p->counters.local_ducks++;
@@ -57,6 +55,5 @@ void watch_for_speech(parley *p, const int16_t *microphone) {
 void note_lapsed_duck(parley *p) {
   if (!p->playout.fader.has_lapsed) return;
   p->playout.fader.has_lapsed = false;
-  p->is_duck_local = false;
   tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 1, 0);
 }

@@ -62,7 +62,6 @@ typedef struct message {
 typedef struct message_reader {
   json_reader json;
   message message;
-  const struct message_field *field; /* the one whose string is being read */
 } message_reader;
 
 void message_begin(message_reader *reader);
@@ -70,10 +69,5 @@ void message_begin(message_reader *reader);
 bool message_feed(message_reader *reader, const uint8_t *bytes, size_t count);
 /* Return the message, whole; NULL: what came is none. */
 const message *message_end(message_reader *reader);
-
-/* The names of codes, from 0 on, without their prefix; the array ends with NULL. */
-extern const char *const error_names[];
-extern const char *const closed_names[];
-extern const char *const notice_names[];
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "queue.h"
+
 uint32_t line_slot_bytes(uint32_t largest_wire_bytes) {
   return (uint32_t)(offsetof(mic_frame, wire) + largest_wire_bytes + 7) & ~7U;
 }
@@ -51,8 +53,7 @@ static void drop_oldest_mark(mic_line *line) {
     line->unsent_marks--;
     line->dropped_marks++;
   }
-  line->mark_count--;
-  memmove(line->marks, line->marks + 1, line->mark_count * sizeof line->marks[0]);
+  drop_oldest(line->marks, &line->mark_count, sizeof line->marks[0]);
 }
 
 static void add_mark(mic_line *line, mark what) {

@@ -72,9 +72,10 @@ bool number_of(const char *text, uint64_t *value) {
 }
 
 static bool is_beyond_float(decimal d) {
+  if (!d.digits) return false; /* "0e39" */
   int32_t whole = d.exponent; /* the number of digits before the point */
   for (uint64_t rest = d.digits; rest; rest /= 10) whole++;
-  if (whole != 39) return d.digits && whole > 39;
+  if (whole != 39) return whole > 39;
   while (d.digits >= 1000) d.digits /= 10;
   while (d.digits < 100) d.digits *= 10;
   return d.digits > 340;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "playout_ring.h"
+#include "queue.h"
 
 enum {
   ANSWER_WITHIN_MS = 100, /* on a slower device (Bluetooth) a flush is answered before it is silent: what it holds is known */
@@ -29,19 +30,12 @@ void playout_reset(playout *p) {
 }
 
 static void tell(playout *p, happening_kind kind, int64_t at, playhead head, uint64_t value) {
-  if (p->happening_count == LARGEST_HAPPENINGS) { /* nobody asked for so long: the oldest is of no use any more */
-    memmove(p->happenings, p->happenings + 1, sizeof p->happenings - sizeof p->happenings[0]);
-    p->happening_count--;
-  }
+  /* Where nobody asked for so long, the oldest is of no use any more. */
+  if (p->happening_count == LARGEST_HAPPENINGS) drop_oldest(p->happenings, &p->happening_count, sizeof p->happenings[0]);
   p->happenings[p->happening_count++] = (happening){kind, at, head, value};
 }
 
 /* The ring and its runs */
-
-static void pop_run(playout *p) {
-  p->run_count--;
-  memmove(p->runs, p->runs + 1, p->run_count * sizeof p->runs[0]);
-}
 
 /* Take leave of runs that are dry and will not go on. */
 static void finish(playout *p, int64_t at) {
@@ -57,7 +51,7 @@ static void finish(playout *p, int64_t at) {
     } else {
       return;
     }
-    pop_run(p);
+    drop_oldest(p->runs, &p->run_count, sizeof p->runs[0]);
   }
 }
 
@@ -196,24 +190,21 @@ void playout_pull(playout *p, int16_t *samples, uint32_t count) {
   fader_apply(&p->fader, samples, count);
 }
 
-static bool is_answerable(const playout *p, uint32_t i) {
-  return p->handed - p->latency >= p->flushes[i].at || p->handed - p->asked_at[i] >= samples_in(p, ANSWER_WITHIN_MS);
+static bool is_answerable(const playout *p, const asked_flush *flush) {
+  return p->handed - p->latency >= flush->silence.at || p->handed - flush->asked_at >= samples_in(p, ANSWER_WITHIN_MS);
 }
 
 bool playout_happened(playout *p, happening *told) {
   bool has_happened = p->happening_count && p->happenings[0].at <= p->played;
-  bool is_silent = p->flush_count && is_answerable(p, 0);
-  if (has_happened && (!is_silent || p->happenings[0].at <= p->flushes[0].at)) {
+  bool is_silent = p->flush_count && is_answerable(p, &p->flushes[0]);
+  if (has_happened && (!is_silent || p->happenings[0].at <= p->flushes[0].silence.at)) {
     *told = p->happenings[0];
-    p->happening_count--;
-    memmove(p->happenings, p->happenings + 1, p->happening_count * sizeof p->happenings[0]);
+    drop_oldest(p->happenings, &p->happening_count, sizeof p->happenings[0]);
     return true;
   }
   if (!is_silent) return false;
-  *told = p->flushes[0];
-  p->flush_count--;
-  memmove(p->flushes, p->flushes + 1, p->flush_count * sizeof p->flushes[0]);
-  memmove(p->asked_at, p->asked_at + 1, p->flush_count * sizeof p->asked_at[0]);
+  *told = p->flushes[0].silence;
+  drop_oldest(p->flushes, &p->flush_count, sizeof p->flushes[0]);
   return true;
 }
 

@@ -24,6 +24,12 @@ typedef struct happening {
   uint64_t value; /* FELL_SILENT: the flush's seq. RAN_DRY: samples of silence until it went on */
 } happening;
 
+/* A flush that waits to be answered. */
+typedef struct asked_flush {
+  happening silence; /* FELL_SILENT */
+  int64_t asked_at;  /* when it came, in samples handed */
+} asked_flush;
+
 /* A run of samples in the ring. */
 typedef struct reply_run {
   uint64_t reply;
@@ -63,8 +69,7 @@ typedef struct playout {
   playhead silent_head;
 
   reply_run runs[LARGEST_QUEUED_RUNS];
-  happening flushes[LARGEST_FLUSHES];
-  int64_t asked_at[LARGEST_FLUSHES]; /* each: when it came, in samples handed */
+  asked_flush flushes[LARGEST_FLUSHES];
   playhead_log log;
   happening happenings[LARGEST_HAPPENINGS];
 } playout;

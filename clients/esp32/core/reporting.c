@@ -1,6 +1,5 @@
 /* What the speaker did, told to the server and to the listener. */
-#include <string.h>
-
+#include "queue.h"
 #include "session.h"
 
 enum { REPORT_MS = 200 };
@@ -14,8 +13,7 @@ static void keep_report(parley *p, const playback_request *report) {
     }
   }
   if (p->kept_report_count == REPORTED_REPLIES) {
-    memmove(p->kept_reports, p->kept_reports + 1, sizeof p->kept_reports - sizeof p->kept_reports[0]);
-    p->kept_report_count--;
+    drop_oldest(p->kept_reports, &p->kept_report_count, sizeof p->kept_reports[0]);
   }
   p->kept_reports[p->kept_report_count++] = *report;
 }
@@ -29,10 +27,7 @@ static void report(parley *p, playhead head, int64_t at, bool ended) {
                                .ended = ended};
   keep_report(p, &playback);
   if (p->state == PARLEY_RESUMING) return; /* it will be said then */
-  if (p->report_count == LARGEST_REPORTS) {
-    memmove(p->reports, p->reports + 1, sizeof p->reports - sizeof p->reports[0]);
-    p->report_count--;
-  }
+  if (p->report_count == LARGEST_REPORTS) drop_oldest(p->reports, &p->report_count, sizeof p->reports[0]);
   p->reports[p->report_count++] = playback;
 }
 
@@ -40,10 +35,7 @@ static void answer_flush(parley *p, const happening *silent) {
   p->last_flushed = (flushed_request){silent->value, silent->head, mic_offset_at(p, silent->at)};
   p->has_flushed = true;
   if (p->state == PARLEY_RESUMING) return;
-  if (p->flushed_count == LARGEST_FLUSHES) {
-    memmove(p->flushed, p->flushed + 1, sizeof p->flushed - sizeof p->flushed[0]);
-    p->flushed_count--;
-  }
+  if (p->flushed_count == LARGEST_FLUSHES) drop_oldest(p->flushed, &p->flushed_count, sizeof p->flushed[0]);
   p->flushed[p->flushed_count++] = p->last_flushed;
 }
 

@@ -27,7 +27,7 @@ void lose_connection(parley *p, const char *why, bool elsewhere) {
   let_go(p, false);
   note(p, PARLEY_LOG_WARNING, why);
   p->report_count = p->flushed_count = 0; /* the last of them are said again */
-  p->is_interrupt_due = p->has_mute_due = p->has_talk_key_due = false;
+  p->has_mute_due = p->has_talk_key_due = false;
   if (is_past(p->now_ms, p->stands_since_ms + SETTLED_MS)) {
     p->calls = p->unanswered = 0;
     p->may_be_answered_late = false;
@@ -50,9 +50,9 @@ static void go_on(parley *p, const message *opened) {
   p->report_count = p->kept_report_count;
   p->flushed[0] = p->last_flushed;
   p->flushed_count = p->has_flushed ? 1 : 0;
+  stop_key_back(p);
   if (p->playout.fader.is_ducked) { /* its verdict may have been lost: the new server ducks again if need be */
     fader_release(&p->playout.fader);
-    p->is_duck_local = false;
     tell_plainly(p, PARLEY_EVENT_RELEASE, NULL, 1, 0);
   }
   p->has_resumed = true;

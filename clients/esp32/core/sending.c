@@ -1,7 +1,6 @@
 /* What is to be sent, urgent words before the microphone. Whatever the connection does not take is offered again. */
-#include <string.h>
-
 #include "json_writer.h"
+#include "queue.h"
 #include "session.h"
 
 enum { HEARTBEAT_MS = 1000, LARGEST_BURST = 100 }; /* messages in one tick: after a resumption many wait */
@@ -31,20 +30,20 @@ static bool send_open(parley *p) {
 static bool send_reports(parley *p) {
   while (p->flushed_count) {
     if (!send_text(p, write_flushed(p->text, sizeof p->text, &p->flushed[0]))) return false;
-    p->flushed_count--;
-    memmove(p->flushed, p->flushed + 1, p->flushed_count * sizeof p->flushed[0]);
+    drop_oldest(p->flushed, &p->flushed_count, sizeof p->flushed[0]);
   }
   while (p->report_count) {
     if (!send_text(p, write_playback(p->text, sizeof p->text, &p->reports[0]))) return false;
-    p->report_count--;
-    memmove(p->reports, p->reports + 1, p->report_count * sizeof p->reports[0]);
+    drop_oldest(p->reports, &p->report_count, sizeof p->reports[0]);
   }
   return true;
 }
 
 static bool send_keys(parley *p) {
-  if (p->is_interrupt_due && !send_text(p, write_interrupt(p->text, sizeof p->text))) return false;
-  p->is_interrupt_due = false;
+  if (p->stop == STOP_DUE) {
+    if (!send_text(p, write_interrupt(p->text, sizeof p->text))) return false;
+    p->stop = STOP_SENT;
+  }
   if (p->has_mute_due && !send_text(p, write_mute(p->text, sizeof p->text, p->said_muted))) return false;
   p->has_mute_due = false;
   if (p->has_talk_key_due && !send_text(p, write_push_to_talk(p->text, sizeof p->text, p->said_pressed))) return false;

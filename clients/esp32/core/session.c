@@ -56,7 +56,8 @@ static void forget_session(parley *p) {
   p->beats = p->unbeaten_ms = 0;
   p->activity = PARLEY_ACTIVITY_UNKNOWN;
   p->report_count = p->flushed_count = p->kept_report_count = 0;
-  p->is_interrupt_due = p->is_end_due = p->is_end_sent = p->has_mute_due = p->has_talk_key_due = false;
+  p->is_end_due = p->is_end_sent = p->has_mute_due = p->has_talk_key_due = false;
+  p->stop = STOP_NONE;
   p->has_flushed = p->has_resumed = p->has_talk_key = p->is_pressed = false;
   p->is_hanging_up = p->is_in_trouble = false;
 }
@@ -94,11 +95,9 @@ void parley_end(parley *p, const char *reason) {
   p->hung_up_at_ms = p->now_ms;
 }
 
-static bool is_talking(const parley *p) {
+bool is_talking(const parley *p) {
   return (p->state == PARLEY_CONVERSATION || p->state == PARLEY_RESUMING) && !p->is_hanging_up;
 }
-
-void parley_interrupt(parley *p) { p->is_interrupt_due |= is_talking(p); }
 
 void parley_mute(parley *p, bool muted) {
   if (p->is_muted == muted) return;
@@ -110,13 +109,16 @@ void parley_push_to_talk(parley *p, bool pressed) {
   if (p->is_pressed == pressed || p->state == PARLEY_IDLE || p->state == PARLEY_ENDED) return;
   p->is_pressed = pressed;
   p->has_talk_key = true;
+  p->stop = STOP_NONE; /* the floor is taken otherwise: that stops a reply as well, and what comes then is its answer */
   line_key(&p->line, MARK_TALK_KEY, pressed, p->mic_offset);
 }
 
 bool parley_say(parley *p, const char *text) {
   if (!is_talking(p) || !*text) return false;
   if (!p->say_ids) p->say_ids = p->ports.time.random(p->ports.time.self) | 1;
-  return line_say(&p->line, text, p->say_ids++, p->mic_offset);
+  if (!line_say(&p->line, text, p->say_ids++, p->mic_offset)) return false;
+  p->stop = STOP_NONE; /* likewise */
+  return true;
 }
 
 /* Time and sound */

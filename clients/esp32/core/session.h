@@ -17,6 +17,9 @@
 #define OPUS_PACKET_BYTES 1275
 #define OPUS_FRAME_BYTES 200    /* of 20 ms of the microphone: 80 kbit/s at most */
 
+/* A pressed interrupt (stop_key.c). */
+typedef enum stop_key { STOP_NONE, STOP_SENT, STOP_DUE } stop_key;
+
 /* The one connection. */
 typedef enum link_state {
   LINK_NONE,
@@ -60,7 +63,10 @@ struct parley {
   /* To be sent */
   uint32_t report_count;
   uint32_t flushed_count;
-  bool is_interrupt_due, is_end_due, is_end_sent, has_mute_due, has_talk_key_due;
+  stop_key stop;
+  uint32_t stop_ms;    /* that a connection stood since it was sent */
+  uint32_t stop_reply; /* what sounded when it was pressed: no other reply is to be stopped. 0: nothing */
+  bool is_end_due, is_end_sent, has_mute_due, has_talk_key_due;
   bool said_muted, said_pressed; /* what is told of the keys at the beginning of another connection */
   uint32_t unbeaten_ms;          /* since the last heartbeat */
   uint64_t beats;
@@ -72,7 +78,7 @@ struct parley {
   bool is_muted, is_pressed, has_talk_key;
   speech_detector speech;
   uint32_t far_at;
-  bool is_duck_local, is_duck_armed;
+  bool is_duck_armed;
   uint32_t unarmed_ms;
 
   /* Speaker */
@@ -110,6 +116,7 @@ void tell_plainly(parley *p, parley_event_kind kind, const char *words, int32_t 
 void end_session(parley *p, bool is_trouble, const char *why);
 uint64_t mic_offset_at(const parley *p, int64_t played);
 void note(parley *p, parley_log_level level, const char *words);
+bool is_talking(const parley *p);
 
 /* calling.c */
 void calling_begin(parley *p);
@@ -132,6 +139,12 @@ void report_in_time(parley *p);
 
 /* sending.c */
 void send_what_is_due(parley *p);
+
+/* stop_key.c */
+/* Another connection stands: what the lost one may have swallowed is pressed again. */
+void stop_key_back(parley *p);
+/* Time passes while a connection stands. */
+void stop_key_tick(parley *p, uint32_t passed_ms);
 
 /* capture.c */
 void capture_frame(parley *p, const int16_t *microphone);

@@ -1,7 +1,6 @@
 /* What the server decides about the output: duck, release, flush. */
-#include <string.h>
-
 #include "playout_ring.h"
+#include "queue.h"
 
 enum { FADE_MS = 5 }; /* an instant cut clicks, a longer fade is heard as more speech */
 
@@ -88,13 +87,11 @@ void playout_flush(playout *p, uint64_t seq, uint64_t floor) {
   }
   bool is_known = seq == p->flushed_seq;
   int64_t at = is_known && p->silent_at > p->played ? p->silent_at : p->played;
+  happening silence = {FELL_SILENT, at, is_known ? p->silent_head : playout_head(p), seq};
   if (p->flush_count == LARGEST_FLUSHES) { /* the newest are the ones that count */
-    memmove(p->flushes, p->flushes + 1, sizeof p->flushes - sizeof p->flushes[0]);
-    memmove(p->asked_at, p->asked_at + 1, sizeof p->asked_at - sizeof p->asked_at[0]);
-    p->flush_count--;
+    drop_oldest(p->flushes, &p->flush_count, sizeof p->flushes[0]);
   }
-  p->asked_at[p->flush_count] = p->handed;
-  p->flushes[p->flush_count++] = (happening){FELL_SILENT, at, is_known ? p->silent_head : playout_head(p), seq};
+  p->flushes[p->flush_count++] = (asked_flush){silence, p->handed};
 }
 
 void playout_silence(playout *p) { cut(p, highest_reply(p)); }

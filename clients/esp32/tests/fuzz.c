@@ -18,6 +18,7 @@ static const char *const texts[] = {
     "{\"opened\":{\"session\":\"1ec7\",\"input\":{\"encoding\":\"ENCODING_PCM16\",\"rateHz\":16000},\"micOffset\":\"320\"}}",
     "{\"replyEnded\":{\"reply\":\"1\",\"samples\":\"37469\"}}",
     "{\"duck\":{\"seq\":\"1\",\"gainDb\":-20.5}}",
+    "{\"duck\":{\"seq\":\"4\",\"gainDb\":0e39}}", /* nothing, however far its point is moved */
     "{\"release\":{\"seq\":\"2\"}}",
     "{\"flush\":{\"seq\":\"3\",\"floor\":\"1\"}}",
     "{\"caption\":{\"who\":\"WHO_ASSISTANT\",\"text\":\"\\u00fc \\ud83d\\ude42 \xc3\xbc\",\"final\":true,\"reply\":\"1\",\"position\":\"9\"}}",

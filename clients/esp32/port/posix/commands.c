@@ -12,7 +12,7 @@
 
 static bool say(device *device, const char *path, char fault[FAULT_CHARS]) {
   sound words;
-  if (!sound_read(path, device->options->config.input.rate_hz, &words, fault)) return false;
+  if (!sound_open(path, device->options->config.input.rate_hz, &words, fault)) return false;
   if (mouth_say(&device->mouth, words)) return true;
   snprintf(fault, FAULT_CHARS, "32 files wait to be said already.");
   return false;
@@ -36,7 +36,7 @@ static bool do_command(device *device, const char *verb, const char *rest, char 
   if (strcmp(verb, "say") == 0) return say(device, rest, fault);
   if (strcmp(verb, "type") == 0) {
     if (parley_say(core, rest)) return true;
-    snprintf(fault, FAULT_CHARS, "That can't be typed now: up to 1000 bytes, in a conversation.");
+    snprintf(fault, FAULT_CHARS, "That can't be typed now: up to 255 bytes, two that wait at most, in a conversation.");
     return false;
   }
   if (strcmp(verb, "hush") == 0) {

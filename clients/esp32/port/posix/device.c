@@ -171,7 +171,7 @@ static void ask(device *device, uint64_t now_us) {
   sound words;
   switch (asking_tick(&device->asking, device->whole.core, is_talking, (uint32_t)(now_us / 1000))) {
   case ASKING_SAY:
-    if (sound_read(options->sayings[(device->asking.asked - 1) % options->sayings_count], options->config.input.rate_hz,
+    if (sound_open(options->sayings[(device->asking.asked - 1) % options->sayings_count], options->config.input.rate_hz,
                    &words, fault))
       mouth_say(&device->mouth, words);
     break;

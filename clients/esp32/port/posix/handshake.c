@@ -125,6 +125,43 @@ static bool accepted(const char *head, size_t size, const uint8_t nonce[NONCE_BY
   return length == strlen(wanted) && memcmp(value, wanted, length) == 0;
 }
 
+/* Whether a header's value, a list with commas between, has this word. */
+static bool has_word(const char *value, size_t size, const char *wanted) {
+  for (const char *at = value, *end = value + size; at && at < end;) {
+    const char *stop = memchr(at, ',', (size_t)(end - at)), *next = stop ? stop + 1 : end;
+    if (!stop) stop = end;
+    while (at < stop && isspace((unsigned char)*at)) at++;
+    while (stop > at && isspace((unsigned char)stop[-1])) stop--;
+    if (is(at, (size_t)(stop - at), wanted)) return true;
+    at = next;
+  }
+  return false;
+}
+
+/* The status of "HTTP/1.1 101 …"; 0: the line is none. `size` bytes end with CR LF CR LF. */
+static int status_of(const char *head, size_t size) {
+  if (size < sizeof "HTTP/1.1 101" || !isdigit((unsigned char)head[7]) || head[8] != ' ') return 0;
+  int status = 0;
+  for (int i = 9; i < 12; i++) {
+    if (!isdigit((unsigned char)head[i])) return 0;
+    status = status * 10 + head[i] - '0';
+  }
+  return head[12] == ' ' || head[12] == '\r' ? status : 0;
+}
+
+/* What a server has to say besides 101 (RFC 6455, 4.1): that it upgrades, to what, and that it has read our key. */
+static bool is_opened(const char *head, size_t size, const uint8_t nonce[NONCE_BYTES]) {
+  const char *value = NULL;
+  if (head[7] == '0') return false; /* HTTP/1.0 has no upgrades */
+  size_t length = header(head, size, "Upgrade", &value);
+  if (!is(value, length, "websocket")) return false;
+  length = header(head, size, "Connection", &value);
+  if (!has_word(value, length, "upgrade") || !accepted(head, size, nonce)) return false;
+  if (header(head, size, "Sec-WebSocket-Extensions", &value)) return false; /* none was offered */
+  length = header(head, size, "Sec-WebSocket-Protocol", &value);
+  return !length || is(value, length, PROTOCOL);
+}
+
 /* Copy a line that a person may read: the first of the body, without its full stop. */
 static void tell_body(ws_answer *answer, const char *body, size_t size) {
   size_t length = 0;
@@ -147,16 +184,13 @@ ws_answer handshake_answer(const char *bytes, size_t size, const uint8_t nonce[N
     return answer;
   }
   answer.used = (size_t)(end - bytes);
-  answer.status = answer.used > 12 ? atoi(bytes + 9) : 0; /* "HTTP/1.1 101" */
-  const char *value = NULL;
+  answer.status = status_of(bytes, answer.used);
+  if (!answer.status) return answer;
   if (answer.status == 101) {
-    size_t length = header(bytes, answer.used, "Upgrade", &value);
-    if (!is(value, length, "websocket") || !accepted(bytes, answer.used, nonce)) return answer;
-    length = header(bytes, answer.used, "Sec-WebSocket-Protocol", &value);
-    if (length && !is(value, length, PROTOCOL)) return answer;
-    answer.kind = ANSWER_OPEN;
+    if (is_opened(bytes, answer.used, nonce)) answer.kind = ANSWER_OPEN;
     return answer;
   }
+  const char *value = NULL;
   size_t length = header(bytes, answer.used, "Content-Length", &value);
   size_t body = length && length < 6 ? (size_t)strtoul(value, NULL, 10) : 0;
   if (!at_end && size - answer.used < body && size < HANDSHAKE_BYTES) { /* why, stands in the body */

@@ -43,6 +43,12 @@ void link_watch(net_link *link) {
   link->watched = wanted;
 }
 
+void link_watch_new(net_link *link) {
+  link->watched = (uint32_t)EPOLLIN | (uint32_t)EPOLLOUT;
+  struct epoll_event event = {.events = link->watched, .data.ptr = link};
+  epoll_ctl(link->epoll, EPOLL_CTL_ADD, link->stream.fd, &event);
+}
+
 void link_put_away(net_link *link) {
   stream_close(&link->stream);
   link->state = LINK_NONE;
@@ -128,9 +134,7 @@ static bool call(void *self, const char *url) {
   link->out_size = handshake_request((char *)link->out, LINK_OUT_BYTES, &address, link->nonce);
   ws_reader_init(&link->reader, link->message, LINK_MESSAGE_BYTES);
   link->state = LINK_DIALLING;
-  link->watched = (uint32_t)EPOLLIN | (uint32_t)EPOLLOUT;
-  struct epoll_event event = {.events = link->watched, .data.ptr = link};
-  epoll_ctl(link->epoll, EPOLL_CTL_ADD, link->stream.fd, &event);
+  link_watch_new(link);
   return true;
 }
 

@@ -6,6 +6,8 @@
 
 /* Tell epoll what is waited for: nothing is read while the core has no room. */
 void link_watch(net_link *link);
+/* Likewise, of a socket that epoll does not know yet. */
+void link_watch_new(net_link *link);
 /* Close it and forget what it held; nobody is told. */
 void link_put_away(net_link *link);
 /* The connection is gone by no doing of the core's, which is told. */

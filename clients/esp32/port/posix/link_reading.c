@@ -16,10 +16,14 @@ static void hand_over(net_link *link, bool is_text, const uint8_t *bytes, size_t
 }
 
 static void act_on(net_link *link, ws_event event) {
+  if (link->state == LINK_CLOSING) { /* our close frame is out, so nothing may follow it: the server's own is awaited */
+    if (event.kind == WS_CLOSE || event.kind == WS_BROKEN) link_put_away(link);
+    return;
+  }
   switch (event.kind) {
   case WS_TEXT:
   case WS_BINARY:
-    if (link->state == LINK_OPEN) hand_over(link, event.kind == WS_TEXT, event.data, event.size);
+    hand_over(link, event.kind == WS_TEXT, event.data, event.size);
     break;
   case WS_PING:
     link_queue(link, WS_PONG, event.data, event.size);
@@ -98,8 +102,11 @@ void link_ready(net_link *link) {
   if (link->state == LINK_DIALLING) {
     stream_state state = stream_progress(&link->stream);
     if (state == STREAM_FAILED) {
-      link_lose(link, link->stream.reason);
-      return;
+      if (link->stream.connected || !stream_connect_next(&link->stream)) {
+        link_lose(link, link->stream.reason);
+        return;
+      }
+      link_watch_new(link);
     }
     if (state == STREAM_READY) link->state = LINK_SHAKING;
   }

@@ -41,7 +41,7 @@ static int complain(const char *fault) {
 static bool can_say_all(const options *options, char fault[FAULT_CHARS]) {
   sound words;
   for (size_t i = 0; i < options->sayings_count; i++)
-    if (!sound_read(options->sayings[i], options->config.input.rate_hz, &words, fault)) return false;
+    if (!sound_open(options->sayings[i], options->config.input.rate_hz, &words, fault)) return false;
   return true;
 }
 

@@ -38,7 +38,7 @@ static size_t take_said(mouth *mouth, int16_t *samples, size_t count) {
   while (done < count && mouth->count) {
     sound *first = &mouth->waiting[0];
     size_t here = first->count - mouth->at < count - done ? first->count - mouth->at : count - done;
-    memcpy(samples + done, first->samples + mouth->at, here * sizeof *samples);
+    sound_take(first, mouth->at, samples + done, here);
     done += here;
     mouth->at += here;
     if (mouth->at == first->count) {

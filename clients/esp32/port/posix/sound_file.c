@@ -1,12 +1,14 @@
 #include "sound_file.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define KNOWN_FILES 64
-#define LARGEST_BYTES (200l << 20)
+#define PIECE_SAMPLES 960 /* 20 ms at 48 kHz */
 #define WAV_HEAD_BYTES 44
 
 static struct {
@@ -27,58 +29,39 @@ static bool is_wav_name(const char *path) {
   return length >= 4 && strcasecmp(path + length - 4, ".wav") == 0;
 }
 
-static uint8_t *slurp(const char *path, size_t *size, char fault[FAULT_CHARS]) {
-  FILE *file = fopen(path, "rb");
-  uint8_t *bytes = NULL;
-  long length = -1;
-  if (file && fseek(file, 0, SEEK_END) == 0 && (length = ftell(file)) >= 0 && length <= LARGEST_BYTES) {
-    rewind(file);
-    bytes = malloc((size_t)length + 1);
-    if (bytes && fread(bytes, 1, (size_t)length, file) != (size_t)length) {
-      free(bytes);
-      bytes = NULL;
-    }
-  }
-  if (!bytes) {
-    const char *why = !file ? strerror(errno) : length > LARGEST_BYTES ? "it is longer than 200 MB" : "reading failed";
-    snprintf(fault, FAULT_CHARS, "Cannot read %.120s: %s.", path, why);
-  }
-  if (file) fclose(file);
-  *size = (size_t)length;
-  return bytes;
-}
-
-/* Find the samples in a WAV. Returns why there are none, or NULL. */
-static const char *find_samples(const uint8_t *bytes, size_t size, uint32_t rate_hz, size_t *from, size_t *count) {
-  if (size < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WAVE", 4) != 0) return "it is no WAV";
+/* Find the samples in a WAV of `size` bytes. Returns why there are none, or NULL. */
+static const char *find_samples(sound *got, uint64_t size, uint32_t rate_hz) {
+  uint8_t head[12], chunk[16];
+  if (pread(got->file, head, sizeof head, 0) != sizeof head || memcmp(head, "RIFF", 4) != 0 ||
+      memcmp(head + 8, "WAVE", 4) != 0)
+    return "it is no WAV";
   bool fits = false;
-  for (size_t at = 12; at + 8 <= size;) {
-    size_t length = little(bytes + at + 4, 4);
-    size_t here = length < size - at - 8 ? length : size - at - 8;
-    const uint8_t *chunk = bytes + at + 8;
-    if (memcmp(bytes + at, "fmt ", 4) == 0 && here >= 16) {
+  for (uint64_t at = sizeof head; pread(got->file, head, 8, (off_t)at) == 8;) {
+    uint64_t length = little(head + 4, 4), here = length < size - at - 8 ? length : size - at - 8;
+    at += 8;
+    if (memcmp(head, "fmt ", 4) == 0 && here >= 16) {
+      if (pread(got->file, chunk, sizeof chunk, (off_t)at) != sizeof chunk) break;
       if (little(chunk, 2) != 1 || little(chunk + 14, 2) != 16) return "it is not PCM with 16 bits a sample";
       if (little(chunk + 2, 2) != 1) return "it has more than one channel";
       if (little(chunk + 4, 4) != rate_hz) return "it has another rate than the microphone";
       fits = true;
     }
-    if (memcmp(bytes + at, "data", 4) == 0 && fits) {
-      *from = at + 8;
-      *count = here / 2;
+    if (memcmp(head, "data", 4) == 0 && fits) {
+      got->from = at;
+      got->count = (size_t)(here / 2);
       return NULL;
     }
-    at += 8 + here + (here & 1);
+    at += here + (here & 1);
   }
   return "it is cut off";
 }
 
-static int16_t *samples_of(const uint8_t *bytes, size_t count) {
-  int16_t *samples = malloc(count * sizeof *samples + 1);
-  for (size_t i = 0; samples && i < count; i++) samples[i] = (int16_t)little(bytes + 2 * i, 2);
-  return samples;
+static bool cannot(char fault[FAULT_CHARS], const char *path, const char *why) {
+  snprintf(fault, FAULT_CHARS, "Cannot read %.120s: %s.", path, why);
+  return false;
 }
 
-bool sound_read(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT_CHARS]) {
+bool sound_open(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT_CHARS]) {
   for (size_t i = 0; i < files_known; i++) {
     if (known[i].rate_hz == rate_hz && strcmp(known[i].path, path) == 0) {
       *got = known[i].sound;
@@ -90,23 +73,36 @@ bool sound_read(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT
              KNOWN_FILES);
     return false;
   }
-  size_t size = 0, from = 0, count = 0;
-  uint8_t *bytes = slurp(path, &size, fault);
-  if (!bytes) return false;
-  count = size / 2;
-  const char *why = is_wav_name(path) ? find_samples(bytes, size, rate_hz, &from, &count) : NULL;
-  int16_t *samples = why ? NULL : samples_of(bytes + from, count);
-  free(bytes);
-  if (!samples) {
-    snprintf(fault, FAULT_CHARS, "Cannot say %.100s: %s. It must be a WAV of PCM16, one channel, %u Hz.", path,
-             why ? why : "there is too little memory", rate_hz);
+  struct stat about;
+  sound opened = {.file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; /* a FIFO without a writer is not waited for */
+  if (opened.file < 0) return cannot(fault, path, strerror(errno));
+  if (fstat(opened.file, &about) != 0 || !S_ISREG(about.st_mode)) {
+    close(opened.file);
+    return cannot(fault, path, "it is no file");
+  }
+  opened.count = (size_t)about.st_size / 2;
+  const char *why = is_wav_name(path) ? find_samples(&opened, (uint64_t)about.st_size, rate_hz) : NULL;
+  if (why) {
+    close(opened.file);
+    snprintf(fault, FAULT_CHARS, "Cannot say %.100s: %s. It must be a WAV of PCM16, one channel, %u Hz.", path, why,
+             rate_hz);
     return false;
   }
   strcpy(known[files_known].path, path);
   known[files_known].rate_hz = rate_hz;
-  known[files_known].sound = (sound){samples, count};
-  *got = known[files_known++].sound;
+  *got = known[files_known++].sound = opened;
   return true;
+}
+
+void sound_take(const sound *sound, size_t at, int16_t *samples, size_t count) {
+  uint8_t bytes[2 * PIECE_SAMPLES];
+  for (size_t done = 0; done < count;) {
+    size_t here = count - done < PIECE_SAMPLES ? count - done : PIECE_SAMPLES;
+    ssize_t got = pread(sound->file, bytes, 2 * here, (off_t)(sound->from + 2 * (uint64_t)(at + done)));
+    size_t whole = got > 0 ? (size_t)got / 2 : 0;
+    for (size_t i = 0; i < here; i++) samples[done + i] = i < whole ? (int16_t)little(bytes + 2 * i, 2) : 0;
+    done += here;
+  }
 }
 
 static void put(uint8_t *at, uint32_t value, size_t bytes) {

@@ -9,15 +9,18 @@
 
 #define FAULT_CHARS 256
 
-/* Sound that was read: each file once, however many devices say it. */
+/* Sound in a file that is open: once, however many devices say it and however long it is. */
 typedef struct {
-  const int16_t *samples;
-  size_t count;
+  int file;
+  uint64_t from; /* bytes before its first sample */
+  size_t count;  /* of samples */
 } sound;
 
-/* Read a file. A name that ends in .wav is a WAV (PCM16, one channel, `rate_hz`), any other raw samples of that rate.
+/* Open a file. A name that ends in .wav is a WAV (PCM16, one channel, `rate_hz`), any other raw samples of that rate.
  * False: `fault` says in a sentence what is wrong with it. */
-bool sound_read(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT_CHARS]);
+bool sound_open(const char *path, uint32_t rate_hz, sound *got, char fault[FAULT_CHARS]);
+/* Give `count` samples from the one that is number `at`; silence in place of those that can't be read any more. */
+void sound_take(const sound *sound, size_t at, int16_t *samples, size_t count);
 
 typedef struct {
   FILE *file;

@@ -17,6 +17,9 @@ typedef struct {
   int fd; /* -1: none */
   bool tls;
   bool connected;
+  struct place *place; /* where the host is */
+  size_t address;      /* which of its addresses is called */
+  size_t tries;        /* how many of them were */
   bool wants_write; /* whoever waits for it must wait until it can be written to, too */
   void *session;    /* TLS's own */
   char reason[REASON_CHARS];
@@ -29,8 +32,12 @@ bool stream_has_tls(const char **why_not);
  * False: `reason` says what is wrong with the file. Once, before the first call. */
 bool stream_trust(const char *ca_file, char reason[REASON_CHARS]);
 
-/* Begin to connect. False: it failed at once. A host's name is looked up on the spot, the first time it is called. */
+/* Begin to connect. False: it failed at once. A host's name is looked up on the spot, the first time it is called. Of a
+ * host with several addresses the one is tried that was good last; where that failed, or nobody answered, the next. */
 bool stream_connect(stream *stream, const ws_address *address);
+
+/* It has failed to connect: begin with the host's next address. False: there is no other. */
+bool stream_connect_next(stream *stream);
 
 /* Go on with connecting, when the socket says it is ready. */
 stream_state stream_progress(stream *stream);

@@ -35,6 +35,8 @@ void test_mic_line(void);
 void test_speech(void);
 void test_timing(void);
 void test_session(void);
+void test_calling(void);
+void test_stop_key(void);
 void test_device(void);
 void test_formats(void);
 

@@ -13,6 +13,8 @@ int main(void) {
   test_speech();
   test_timing();
   test_session();
+  test_calling();
+  test_stop_key();
   test_device();
   test_formats();
   printf("%d checks, %d failures.\n", checks, failures);

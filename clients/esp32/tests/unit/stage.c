@@ -1,5 +1,6 @@
 #include "stage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../server_frames.h"
@@ -19,6 +20,7 @@ static uint32_t chance(void *self) {
 static bool call(void *self, const char *url) {
   stage *s = self;
   s->calls++;
+  snprintf(s->url, sizeof s->url, "%s", url);
   return s->has_network && url[0] == 'w';
 }
 
@@ -28,6 +30,7 @@ static bool send_frame(void *self, bool is_text, const uint8_t *bytes, size_t co
   if (is_text && !strncmp((const char *)bytes, "{\"heartbeat", 11)) return true;
   if (is_text) {
     s->texts++;
+    s->interrupts += !strncmp((const char *)bytes, "{\"interrupt", 11);
     memcpy(s->last, bytes, count);
     s->last[count] = 0;
   } else {
@@ -92,7 +95,15 @@ void stage_open(void) {
   stage_ticks(1);
   parley_connected(on.p);
   stage_ticks(1);
-  stage_says("{\"opened\":{\"session\":\"s\",\"resumeToken\":\"t1\",\"protocol\":1,\"resumeS\":30}}");
+  stage_says(OPENED);
+}
+
+void stage_resume(void) {
+  parley_disconnected(on.p, 0);
+  stage_ticks(1);
+  parley_connected(on.p);
+  stage_ticks(1);
+  stage_says(RESUMED);
 }
 
 bool stage_told(parley_event_kind kind) {

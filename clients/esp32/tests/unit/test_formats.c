@@ -85,6 +85,12 @@ static void opus_both_ways(void) {
   on.microphone[0] = 42;
   stage_ticks(1);
   CHECK_NUMBER(on.audio[8] | on.audio[9] << 8, 2 * 320); /* after a frame and the hole */
+  parley_mute(on.p, true);
+  stage_ticks(1);
+  CHECK_NUMBER(on.audio[24 + 19], 0); /* the encoder is given silence, too */
+  parley_mute(on.p, false);
+  stage_ticks(1);
+  CHECK_NUMBER(on.audio[24 + 19], 42);
   uint8_t body[20];
   memset(body, 30, sizeof body);
   for (uint64_t i = 0; i < 6; i++) piece(i * 480, body, sizeof body, 5);

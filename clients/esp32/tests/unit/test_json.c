@@ -33,6 +33,10 @@ void test_json(void) {
   CHECK_NUMBER(milli("2e-3"), 2);
   CHECK_NUMBER(milli("1e30"), 2147483647);
   CHECK_NUMBER(milli("-1e39"), -1);
+  CHECK_NUMBER(milli("0e39"), 0); /* nothing stays nothing, however far its point is moved */
+  CHECK_NUMBER(milli("-0.00e41"), 0);
+  CHECK_NUMBER(milli("0e99999"), 0);
+  CHECK_NUMBER(whole("0e39"), 0);
   CHECK_NUMBER(milli("0.0004"), 0);
   CHECK_NUMBER(milli("0.0005"), 1);
 

@@ -17,7 +17,7 @@ static void talks_and_hangs_up(void) {
   parley_connected(on.p);
   stage_ticks(1);
   CHECK(stage_sent("{\"open\":{\"protocol\":1") && !stage_sent("resume"));
-  stage_says("{\"opened\":{\"session\":\"s\",\"resumeToken\":\"t1\",\"protocol\":1,\"resumeS\":30}}");
+  stage_says(OPENED);
   is_in(PARLEY_CONVERSATION);
   stage_ticks(5);
   CHECK_NUMBER(on.audio_frames, 5);
@@ -68,72 +68,6 @@ static void plays_the_rest(void) {
   CHECK(!strcmp(on.words, "Goodbye."));
   stage_ticks(10);
   CHECK_NUMBER(on.speaker[100], 5000);
-}
-
-static void resumes(void) {
-  stage_begin(NULL);
-  stage_open();
-  stage_ticks(10);
-  stage_says("{\"duck\":{\"seq\":\"7\",\"gainDb\":-20}}");
-  stage_audio(3, 0, 960, 5000);
-  stage_ticks(5);
-  parley_disconnected(on.p, 0);
-  is_in(PARLEY_RESUMING);
-  CHECK_NUMBER(parley_light_of(on.p), PARLEY_LIGHT_RESUMING);
-  on.has_network = false;
-  stage_ticks(50); /* a second without network */
-  CHECK(on.calls > 2 && on.calls < 9);
-  on.has_network = true;
-  int calls = on.calls;
-  stage_ticks(41);
-  CHECK_NUMBER(on.calls, calls + 1);
-  parley_connected(on.p);
-  int frames = on.audio_frames;
-  stage_ticks(1);
-  CHECK(stage_sent("\"resume\":\"t1\"") && stage_sent("\"next\":{\"reply\":\"3\",\"position\":\"960\"}") && stage_sent("\"seq\":\"7\""));
-  stage_ticks(3);
-  CHECK_NUMBER(on.audio_frames, frames); /* nothing else before `opened` */
-  CHECK(parley_is_ducked(on.p) == false);
-  stage_says("{\"opened\":{\"session\":\"s\",\"resumeToken\":\"t2\",\"protocol\":1,\"resumeS\":30,\"resumed\":true,\"micOffset\":\"0\"}}");
-  is_in(PARLEY_CONVERSATION);
-  CHECK(stage_told(PARLEY_EVENT_RESUMED));
-  stage_ticks(1);
-  CHECK_NUMBER(on.audio_frames, frames + 20); /* the 400 ms that were kept */
-  CHECK(parley_counters_of(on.p).lost_mic_frames > 50);
-  CHECK(stage_sent("\"playback\""));
-}
-
-static void gives_up(void) {
-  stage_begin(NULL);
-  stage_open();
-  on.has_network = false;
-  parley_disconnected(on.p, 0);
-  stage_ticks(30 * 50 - 5);
-  is_in(PARLEY_RESUMING);
-  stage_ticks(10);
-  is_in(PARLEY_ENDED);
-  CHECK_NUMBER(parley_light_of(on.p), PARLEY_LIGHT_TROUBLE);
-  stage_ticks(200);
-  is_in(PARLEY_IDLE);
-  stage_begin(NULL);
-  on.has_network = false;
-  parley_start(on.p);
-  stage_ticks(120 * 50 + 1);
-  is_in(PARLEY_ENDED);
-}
-
-static void notices_a_dead_server(void) {
-  stage_begin(NULL);
-  stage_open();
-  stage_ticks(70);
-  is_in(PARLEY_CONVERSATION);
-  on.clock_ms += 60000; /* this device slept: no fault of the server's */
-  stage_ticks(1);
-  stage_says("{\"heartbeat\":{\"beat\":\"1\"}}");
-  stage_ticks(75);
-  is_in(PARLEY_CONVERSATION);
-  stage_ticks(2);
-  is_in(PARLEY_RESUMING);
 }
 
 static void obeys_errors(void) {
@@ -199,9 +133,6 @@ static void keys_stand_in_their_places(void) {
   CHECK(parley_say(on.p, "hello"));
   stage_ticks(1);
   CHECK(stage_sent("\"text\":\"hello\",\"id\":\""));
-  parley_interrupt(on.p);
-  stage_ticks(1);
-  CHECK(stage_sent("{\"interrupt\":{}}"));
 }
 
 static void keys_from_before_are_told(void) {
@@ -220,20 +151,6 @@ static void keys_from_before_are_told(void) {
   stage_says("{\"opened\":{\"session\":\"s\",\"protocol\":1}}");
   stage_ticks(1);
   CHECK(stage_sent("{\"mute\":{\"muted\":true}}"));
-}
-
-static void hangs_up_on_a_refusal(void) {
-  stage_begin(NULL);
-  parley_start(on.p);
-  stage_ticks(1);
-  parley_connected(on.p);
-  stage_ticks(1);
-  parley_end(on.p, "");
-  stage_ticks(1);
-  stage_says("{\"error\":{\"code\":\"CODE_FULL\",\"message\":\"full\",\"retryable\":true}}");
-  is_in(PARLEY_ENDED);
-  stage_ticks(50);
-  CHECK_NUMBER(on.calls, 1);
 }
 
 static void takes_memory_once(void) {
@@ -264,14 +181,10 @@ void test_session(void) {
   talks_and_hangs_up();
   an_end_without_an_answer();
   plays_the_rest();
-  resumes();
-  gives_up();
-  notices_a_dead_server();
   obeys_errors();
   bears_a_slow_network();
   holds_back_what_does_not_fit();
   keys_stand_in_their_places();
   keys_from_before_are_told();
-  hangs_up_on_a_refusal();
   takes_memory_once();
 }

@@ -7,6 +7,7 @@
 #include "esp_log.h"
 #include "esp_netif.h"
 #include "esp_random.h"
+#include "esp_system.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/semphr.h"
@@ -20,6 +21,8 @@
 #define STACK_BYTES 4096
 #define PRIORITY 18 /* below Wi-Fi's own tasks, above everything that can wait */
 #define FORGET_MS 3000
+#define START_MS 3000 /* there is so much time after power on to reach for the button, however soon it has joined */
+#define STEP_MS 20
 
 static const char *tag = "parley";
 static SemaphoreHandle_t mutex;
@@ -57,8 +60,8 @@ static void happened(void *self, const parley_event *event) {
   case PARLEY_EVENT_STATE:
     ESP_LOGI(tag, "%s %s", parley_state_name(parley_state_of(device.core)), event->words);
     break;
-  case PARLEY_EVENT_CAPTION:
-    if (event->final) ESP_LOGI(tag, "%s: %s", event->who == 1 ? "you" : "it", event->words);
+  case PARLEY_EVENT_CAPTION: /* what is said is nobody's who has a cable: only a build that logs debug lines tells it */
+    if (event->final) ESP_LOGD(tag, "%s: %s", event->who == 1 ? "you" : "it", event->words);
     break;
   case PARLEY_EVENT_NOTICE:
   case PARLEY_EVENT_ERROR:
@@ -103,6 +106,24 @@ static void run(void *nothing) {
   vTaskDelete(NULL);
 }
 
+/* Let a moment pass; forget the network and start anew if the button has been held for long. */
+static void watch_button(void) {
+  static unsigned held_ms;
+  held_ms = button_light_is_down() ? held_ms + STEP_MS : 0;
+  if (held_ms >= FORGET_MS) {
+    ESP_LOGI(tag, "it is to be set up anew");
+    wifi_forget();
+    esp_restart();
+  }
+  vTaskDelay(pdMS_TO_TICKS(STEP_MS));
+}
+
+/* BOOT can't be held from power on: the chip would go into its loader. So it is watched from then on until there is a
+ * network, which is also where a device stands that was carried to another one. */
+static void wait_for_network(void) {
+  while (esp_timer_get_time() < START_MS * 1000 || button_light_is_down() || !wifi_is_joined()) watch_button();
+}
+
 static void start_store(void) {
   esp_err_t error = nvs_flash_init();
   if (error == ESP_ERR_NVS_NO_FREE_PAGES || error == ESP_ERR_NVS_NEW_VERSION_FOUND) {
@@ -119,14 +140,15 @@ void app_main(void) {
   mutex = xSemaphoreCreateMutex();
   ESP_ERROR_CHECK(mutex ? ESP_OK : ESP_ERR_NO_MEM);
   ESP_ERROR_CHECK(button_light_start());
-  ESP_ERROR_CHECK(wifi_start(button_light_is_held(FORGET_MS)));
+  ESP_ERROR_CHECK(wifi_start());
+  wait_for_network();
   ESP_ERROR_CHECK(audio_i2s_start());
   static parley_config config;
   const char *missing = configure(&config);
   if (missing) {
-    ESP_LOGE(tag, "%s Hold the button while it starts, for 3 s, to set it up again.", missing);
+    ESP_LOGE(tag, "%s Hold the button for 3 s to set it up again.", missing);
     button_light_light().show(NULL, PARLEY_LIGHT_TROUBLE);
-    return;
+    for (;;) watch_button();
   }
   parley *core = make_core(&config);
   ESP_ERROR_CHECK(core ? net_websocket_start(core, lock) : ESP_ERR_NO_MEM);
@@ -138,5 +160,6 @@ void app_main(void) {
       .light = button_light_light(),
       .lock = lock,
   };
-  xTaskCreatePinnedToCore(run, "parley", STACK_BYTES, NULL, PRIORITY, NULL, portNUM_PROCESSORS - 1);
+  BaseType_t made = xTaskCreatePinnedToCore(run, "parley", STACK_BYTES, NULL, PRIORITY, NULL, portNUM_PROCESSORS - 1);
+  ESP_ERROR_CHECK(made == pdPASS ? ESP_OK : ESP_ERR_NO_MEM);
 }

@@ -7,6 +7,7 @@
 #include "esp_check.h"
 #include "esp_log.h"
 #include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
 #include "wifi.h"
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@
 #define BUFFERS 4u
 #define BUFFER_SAMPLES (BOARD_HZ / 100u)
 #define CAPTURE_MS 200
+#define FRAME_MS 20
 
 static const char *tag = "audio";
 static i2s_chan_handle_t tx, rx;
@@ -65,17 +67,22 @@ static uint32_t input_samples(void) {
   return waiting * BUFFER_SAMPLES;
 }
 
+/* Silence where the microphone gives nothing: time has to pass all the same, or nothing works any more, button and all. */
 static bool capture(void *self, int16_t *samples, size_t count) {
   (void)self;
-  size_t sample_bytes = the_board.wide_slots ? sizeof(int32_t) : sizeof(int16_t);
+  static bool was_well = true;
+  size_t bytes = count * (the_board.wide_slots ? sizeof(int32_t) : sizeof(int16_t));
   size_t got = 0;
-  void *into = the_board.wide_slots ? (void *)bus : (void *)samples;
-  esp_err_t error = i2s_channel_read(rx, into, count * sample_bytes, &got, CAPTURE_MS);
-  if (error != ESP_OK || got != count * sample_bytes) {
-    ESP_LOGE(tag, "the microphone gives nothing (%s): look at its wires", esp_err_to_name(error));
-    return false;
+  uint8_t *into = the_board.wide_slots ? (uint8_t *)bus : (uint8_t *)samples;
+  esp_err_t error = i2s_channel_read(rx, into, bytes, &got, CAPTURE_MS);
+  bool is_well = error == ESP_OK && got == bytes;
+  if (!is_well) {
+    if (was_well) ESP_LOGE(tag, "the microphone gives nothing (%s): look at its wires", esp_err_to_name(error));
+    if (error != ESP_OK && error != ESP_ERR_TIMEOUT) vTaskDelay(pdMS_TO_TICKS(FRAME_MS)); /* it did not wait */
+    memset(into + got, 0, bytes - got);
   }
-  taken += (uint32_t)(count / BUFFER_SAMPLES);
+  was_well = is_well;
+  taken += (uint32_t)(got * count / bytes / BUFFER_SAMPLES);
   if (the_board.wide_slots) { /* 24 bits at the top of 32 */
     const int shift = 16 - CONFIG_PARLEY_MIC_GAIN_DB / 6;
     for (size_t i = 0; i < count; i++) samples[i] = clipped(bus[i] >> shift);

@@ -3,8 +3,6 @@
 #include "board.h"
 #include "esp_check.h"
 #include "esp_timer.h"
-#include "freertos/FreeRTOS.h"
-#include "freertos/task.h"
 #include "led_strip.h"
 
 #include <stdatomic.h>
@@ -98,12 +96,8 @@ parley_light_port button_light_light(void) {
   return (parley_light_port){.show = show};
 }
 
-bool button_light_is_held(unsigned ms) {
-  for (unsigned waited = 0; waited < ms; waited += 20) {
-    if (!is_down(NULL)) return false;
-    vTaskDelay(pdMS_TO_TICKS(20));
-  }
-  return true;
+bool button_light_is_down(void) {
+  return is_down(NULL);
 }
 
 void button_light_show_setup(void) {

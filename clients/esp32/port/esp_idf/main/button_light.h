@@ -8,8 +8,8 @@
 esp_err_t button_light_start(void);
 parley_button_port button_light_button(void);
 parley_light_port button_light_light(void);
-/* Whether the button is held for so long from now on; waits. */
-bool button_light_is_held(unsigned ms);
+/* Whether the button is down just now; not debounced. */
+bool button_light_is_down(void);
 /* Show that the device waits to be set up: slow, even blinking. */
 void button_light_show_setup(void);
 

@@ -14,7 +14,8 @@
 #define OUTBOX_BYTES 16384 /* half a second of PCM16 at 16 kHz; beyond it the core keeps what is said */
 #define LARGEST_BYTES 4096
 #define PIECE_BYTES 2048
-#define NETWORK_MS 3000
+#define CONNECT_MS 1500 /* it is put away no sooner than that, and the next call waits for it */
+#define CONNECT_TLS_MS 4000
 #define SEND_MS 2000
 #define GOODBYE_MS 500
 #define NO_ROOM_MS 20
@@ -37,6 +38,7 @@ static parley *the_core;
 static void (*the_lock)(void *self, bool locked);
 static MessageBufferHandle_t outbox;
 static esp_websocket_client_handle_t client;
+static uint32_t dialled; /* the connection that the client is of */
 static atomic_uint connection; /* which one the core speaks of; what an earlier one says is not told to it */
 static atomic_uint parting;    /* the one that is closed politely: what waits for it is still sent */
 static uint16_t close_code;
@@ -72,7 +74,7 @@ static void drop(void *self, bool politely) {
   bool is_parting = politely && put(DO_PART, NULL, 0);
   if (is_parting) atomic_store(&parting, mine);
   atomic_fetch_add(&connection, 1);
-  if (!is_parting) put(DO_DROP, NULL, 0); /* no room: the next call puts it away, and nobody listens to it till then */
+  if (!is_parting) put(DO_DROP, NULL, 0); /* no room: whatever stands there wakes the task as well */
 }
 
 parley_net_port net_websocket_port(void) {
@@ -151,6 +153,8 @@ static void put_away(bool politely) {
 
 static void connect_to(uint32_t mine, const char *url) {
   put_away(false);
+  if (mine != atomic_load(&connection)) return; /* that took so long that the core has given it up */
+  dialled = mine;
   close_code = 0;
   has_ended = false;
   const esp_websocket_client_config_t config = {
@@ -161,7 +165,7 @@ static void connect_to(uint32_t mine, const char *url) {
       .task_stack = STACK_BYTES,
       .task_prio = 6,
       .buffer_size = PIECE_BYTES,
-      .network_timeout_ms = NETWORK_MS,
+      .network_timeout_ms = strncmp(url, "wss:", 4) == 0 ? CONNECT_TLS_MS : CONNECT_MS,
       .crt_bundle_attach = esp_crt_bundle_attach,
   };
   client = esp_websocket_client_init(&config);
@@ -173,15 +177,17 @@ static void connect_to(uint32_t mine, const char *url) {
   tell_end(mine);
 }
 
+/* What was not sent whole is lost, and the core believes it sent: that connection is over, so that it is said again. */
 static void send_out(const errand *errand, int count) {
   if (!client || count <= 0) return;
   const char *bytes = (const char *)errand->bytes;
   TickType_t patience = pdMS_TO_TICKS(SEND_MS);
-  if (errand->kind == DO_SEND_TEXT) {
-    esp_websocket_client_send_text(client, bytes, count, patience);
-  } else {
-    esp_websocket_client_send_bin(client, bytes, count, patience);
-  }
+  int sent = errand->kind == DO_SEND_TEXT ? esp_websocket_client_send_text(client, bytes, count, patience)
+                                          : esp_websocket_client_send_bin(client, bytes, count, patience);
+  if (sent == count) return;
+  ESP_LOGW(tag, "the network takes nothing more: the connection is given up");
+  put_away(false);
+  tell_end(errand->connection);
 }
 
 static void run(void *nothing) {
@@ -192,12 +198,12 @@ static void run(void *nothing) {
     if (size < ERRAND_HEAD_BYTES) continue;
     bool is_present = next.connection == atomic_load(&connection);
     bool is_parting = next.connection == atomic_load(&parting);
+    if (client && dialled != atomic_load(&connection) && dialled != atomic_load(&parting)) put_away(false);
     switch (next.kind) {
     case DO_CALL:
       if (is_present) connect_to(next.connection, (const char *)next.bytes);
       break;
-    case DO_DROP:
-      put_away(false);
+    case DO_DROP: /* it is put away by now */
       break;
     case DO_PART:
       put_away(is_parting);

@@ -93,7 +93,7 @@ static esp_err_t save(httpd_req_t *request) {
   if (!store(form)) return refuse(request, "It could not be stored: the store is full. Erase the flash, and try again.");
   ESP_LOGI(tag, "it was told what to join");
   esp_err_t sent = httpd_resp_send(request, saved, HTTPD_RESP_USE_STRLEN);
-  wifi_prov_mgr_configure_sta(&network);
+  if (wifi_prov_mgr_configure_sta(&network) != ESP_OK) ESP_LOGW(tag, "it can't be joined just now: save it once more");
   return sent;
 }
 

@@ -54,7 +54,7 @@ static esp_err_t set_up(void) {
   ESP_RETURN_ON_ERROR(wifi_prov_mgr_start_provisioning(WIFI_PROV_SECURITY_1, password, name, password), tag,
                       "it can't be set up: the setup password must have 8 letters or more");
   button_light_show_setup();
-  ESP_LOGI(tag, "join the network %s with the password %s, and open http://192.168.4.1", name, password);
+  ESP_LOGI(tag, "join the network %s with the setup password, and open http://192.168.4.1", name);
   return ESP_OK;
 }
 
@@ -64,7 +64,7 @@ static esp_err_t join(void) {
   return esp_wifi_start();
 }
 
-esp_err_t wifi_start(bool forget) {
+esp_err_t wifi_start(void) {
   state = xEventGroupCreate();
   ESP_RETURN_ON_FALSE(state, ESP_ERR_NO_MEM, tag, "too little memory");
   ESP_RETURN_ON_ERROR(esp_event_handler_register(WIFI_EVENT, ESP_EVENT_ANY_ID, happened, NULL), tag, "events");
@@ -78,12 +78,17 @@ esp_err_t wifi_start(bool forget) {
       .scheme_event_handler = WIFI_PROV_EVENT_HANDLER_NONE,
   };
   ESP_RETURN_ON_ERROR(wifi_prov_mgr_init(way), tag, "setting up does not start");
-  if (forget) wifi_prov_mgr_reset_provisioning();
   bool is_known = false;
   ESP_RETURN_ON_ERROR(wifi_prov_mgr_is_provisioned(&is_known), tag, "the store can't be read");
-  ESP_RETURN_ON_ERROR(is_known ? join() : set_up(), tag, "no network");
-  xEventGroupWaitBits(state, HAS_NETWORK, pdFALSE, pdTRUE, portMAX_DELAY);
-  return ESP_OK;
+  return is_known ? join() : set_up();
+}
+
+bool wifi_is_joined(void) {
+  return xEventGroupGetBits(state) & HAS_NETWORK;
+}
+
+void wifi_forget(void) {
+  if (esp_wifi_restore() != ESP_OK) ESP_LOGW(tag, "the network that was joined can't be forgotten");
 }
 
 void wifi_stay_awake(bool awake) {

@@ -6,8 +6,12 @@
 
 #include <stdbool.h>
 
-/* Start. `forget`: what is stored is forgotten, and the device is to be set up anew. Returns when there is a network. */
-esp_err_t wifi_start(bool forget);
+/* Begin to join, or to be set up. */
+esp_err_t wifi_start(void);
+/* Whether there is a network just now. */
+bool wifi_is_joined(void);
+/* Forget what is stored: at its next start the device is to be set up anew. */
+void wifi_forget(void);
 /* Whether the radio may sleep between beacons. */
 void wifi_stay_awake(bool awake);
 

@@ -25,4 +25,5 @@ esp_err_t esp_wifi_init(const wifi_init_config_t *config);
 esp_err_t esp_wifi_set_mode(wifi_mode_t mode);
 esp_err_t esp_wifi_start(void);
 esp_err_t esp_wifi_connect(void);
+esp_err_t esp_wifi_restore(void);
 esp_err_t esp_wifi_set_ps(wifi_ps_type_t type);

@@ -24,5 +24,4 @@ esp_err_t wifi_prov_mgr_is_provisioned(bool *provisioned);
 esp_err_t wifi_prov_mgr_start_provisioning(wifi_prov_security_t security, const void *wifi_prov_sec_params,
                                            const char *service_name, const char *service_key);
 esp_err_t wifi_prov_mgr_configure_sta(wifi_config_t *wifi_cfg);
-esp_err_t wifi_prov_mgr_reset_provisioning(void);
 esp_err_t wifi_prov_mgr_reset_sm_state_on_failure(void);
