@@ -226,6 +226,7 @@ async def test_by_keyboard_alone(browser: Any) -> None:
         await press("Escape")
         assert await page.locator("#help[open]").count() == 0
         assert len(await calls(page, "interrupt")) == 1, "a key that closes a window stops nobody"
+        await page.wait_for_function("!document.activeElement.closest('dialog')")
         await press("s")
         await page.uncheck("#shortcuts")
         await press("Escape")

@@ -103,14 +103,14 @@ async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) 
         speech.silence(12_000),
         speech.say("Stop!"),
         speech.silence(8000),
-        speech.say("What is your name?"),
+        speech.say("What time is it?"),
     )
     async with chromium(voice) as browser, page_of(browser, house.ring.page + DEBUG, **STILL) as page:
         await page.click("#talk")
         await sees(page, ".line.assistant", re.compile("It is"))
         await sees(page, "#latency summary", re.compile(r"\d+ ms"))
         await sees(page, ".line.assistant .cut")
-        await sees(page, ".line.assistant", "My name is Parley.")
+        await sees(page, ".line.assistant", re.compile("It is"), nth=1)
         await assert_accessible(page)
         assert await happenings(page, "duck"), "the story was not lowered before it was cut off"
         await house.assert_memory_is_true(page)
@@ -152,8 +152,8 @@ async def test_the_network_goes_and_comes_back(house: House) -> None:
         line.plug()
         await sees(page, ".line.event", "Connected again")
         await page.locator(".line.assistant:not(:has(.ahead))", has_text="20").wait_for(timeout=PATIENCE_MS)
-        played = await happenings(page, "replyPlayed")
-        assert len(played) == 1
+        await page.wait_for_function("parleyDebug.of('replyPlayed').length > 0", timeout=PATIENCE_MS)
+        assert len(await happenings(page, "replyPlayed")) == 1
         words = (await sees(page, ".line.assistant .said")).strip()
         assert [int(number) for number in re.findall(r"\d+", words)] == list(range(1, 21)), words
         for _ in range(100):
