@@ -20,6 +20,7 @@ from websockets.http11 import Request
 from services.common.settings import Environment
 from services.ingress.page import Page as ServedPage
 from tests.fakes import speech
+from tests.fakes.eventually import until
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 _PACKAGES: Final = ROOT / ".venv-web" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
@@ -111,6 +112,11 @@ def _files(script: Path) -> Callable[[Any], Awaitable[None]]:
         await route.fulfill(status=answer.status_code, headers=dict(answer.headers.raw_items()), body=body)
 
     return give
+
+
+async def comes_true(page: Page, expression: str) -> None:
+    """Wait until it is. Playwright's own way of waiting is one that the page's rules forbid."""
+    await until(lambda: page.evaluate(expression), PATIENCE_MS / 1000)
 
 
 async def assert_accessible(page: Page) -> None:
