@@ -131,9 +131,8 @@ def line_of(event: Event) -> str:
 
 
 def settings_of(options: Options) -> Mapping[str, object]:
-    """Return the options without the token, and addresses without a name and password in them."""
+    """Return the options without the token; no secret stands in an address, `settings.addresses` sees to that."""
     fields = {name: value for name, value in dataclasses.asdict(options).items() if name != "token"}
-    fields["server"] = ",".join(_without_user(address) for address in options.server.split(","))
     fields["has_token"] = bool(options.token)
     return {name: [str(part) for part in value] if name == "say" else _plain(value) for name, value in fields.items()}
 
@@ -162,11 +161,6 @@ def wav_of(samples: Samples, rate_hz: int = MIC_HZ) -> bytes:
 
 def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
-
-
-def _without_user(address: str) -> str:
-    scheme, mark, rest = address.rpartition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 class VoiceTap(Recording):

@@ -90,7 +90,9 @@ def token(text: str) -> str:
 
 
 def addresses(text: str) -> str:
-    """Read the addresses of one server or several."""
+    """Read the addresses of one server or several. They are shown and written down: no secret may stand in them."""
+    if "@" in text:
+        raise WrongValue("no name or password may stand in an address: prove with --token that you may call")
     return ",".join(_address(address.strip()) for address in text.split(","))
 
 
