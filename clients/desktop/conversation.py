@@ -162,8 +162,8 @@ class Conversation:
     # How it runs
 
     async def _run(self) -> None:
-        await self._line.open()
         try:
+            await self._line.open()
             async with asyncio.TaskGroup() as tasks:
                 helpers: list[asyncio.Task[None]] = []
                 if not self.session.failure:
