@@ -60,8 +60,6 @@ class Quality:
     """Frames of 20 ms that never reached a server, or that this machine was too busy to take."""
     starved_calls: int = 0
     """Times the sound card wanted more than there was: this machine is too busy."""
-    rtt_ms: float | None = None
-    """The way to the server and back, where it is known."""
     output_latency_ms: int = 0
     input_latency_ms: int = 0
     ducked: bool = False

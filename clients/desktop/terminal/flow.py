@@ -60,8 +60,6 @@ class FlowMeter:
 
 def _parts(quality: Quality, gap_ms: int, lost: int, starved: int) -> list[str]:
     parts = [f"buffer {quality.start_ms} ms"]
-    if quality.rtt_ms is not None:
-        parts.insert(0, f"round trip {quality.rtt_ms:.0f} ms")
     parts.append(f"{gap_ms} ms of gaps" if gap_ms > 0 else "no gaps")
     if lost > 0:
         parts.append(f"{lost * 20} ms of your words lost")
