@@ -85,7 +85,7 @@ async def live(options: Options) -> None:
             put_away.callback(tap.write_stereo, options.record)
         if options.bug_report:
             claim(options.bug_report)
-            put_away.callback(reporter.write)
+            put_away.callback(lambda: reporter.write(reporter.stop()))
             reporter.begin()
             reporter.attach(device, tap)
             print(f"This conversation is recorded for a bug report: {options.bug_report}, kept on this machine.")

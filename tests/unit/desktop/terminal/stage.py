@@ -71,6 +71,7 @@ class StageConversation:
             EchoState("device", 31.0), start_ms=20, microphone="Laptop microphone", speaker="Laptop speaker"
         )
         self.asked: list[tuple[str, object]] = []
+        self.is_open = False
         self._refusal = refusal
         self._events: asyncio.Queue[Event | ClientError | None] = asyncio.Queue()
 
@@ -78,6 +79,7 @@ class StageConversation:
         """Open, or be refused."""
         if self._refusal:
             raise self._refusal
+        self.is_open = True
         self.feed(OPENED)
         return self
 
