@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -137,4 +139,18 @@ def test_a_look_up_that_fails_finds_nothing() -> None:
     listing = Listing("nonsense")
     listing.wait()
     assert listing.result() is None
+    listing.put_away()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
+def test_a_long_list_is_found_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads before the look-up has ended, and a pipe holds 4 KiB on Windows, 64 KiB here: it would never end."""
+    devices = [SoundDevice(number, f"Device {number}", "ALSA", 2, 2, 48_000) for number in range(1_000)]
+    program = tmp_path / "python"
+    program.write_text(f"#!{sys.executable}\nprint({written(devices)!r})\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    listing = Listing("sounddevice")
+    listing.wait()
+    assert listing.result() == devices
     listing.put_away()
