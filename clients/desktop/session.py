@@ -165,12 +165,12 @@ class Session:
         self._requests.append(wire.ConverseRequest(flushed=flushed))
 
     def _report_in_time(self) -> None:
-        due = self.playout.played - self._reported_at >= speaker_samples(REPORT_MS)
+        due = self.playout.handed - self._reported_at >= speaker_samples(REPORT_MS)
         if due and self.playout.underway:
             self._report(Happening(self.playout.played, self.playout.playhead()))
 
     def _report(self, happening: Happening, ended: bool = False) -> None:
-        self._reported_at = self.playout.played
+        self._reported_at = self.playout.handed
         playback = audio_pb2.Playback(
             reply=happening.playhead.reply,
             position=happening.playhead.position,
