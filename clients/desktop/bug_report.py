@@ -38,8 +38,8 @@ From now until you stop, this is kept:
  - the words of both sides, and what the client did when
  - your settings without tokens, and the versions of programs
 
-It is kept on this machine, the last five minutes of it, and written to a file when you \
-stop. It is sent to nobody. Tell the others in the room before you agree."""
+It is kept on this machine, of the sound the last five minutes, and written to a file when \
+you stop. It is sent to nobody. Tell the others in the room before you agree."""
 
 README = """\
 A conversation with Parley, recorded for a bug report with the agreement of the person who spoke.

@@ -21,6 +21,7 @@ def quality_of(playout: Playout, device: AudioDevice, dropped_mic_frames: int) -
         gap_ms=speaker_ms(playout.gap_samples),
         dropped_ms=speaker_ms(playout.dropped_samples),
         dropped_mic_frames=dropped_mic_frames + (known.dropped_mic_frames if known else 0),
+        dropped_speaker_frames=known.dropped_speaker_frames if known else 0,
         starved_calls=known.starved_calls if known else 0,
         output_latency_ms=speaker_ms(device.output_latency_samples),
         input_latency_ms=device.input_latency_samples * 1000 // MIC_HZ,

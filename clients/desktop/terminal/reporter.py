@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from ..bug_report import BugReport, VoiceTap
+from ..device import is_choosable
 from ..events import Event
 from ..meters import Levels, Quality
 from ..options import Options
-from .sound_card import has_devices
 
 FIGURES_S = 1.0
 
@@ -37,7 +37,7 @@ class Reporter:
     def attach(self, device: object, tap: VoiceTap) -> None:
         """Take the sound of this device, if it records; after `stop` none of it."""
         tap.report = self._report
-        if has_devices(device):
+        if is_choosable(device):
             device.tracks = self._report
 
     def feed(self, event: Event) -> None:

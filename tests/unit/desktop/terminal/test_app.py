@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from clients.desktop import events
-from clients.desktop.bug_report import BugReport
-from clients.desktop.failures import EXIT_BROKEN, ConversationBroken, ServerRefused
+from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.options import parse
 from clients.desktop.playhead import Playhead
 from clients.desktop.terminal.app import ParleyApp
-from clients.desktop.terminal.sheets import ConsentSheet, SoundSheet
+from clients.desktop.terminal.sheets import SoundSheet
 from clients.desktop.terminal.talk_key import FIRST_REPEAT_S
 
-from .stage import AT, Plugged, StageConversation, calls, scene
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 50.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now_s
-
-
-def text(app: ParleyApp, id_: str) -> str:
-    """Return what a part of the screen says."""
-    return str(app.screen_stack[0].query_one(f"#{id_}", Static).content)
-
-
-def captions(app: ParleyApp) -> list[str]:
-    """Return the lines of captions."""
-    return [str(line.content) for line in app.screen_stack[0].query("#captions Static").results(Static) if line.display]
-
-
-async def until(so: Callable[[], bool]) -> None:
-    """Wait until something is so, for long on a busy machine."""
-    async with asyncio.timeout(30):
-        while not so():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+from .stage import AT, Clock, StageConversation, calls, captions, plugged, scene, text, until
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 24), (30, 12)])
@@ -179,97 +143,14 @@ async def test_sound_devices_come_and_go_and_are_chosen() -> None:
         await until(lambda: "floor" in text(app, "top"))
         await pilot.press("d")
         await until(lambda: isinstance(app.screen, SoundSheet))
-        talk.device.plugged.append(Plugged(9, "Headset", 1, 2))
+        talk.device.plugged.append(plugged(9, "Headset", 1, 2))
         options = app.screen.query_one("OptionList")
         await until(lambda: options.option_count == 11)  # type: ignore[attr-defined]
         await pilot.press("home", "down", "enter")
         await until(lambda: talk.device.asked == [("input", "Headset")])
-        await pilot.press("end", "enter", "escape")
-        await until(lambda: talk.device.asked[-1] == ("echo", "off"))
         await until(lambda: "in use by another program" in text(app, "note"))
-
-
-async def test_a_bug_report_is_recorded_only_when_agreed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any key but y is a no; the screen says that it records; r again writes the file, without the secret."""
-    monkeypatch.chdir(tmp_path)
-    talk = StageConversation()
-    app = ParleyApp(parse(["--token", "SECRET"]), calls(talk))
-    async with app.run_test() as pilot:
-        await until(lambda: "floor" in text(app, "top"))
-        for refusal in ("escape", "n"):
-            await pilot.press("r")
-            await until(lambda: isinstance(app.screen, ConsentSheet))
-            await pilot.press(refusal)
-            await until(lambda: len(app.screen_stack) == 1)
-            assert talk.device.tracks is None
-        await pilot.press("r", "y")
-        await until(lambda: "recording" in text(app, "top"))
-        talk.device.tracks.add(bytes(640), bytes(640), bytes(640))
-        talk.feed(*scene())
-        await until(lambda: len(captions(app)) == 6)
-        await pilot.press("r")
-        await until(lambda: "Nobody has it but you" in text(app, "note"))
-        assert talk.device.tracks is None
-    [path] = app.reporter.written
-    with zipfile.ZipFile(path) as zipped:
-        assert {"mic.wav", "events.jsonl"} <= set(zipped.namelist())
-        assert all(b"SECRET" not in zipped.read(name) for name in zipped.namelist())
-
-
-async def test_nothing_is_added_to_a_report_that_is_being_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is written in a thread, from what was there when it was stopped; and leaving waits for it."""
-    talk, path, heard_by = StageConversation(), tmp_path / "mine.zip", list[object]()
-    app = ParleyApp(parse(["--bug-report", str(path)]), calls(talk))
-    write = BugReport.write
-
-    def slow(report: BugReport, *where: Any) -> None:
-        heard_by.append(talk.device.tracks)
-        write(report, *where)
-
-    monkeypatch.setattr(BugReport, "write", slow)
-    async with app.run_test() as pilot:
-        await until(lambda: "recording" in text(app, "top"))
-        assert talk.device.tracks is not None
-        await pilot.press("r", "q")
-        await until(lambda: not app.is_running)
-    assert heard_by == [None]
-    assert app.reporter.written == [path]
-
-
-async def test_what_the_command_line_asked_for_is_written_at_the_end(tmp_path: Path) -> None:
-    """--bug-report records from the beginning, and says so all the time."""
-    talk, path = StageConversation(), tmp_path / "mine.zip"
-    app = ParleyApp(parse(["--bug-report", str(path)]), calls(talk))
-    async with app.run_test() as pilot:
-        await until(lambda: "recording" in text(app, "top"))
-        await pilot.press("q")
-        await until(lambda: not app.is_running)
-    assert app.reporter.written == [path]
-    assert zipfile.is_zipfile(path)
-
-
-@pytest.mark.parametrize("where", ["call", "drawing", "key"])
-async def test_a_fault_of_the_program_is_one_line_and_a_code(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Textual tells of it only on stderr, which libraries have to be kept from: the person would see nothing at all."""
-    talk = StageConversation()
-
-    def broken(*_: Any, **__: Any) -> Any:
-        raise LookupError("no\nsuch thing")
-
-    app = ParleyApp(parse([]), broken if where == "call" else calls(talk))
-    if where == "drawing":
-        monkeypatch.setattr("clients.desktop.terminal.app.draw", broken)
-    if where == "key":
-        monkeypatch.setattr(app, "action_mute", broken)
-
-    async def press(pilot: Pilot[object]) -> None:
-        await pilot.press("m")
-
-    await app.run_async(headless=True, auto_pilot=press if where == "key" else None)
-    assert app.problem is not None
-    assert app.problem.exit_code == EXIT_BROKEN
-    assert str(app.problem).startswith("This program has a fault, and had to end")
-    assert ("LookupError: no such thing" in str(app.problem)) == (where != "key")
-    assert "\n" not in str(app.problem)
+        await pilot.press("end", "enter")
+        await until(lambda: talk.device.asked[-1] == ("echo", "off"))
+        await pilot.press("up", "enter", "escape")
+        await until(lambda: talk.device.asked[-1] == ("echo", "server"))
+        await until(lambda: "From the next call on." in text(app, "note"))
