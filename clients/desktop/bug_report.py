@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .events import Event
-from .failures import UsageError
+from .failures import cannot_write
 from .meters import Levels, Quality
 from .options import Options
 from .recording import Recording
@@ -101,7 +101,7 @@ class BugReport:
                 for name, content in self._files(options, voices or self._recording()).items():
                     zipped.writestr(name, content)
         except OSError as problem:
-            raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+            raise cannot_write(path, problem) from problem
 
     def _recording(self) -> Recording:
         recording = Recording()

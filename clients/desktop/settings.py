@@ -81,8 +81,10 @@ def token(text: str) -> str:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).expanduser().read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongValue(f"{text} can't be read: {type(error).__name__}") from None
+        except OSError as error:
+            raise WrongValue(f"{text} can't be read ({error.strerror or error}): check the file's name") from None
+        except UnicodeDecodeError:
+            raise WrongValue(f"{text} holds no text: a token is one word") from None
     word = text.strip()
     if not (word.isascii() and word.isprintable() and " " not in word):
         raise WrongValue("a token is one word of ASCII letters, digits and . _ -")
