@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .device import AudioDevice, KnownDevice
 from .echo.way import EchoWay
-from .local_duck import BEGINS_CANCELLED_DB, BEGINS_CLEAN_DB, LocalDuck
+from .local_duck import BEGINS_CANCELLED_DB, BEGINS_CLEAN_DB
 from .meters import EchoState, Quality
 from .playout import Playout
+from .session import Session
 from .sound import MIC_HZ, speaker_ms
 
 
@@ -32,11 +33,15 @@ def quality_of(playout: Playout, device: AudioDevice, dropped_mic_frames: int) -
     )
 
 
-def follow_device(device: AudioDevice, playout: Playout, local_duck: LocalDuck) -> None:
-    """Let replies wait while there is no speaker, and the local ear listen only where no echo is in its way."""
+def follow_device(device: AudioDevice, session: Session) -> None:
+    """Let replies wait while there is no speaker, the local ear listen only where no echo is in its way, and the person
+    know what is wrong.
+    """
     if not isinstance(device, KnownDevice):
         return
-    playout.paused = device.speaker_away
+    session.playout.paused = device.speaker_away
+    session.sound_trouble(device.trouble)
     way = device.echo.way
+    local_duck = session.local_duck
     local_duck.expect_from(way, BEGINS_CANCELLED_DB if way == EchoWay.DEVICE else BEGINS_CLEAN_DB)
     local_duck.enabled = way != EchoWay.SERVER

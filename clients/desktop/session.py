@@ -61,6 +61,7 @@ class Session:
         self._now_s = 0.0
         self._input_latency = 0
         self._has_resumed = False
+        self._trouble = ""
         self._captions: deque[bytes] = deque(maxlen=KNOWN_CAPTIONS)
         self._requests: list[wire.ConverseRequest] = []
         self._events: list[Event] = []
@@ -116,6 +117,12 @@ class Session:
         if self.stop_key.back():
             self._requests.append(INTERRUPT)
         self._tell(events.Resumed(self._moment(), gap_ms, lost_ms))
+
+    def sound_trouble(self, words: str) -> None:
+        """Note what is wrong with the sound card, "" when nothing is: told each time it changes."""
+        if words != self._trouble:
+            self._trouble = words
+            self._tell(events.SoundTrouble(self._moment(), words))
 
     def requests(self) -> list[wire.ConverseRequest]:
         """Return what is to be sent, in order."""
