@@ -59,7 +59,6 @@ class Keeper:
         if self._again:
             self._take_up()
             return
-        self._opening()
         for plug, device in ((self.speaker, speaker), (self.microphone, microphone)):
             try:
                 self._begin(plug, device)
@@ -69,6 +68,7 @@ class Keeper:
                     f"Cannot open the {plug.direction} {device.name} ({problem}): check that it is plugged in and not "
                     "in use, or choose another one."
                 ) from None
+        self._opened()
 
     def stop(self) -> None:
         """Close both, and let go of the card."""
@@ -158,23 +158,25 @@ class Keeper:
         self.card.refresh()
         self.devices = self.card.devices()
 
-    def _opening(self) -> None:
-        self.generation += 1
-        self._opened_s = self._clock()
-
     def _take_up(self) -> None:
         """Open what should be in use, of what there is; where that can't be used, what stands in for it."""
-        self._opening()
+        now_s = self._clock()
         for plug in (self.speaker, self.microphone):
             plug.taken(None)
-            while device := plug.best(self.devices, self._opened_s):
+            while device := plug.best(self.devices, now_s):
                 try:
                     self._begin(plug, device)
                     break
                 except CannotOpen as problem:
-                    plug.refused(device, str(problem), self._opened_s)
+                    plug.refused(device, str(problem), now_s)
             else:
-                plug.lost(self._opened_s)
+                plug.lost(now_s)
+        self._opened()
+
+    def _opened(self) -> None:
+        """Note that other streams are open from now on; whoever calls later than that is at work."""
+        self.generation += 1
+        self._opened_s = self._clock()
 
     def _begin(self, plug: HotPlug, device: SoundDevice) -> None:
         """Begin with a device. Raises CannotOpen."""

@@ -20,9 +20,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 50.0
+        self.step_s = 0.0
+        """What passes each time that somebody looks."""
 
     def __call__(self) -> float:
         """Return the time."""
+        self.now_s += self.step_s
         return self.now_s
 
 

@@ -123,6 +123,27 @@ async def test_a_chosen_device_that_cannot_be_opened_is_stood_in_for(machine: Ma
     live.stop()
 
 
+async def test_a_chosen_device_that_gives_no_sound_is_stood_in_for(machine: Machine, clock: Clock) -> None:
+    """Its driver says that it is alive and never calls: opened anew once, then the default takes over."""
+    machine.plug("USB Headset", 1, 2)
+    clock.step_s = 1e-6
+    live = device(clock, input="usb")
+    live.start()
+    for _ in range(2):
+        assert live.microphone == "USB Headset"
+        clock.now_s += 0.9
+        machine.speaker.ask(480)
+        clock.now_s += 0.2
+        live._due_s -= 1
+        await live.tick()
+    assert (live.microphone, live.speaker) == ("Built-in", "Built-in")
+    assert "The microphone USB Headset can't be used (no sound flows): Built-in stands in" in live.trouble
+    opened = len(machine.streams)
+    await pass_s(live, machine, clock, 3)
+    assert len(machine.streams) == opened
+    live.stop()
+
+
 async def pass_s(live: LiveDevice, machine: Machine, clock: Clock, seconds: float) -> None:
     """Let time pass, and sound flow."""
     for _ in range(round(seconds / 0.5)):
@@ -138,6 +159,7 @@ async def test_a_number_means_the_same_device_for_good(machine: Machine, clock: 
     live.start()
     machine.devices.insert(1, Plugged("Webcam", 1, 0))
     machine.speaker.running = False
+    live._due_s -= 1
     await live.tick()
     assert live.microphone == "USB Headset"
     assert live.choice.input == "USB Headset"
