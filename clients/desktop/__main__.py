@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .bug_report import BugReport, VoiceTap
 from .conversation import Conversation
-from .device import AudioDevice
+from .device import AudioDevice, is_choosable
 from .failures import EXIT_INTERRUPTED, EXIT_OK, ClientError, ConversationBroken
 from .headless import HeadlessDevice
 from .live import LiveDevice
@@ -77,7 +77,7 @@ async def headless(options: Options) -> None:
 async def live(options: Options) -> None:
     """Talk through the sound card, in lines, until Ctrl-C or until the server closes. Raises ClientError."""
     tap, reporter = VoiceTap(keep=options.record is not None), Reporter(options)
-    device = _sound_card(options, tap)
+    device = _sound_card(_choice(options), tap)
     with ExitStack() as put_away:
         transcript = _transcript(options, put_away, show_state=True)
         if options.record:
@@ -85,7 +85,7 @@ async def live(options: Options) -> None:
             put_away.callback(tap.write_stereo, options.record)
         if options.bug_report:
             claim(options.bug_report)
-            put_away.callback(reporter.write)
+            put_away.callback(lambda: reporter.write(reporter.stop()))
             reporter.begin()
             reporter.attach(device, tap)
             print(f"This conversation is recorded for a bug report: {options.bug_report}, kept on this machine.")
@@ -102,7 +102,16 @@ async def on_screen(options: Options) -> None:
     """Talk through the sound card on the whole terminal. Raises ClientError."""
     from .terminal.run import screen  # Textual takes a moment to load, and only this way needs it
 
-    await screen(options, lambda tap: _conversation(options, _sound_card(options, tap)))
+    device: AudioDevice | None = None
+
+    def call(tap: VoiceTap) -> Conversation:
+        """Begin a conversation with what was chosen of the sound in the one before."""
+        nonlocal device
+        choice = device.choice if is_choosable(device) else _choice(options)
+        device = _sound_card(choice, tap)
+        return _conversation(options, device)
+
+    await screen(options, call)
 
 
 def _list_devices(options: Options) -> None:
@@ -113,8 +122,8 @@ def _list_devices(options: Options) -> None:
         card.close()
 
 
-def _sound_card(options: Options, tap: VoiceTap) -> LiveDevice:
-    return LiveDevice(tap, _choice(options))
+def _sound_card(choice: SoundChoice, tap: VoiceTap) -> LiveDevice:
+    return LiveDevice(tap, choice)
 
 
 def _choice(options: Options) -> SoundChoice:

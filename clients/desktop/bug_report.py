@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .events import Event
-from .failures import UsageError
+from .failures import cannot_write
 from .meters import Levels, Quality
 from .options import Options
 from .recording import Recording
@@ -38,8 +38,8 @@ From now until you stop, this is kept:
  - the words of both sides, and what the client did when
  - your settings without tokens, and the versions of programs
 
-It is kept on this machine, the last five minutes of it, and written to a file when you \
-stop. It is sent to nobody. Tell the others in the room before you agree."""
+It is kept on this machine, of the sound the last five minutes, and written to a file when \
+you stop. It is sent to nobody. Tell the others in the room before you agree."""
 
 README = """\
 A conversation with Parley, recorded for a bug report with the agreement of the person who spoke.
@@ -101,7 +101,7 @@ class BugReport:
                 for name, content in self._files(options, voices or self._recording()).items():
                     zipped.writestr(name, content)
         except OSError as problem:
-            raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+            raise cannot_write(path, problem) from problem
 
     def _recording(self) -> Recording:
         recording = Recording()
@@ -131,9 +131,8 @@ def line_of(event: Event) -> str:
 
 
 def settings_of(options: Options) -> Mapping[str, object]:
-    """Return the options without the token, and addresses without a name and password in them."""
+    """Return the options without the token; no secret stands in an address, `settings.addresses` sees to that."""
     fields = {name: value for name, value in dataclasses.asdict(options).items() if name != "token"}
-    fields["server"] = ",".join(_without_user(address) for address in options.server.split(","))
     fields["has_token"] = bool(options.token)
     return {name: [str(part) for part in value] if name == "say" else _plain(value) for name, value in fields.items()}
 
@@ -162,11 +161,6 @@ def wav_of(samples: Samples, rate_hz: int = MIC_HZ) -> bytes:
 
 def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
-
-
-def _without_user(address: str) -> str:
-    scheme, mark, rest = address.rpartition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 class VoiceTap(Recording):

@@ -31,9 +31,13 @@ def read(path: Path, *, is_needed: bool) -> dict[str, object]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if is_needed:
-            raise UsageError(f"There is no config file {path}.") from None
+            raise UsageError(f"There is no config file {path}: check --config and PARLEY_CONFIG.") from None
         return {}
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UsageError(f"The config file {path} can't be read: {type(problem).__name__}.") from None
+    except OSError as problem:
+        raise UsageError(
+            f"Cannot read {path} ({problem.strerror or problem}): check who may, or name another."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not TOML, for it is not UTF-8: write it anew.") from None
     except tomllib.TOMLDecodeError as problem:
         raise UsageError(f"{path} is not TOML: {' '.join(str(problem).split())}.") from None

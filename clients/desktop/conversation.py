@@ -162,8 +162,8 @@ class Conversation:
     # How it runs
 
     async def _run(self) -> None:
-        await self._line.open()
         try:
+            await self._line.open()
             async with asyncio.TaskGroup() as tasks:
                 helpers: list[asyncio.Task[None]] = []
                 if not self.session.failure:
@@ -186,7 +186,7 @@ class Conversation:
         clock = asyncio.get_running_loop().time
         while True:
             mic_pcm = await self.device.tick()
-            follow_device(self.device, self.playout, self.session.local_duck)
+            follow_device(self.device, self.session)
             speaker_pcm = self.session.tick(
                 mic_pcm, clock(), self.device.output_latency_samples, self.device.input_latency_samples
             )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from .meters import EchoState, Levels
+from .recording import Tracks
+from .sound_card.choice import SoundChoice
+from .sound_card.devices import SoundDevice
 
 MADE_GOOD_S = 8.0
 """So much of a stall of this program is made good, by ticks that come at once: a server takes no more than some seconds
@@ -57,7 +61,7 @@ class KnownDevice(Protocol):
 
     @property
     def speaker_away(self) -> bool:
-        """Whether nothing can be heard just now, so that replies should wait."""
+        """Whether no speaker takes anything just now, so that replies should wait."""
 
     @property
     def trouble(self) -> str:
@@ -68,5 +72,39 @@ class KnownDevice(Protocol):
         """Frames of the microphone that this machine was too busy to take."""
 
     @property
+    def dropped_speaker_frames(self) -> int:
+        """Frames for the speaker that were too many for it."""
+
+    @property
     def starved_calls(self) -> int:
         """Times the speaker wanted more than there was."""
+
+
+class ChoosableDevice(AudioDevice, Protocol):
+    """A device whose microphone and speaker can be chosen while it works: a sound card, not files."""
+
+    tracks: Tracks | None
+    """Takes the sound of each frame while it is set."""
+
+    @property
+    def choice(self) -> SoundChoice:
+        """What is chosen by now, for the next call."""
+
+    def devices(self) -> Sequence[SoundDevice]:
+        """Return those that are known."""
+
+    async def refresh(self) -> Sequence[SoundDevice]:
+        """Look for them again; what is plugged in or pulled out shows."""
+
+    def choose(self, input: str | None = None, output: str | None = None) -> None:
+        """Go on with other ones. Raises UsageError."""
+
+    def switch_echo(self, way: str) -> str:
+        """Keep the speaker out of the microphone in another way; return one line where that has to wait for the next
+        call, else "". Raises UsageError.
+        """
+
+
+def is_choosable(device: object) -> TypeGuard[ChoosableDevice]:
+    """Whether its microphone and speaker can be chosen."""
+    return hasattr(device, "switch_echo")

@@ -197,3 +197,10 @@ class Silenced(Event):
     seq: int
     reply: int
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrouble(Event):
+    """Something is wrong with the sound card, in one line for the person; "" when all is well again."""
+
+    words: str

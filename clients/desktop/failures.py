@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 EXIT_OK = 0
 EXIT_USAGE = 1
 """A wrong option, an unreadable file, no sound device."""
@@ -37,3 +39,8 @@ class ConversationBroken(ClientError):
 
 class DeviceLost(ClientError):
     """The microphone stopped in mid-conversation."""
+
+
+def cannot_write(path: Path | str, problem: OSError) -> UsageError:
+    """Return the line about a file that can't be written."""
+    return UsageError(f"Cannot write {path}: {problem.strerror or problem}. Name another place.")

@@ -12,23 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 
 from .device import MADE_GOOD_S
-from .echo.aec3 import LATENCY as ECHO_LATENCY
-from .echo.canceller import EchoCanceller
-from .echo.way import EchoWay, decide
+from .echo.guard import SILENCE, EchoGuard
 from .failures import UsageError
 from .meters import EchoState, Levels, Meter
 from .recording import Recording, Tracks
-from .sound import FRAME_MS, MIC_FRAME_SAMPLES, MIC_HZ, SAMPLE_BYTES, SPEAKER_HZ
+from .sound import FRAME_MS, MIC_HZ, SPEAKER_HZ
 from .sound_card.backends import INSTALL, open_card
 from .sound_card.card import SoundCard
-from .sound_card.choice import ECHO_CHOICES, SoundChoice
+from .sound_card.choice import SoundChoice
 from .sound_card.devices import Direction, SoundDevice
 from .sound_card.keeper import Keeper, LookUp
 from .sound_card.listing import Listing
 
 __all__ = ["INSTALL", "LiveDevice"]
 
-SILENCE = bytes(MIC_FRAME_SAMPLES * SAMPLE_BYTES)
 FRAME_S = FRAME_MS / 1000
 PATIENCE_S = 0.1
 """A frame so late is replaced by silence; if it comes after all it is dropped, since its time is over."""
@@ -57,11 +54,14 @@ class LiveDevice:
         self.tracks = tracks
         self._recording = recording
         self._clock = clock
+        self._backend = choice.backend
         self._keeper = Keeper(card or open_card(choice.backend), choice, look_up=look_up, clock=clock)
-        self._echo_choice = choice.echo
-        microphone, speaker = self._keeper.chosen()
-        self._way = decide(choice.echo, speaker.name, microphone.name)
-        self._canceller: EchoCanceller | None = None
+        try:
+            microphone, speaker = self._keeper.chosen()
+        except UsageError:
+            self._keeper.stop()
+            raise
+        self._echo = EchoGuard(choice.echo, speaker.name, microphone.name)
         self._generation = 0
         self._due_s = 0.0
         self._stood_in = 0
@@ -80,14 +80,9 @@ class LiveDevice:
         return Levels(self._mic.db, self._clean.db, self._speaker.db)
 
     @property
-    def echo_way(self) -> EchoWay:
-        """How the speaker is kept out of the microphone."""
-        return self._way
-
-    @property
     def echo(self) -> EchoState:
-        """The same, and how well."""
-        return self._canceller.state if self._canceller else EchoState(self._way.value)
+        """How the speaker is kept out of the microphone, and how well."""
+        return self._echo.state
 
     @property
     def microphone(self) -> str:
@@ -101,8 +96,8 @@ class LiveDevice:
 
     @property
     def speaker_away(self) -> bool:
-        """Whether nothing can be heard just now: replies should wait."""
-        return self._keeper.outlet is None
+        """Whether nothing more can be heard just now: replies should wait."""
+        return not self._keeper.takes_speech
 
     @property
     def trouble(self) -> str:
@@ -118,21 +113,23 @@ class LiveDevice:
     @property
     def starved_calls(self) -> int:
         """Times the sound card wanted more than there was: this machine is too busy."""
-        outlet = self._keeper.outlet
-        return self._keeper.starved_calls + (outlet.starved_calls if outlet else 0)
+        return self._keeper.outlet.starved_calls
+
+    @property
+    def dropped_speaker_frames(self) -> int:
+        """Frames for the speaker that found its queue full, though it said that it was."""
+        return self._keeper.outlet.dropped_frames
 
     @property
     def output_latency_samples(self) -> int:
         """What stands in the queue and in the sound card, by the times at which it says its samples are heard."""
-        outlet = self._keeper.outlet
-        if outlet is not None:
-            self._output_latency_s = _steady(self._output_latency_s, outlet.unheard_samples() / SPEAKER_HZ)
+        self._output_latency_s = _steady(self._output_latency_s, self._keeper.outlet.unheard_samples() / SPEAKER_HZ)
         return round(self._output_latency_s * SPEAKER_HZ)
 
     @property
     def input_latency_samples(self) -> int:
         """16 kHz samples between the air and the end of the last frame, the canceller's delay included."""
-        return round(self._input_latency_s * MIC_HZ) + (ECHO_LATENCY if self._canceller else 0)
+        return round(self._input_latency_s * MIC_HZ) + self._echo.latency_samples
 
     # What can be chosen
 
@@ -151,15 +148,21 @@ class LiveDevice:
         if self._generation:
             self._keeper.reopen()
 
-    def switch_echo(self, way: str) -> None:
-        """Keep the speaker out of the microphone otherwise from now on: "device", "headphones", "server", "off", "".
+    def switch_echo(self, way: str) -> str:
+        """Keep the speaker out of the microphone otherwise: "device", "headphones", "server", "off", "".
 
-        The server was told once, at the beginning: it cancels only if that was "server". Raises UsageError.
+        Return one line for the person where that has to wait for the next call. Raises UsageError.
         """
-        if way not in ECHO_CHOICES:
-            raise UsageError(f"Echo can't be {way!r}: choose device, headphones, server or off.")
-        self._echo_choice = way
-        self._begin_anew()
+        waits = self._echo.choose(way)
+        if not waits:
+            self._begin_anew()
+        return waits
+
+    @property
+    def choice(self) -> SoundChoice:
+        """What is chosen by now, for the next call."""
+        microphone, speaker = self._keeper.microphone, self._keeper.speaker
+        return SoundChoice(microphone.wish, speaker.wish, self._backend, self._echo.choice, again=True)
 
     # The waist
 
@@ -177,14 +180,7 @@ class LiveDevice:
         if self._keeper.generation != self._generation:
             self._begin_anew()
         raw, captured_s = await self._next_frame()
-        clean, reference = raw, SILENCE
-        outlet = self._keeper.outlet
-        given = outlet.given() if outlet else []
-        if self._canceller:
-            for pcm, heard_s in given:
-                self._canceller.play(pcm, heard_s)
-            if captured_s is not None:
-                clean, reference = self._canceller.feed(raw, captured_s)
+        clean, reference = self._echo.clean(raw, captured_s, self._keeper.outlet.given())
         self._mic.feed(raw)
         self._clean.feed(clean)
         if self.tracks:
@@ -198,8 +194,7 @@ class LiveDevice:
         self._speaker.feed(pcm)
         if self._recording:
             self._recording.played(pcm)
-        if self._keeper.outlet:
-            self._keeper.outlet.put(pcm)
+        self._keeper.outlet.put(pcm)
 
     def stop(self) -> None:
         """Stop both streams and let go of the sound card."""
@@ -240,10 +235,8 @@ class LiveDevice:
     def _begin_anew(self) -> None:
         """The devices, or the way with echo, have changed: what was learnt of them is forgotten."""
         self._generation = self._keeper.generation
-        self._way = decide(self._echo_choice, self.speaker, self.microphone)
-        self._canceller = EchoCanceller() if self._way is EchoWay.DEVICE else None
-        if self._keeper.outlet:
-            self._keeper.outlet.given()
+        self._echo.begin_anew(self.speaker, self.microphone)
+        self._keeper.outlet.given()
 
 
 def _steady(before_s: float, now_s: float) -> float:

@@ -58,10 +58,10 @@ class Quality:
     """Of replies: what came too late, twice, or beyond the largest buffer."""
     dropped_mic_frames: int = 0
     """Frames of 20 ms that never reached a server, or that this machine was too busy to take."""
+    dropped_speaker_frames: int = 0
+    """Frames of 20 ms that a speaker was too slow to take. Replies wait for it, so there should be none."""
     starved_calls: int = 0
     """Times the sound card wanted more than there was: this machine is too busy."""
-    rtt_ms: float | None = None
-    """The way to the server and back, where it is known."""
     output_latency_ms: int = 0
     input_latency_ms: int = 0
     ducked: bool = False

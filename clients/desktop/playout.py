@@ -13,7 +13,7 @@ import numpy as np
 from .fader import LOCAL_DUCK_DB, By, Fader
 from .flush_answers import FlushAnswers
 from .happenings import Dry, FirstSample, Happening, LastSample, Silent
-from .playhead import NOWHERE, Playhead, PlayheadLog
+from .playhead import NOWHERE, STALL_MS, Playhead, PlayheadLog
 from .reply_buffer import ReplyBuffer
 from .sound import SPEAKER_HZ, Samples, pcm_of, samples_of, speaker_samples
 from .start_threshold import StartThreshold
@@ -49,9 +49,8 @@ class Playout:
         """No reply at or below this one is played (again)."""
         self.threshold = StartThreshold(prebuffer_ms)
         """How much of a reply must be there, as things are, before it begins."""
-        self._seq = 0
+        self._seq = self._over = self._moved_at = 0
         self._flushed_seq: int | None = None
-        self._over = 0
         self._replies: deque[ReplyBuffer] = deque()
         self._log = PlayheadLog()
         self._fader = Fader()
@@ -63,8 +62,7 @@ class Playout:
 
     def receive(self, reply: int, position: int, pcm: bytes) -> None:
         """Take a piece of a reply. Of a reply that is flushed, over or overtaken by a higher one, it is dropped."""
-        samples = samples_of(pcm)
-        kept = 0
+        samples, kept = samples_of(pcm), 0
         if (buffer := self._buffer(reply)) and self.buffered_samples + len(samples) <= LARGEST_BUFFER_SAMPLES:
             if buffer.dry:
                 buffer.came_at = self.handed
@@ -116,9 +114,9 @@ class Playout:
 
         What it took before counts as played from now on, but for the last `latency_samples`.
         """
-        self.played = max(self.played, self.handed - self.latency_samples)
-        block = np.zeros(samples, np.int16)
-        filled = 0
+        if self.handed - self.latency_samples > self.played:
+            self.played, self._moved_at = self.handed - self.latency_samples, self.handed
+        block, filled = np.zeros(samples, np.int16), 0
         while filled < samples and not self.paused and (reply := self._ready(self.handed + filled)):
             filled += self._render(reply, block, filled)
         self.handed += samples
@@ -140,8 +138,9 @@ class Playout:
         return self._log.at(self.played)
 
     def audible(self, samples_ago: int = 0) -> Playhead:
-        """Return the playhead so many samples ago; nowhere when no reply was audible then."""
-        return self._log.audible_at(self.played - samples_ago)
+        """Return the playhead so many samples ago; nowhere when none was audible then, or the speaker stands still."""
+        stands = self.handed - self._moved_at >= speaker_samples(STALL_MS)
+        return NOWHERE if stands else self._log.audible_at(self.played - samples_ago)
 
     @property
     def underway(self) -> bool:

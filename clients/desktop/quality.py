@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .device import AudioDevice, KnownDevice
 from .echo.way import EchoWay
-from .local_duck import BEGINS_CANCELLED_DB, BEGINS_CLEAN_DB, LocalDuck
+from .local_duck import BEGINS_CANCELLED_DB, BEGINS_CLEAN_DB
 from .meters import EchoState, Quality
 from .playout import Playout
+from .session import Session
 from .sound import MIC_HZ, speaker_ms
 
 
@@ -21,6 +22,7 @@ def quality_of(playout: Playout, device: AudioDevice, dropped_mic_frames: int) -
         gap_ms=speaker_ms(playout.gap_samples),
         dropped_ms=speaker_ms(playout.dropped_samples),
         dropped_mic_frames=dropped_mic_frames + (known.dropped_mic_frames if known else 0),
+        dropped_speaker_frames=known.dropped_speaker_frames if known else 0,
         starved_calls=known.starved_calls if known else 0,
         output_latency_ms=speaker_ms(device.output_latency_samples),
         input_latency_ms=device.input_latency_samples * 1000 // MIC_HZ,
@@ -31,11 +33,15 @@ def quality_of(playout: Playout, device: AudioDevice, dropped_mic_frames: int) -
     )
 
 
-def follow_device(device: AudioDevice, playout: Playout, local_duck: LocalDuck) -> None:
-    """Let replies wait while there is no speaker, and the local ear listen only where no echo is in its way."""
+def follow_device(device: AudioDevice, session: Session) -> None:
+    """Let replies wait while there is no speaker, the local ear listen only where no echo is in its way, and the person
+    know what is wrong.
+    """
     if not isinstance(device, KnownDevice):
         return
-    playout.paused = device.speaker_away
+    session.playout.paused = device.speaker_away
+    session.sound_trouble(device.trouble)
     way = device.echo.way
+    local_duck = session.local_duck
     local_duck.expect_from(way, BEGINS_CANCELLED_DB if way == EchoWay.DEVICE else BEGINS_CLEAN_DB)
     local_duck.enabled = way != EchoWay.SERVER

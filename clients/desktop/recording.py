@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from .failures import UsageError
+from .failures import cannot_write
 from .sound import MIC_HZ, SPEAKER_FRAME_SAMPLES, SPEAKER_HZ, Samples, samples_of
 
 
@@ -18,7 +18,7 @@ def claim(path: Path) -> None:
     try:
         path.open("ab").close()
     except OSError as problem:
-        raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+        raise cannot_write(path, problem) from problem
 
 
 class Tracks(Protocol):
@@ -75,4 +75,4 @@ class Recording:
                 file.setframerate(SPEAKER_HZ)
                 file.writeframes(self.stereo().astype("<i2").tobytes())
         except OSError as problem:
-            raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+            raise cannot_write(path, problem) from problem

@@ -61,6 +61,7 @@ class Session:
         self._now_s = 0.0
         self._input_latency = 0
         self._has_resumed = False
+        self._trouble = ""
         self._captions: deque[bytes] = deque(maxlen=KNOWN_CAPTIONS)
         self._requests: list[wire.ConverseRequest] = []
         self._events: list[Event] = []
@@ -117,6 +118,12 @@ class Session:
             self._requests.append(INTERRUPT)
         self._tell(events.Resumed(self._moment(), gap_ms, lost_ms))
 
+    def sound_trouble(self, words: str) -> None:
+        """Note what is wrong with the sound card, "" when nothing is: told each time it changes."""
+        if words != self._trouble:
+            self._trouble = words
+            self._tell(events.SoundTrouble(self._moment(), words))
+
     def requests(self) -> list[wire.ConverseRequest]:
         """Return what is to be sent, in order."""
         requests, self._requests = self._requests, []
@@ -165,12 +172,12 @@ class Session:
         self._requests.append(wire.ConverseRequest(flushed=flushed))
 
     def _report_in_time(self) -> None:
-        due = self.playout.played - self._reported_at >= speaker_samples(REPORT_MS)
+        due = self.playout.handed - self._reported_at >= speaker_samples(REPORT_MS)
         if due and self.playout.underway:
             self._report(Happening(self.playout.played, self.playout.playhead()))
 
     def _report(self, happening: Happening, ended: bool = False) -> None:
-        self._reported_at = self.playout.played
+        self._reported_at = self.playout.handed
         playback = audio_pb2.Playback(
             reply=happening.playhead.reply,
             position=happening.playhead.position,

@@ -81,8 +81,10 @@ def token(text: str) -> str:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).expanduser().read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongValue(f"{text} can't be read: {type(error).__name__}") from None
+        except OSError as error:
+            raise WrongValue(f"{text} can't be read ({error.strerror or error}): check the file's name") from None
+        except UnicodeDecodeError:
+            raise WrongValue(f"{text} holds no text: a token is one word") from None
     word = text.strip()
     if not (word.isascii() and word.isprintable() and " " not in word):
         raise WrongValue("a token is one word of ASCII letters, digits and . _ -")
@@ -90,7 +92,9 @@ def token(text: str) -> str:
 
 
 def addresses(text: str) -> str:
-    """Read the addresses of one server or several."""
+    """Read the addresses of one server or several. They are shown and written down: no secret may stand in them."""
+    if "@" in text:
+        raise WrongValue("no name or password may stand in an address: prove with --token that you may call")
     return ",".join(_address(address.strip()) for address in text.split(","))
 
 

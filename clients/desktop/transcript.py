@@ -8,7 +8,7 @@ from typing import TextIO
 
 from . import events
 from .events import Activity, Event, Who
-from .failures import UsageError
+from .failures import cannot_write
 
 NAMES = {Who.USER: "You", Who.ASSISTANT: "Parley"}
 STATES = {
@@ -47,6 +47,8 @@ class Transcript:
             case events.Resumed(gap_ms=gap_ms, lost_ms=lost_ms):
                 lost = f" {lost_ms / 1000:.1f} s of your words are lost." if lost_ms else ""
                 self._write(f"(Connected again after {gap_ms / 1000:.1f} s.{lost})")
+            case events.SoundTrouble(words=words):
+                self._write(f"({words or 'The sound is as it was chosen again.'})")
             case events.Notice(code=code, message=message):
                 self._write(f"(The server says: {' '.join(message.split()) or code})")
             case events.Closed(reason=reason, code=code) if event.is_polite and code != "client":
@@ -76,4 +78,4 @@ def open_transcript(path: Path) -> TextIO:
     try:
         return path.open("w", encoding="utf-8")
     except OSError as problem:
-        raise UsageError(f"Cannot write {path}: {problem.strerror or problem}.") from problem
+        raise cannot_write(path, problem) from problem

@@ -23,16 +23,16 @@ def read_speech(path: Path | str) -> bytes:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
     except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.") from None
+        raise UsageError(f"There is no file {path}: check --say.") from None
     except OSError as problem:
-        raise UsageError(f"Cannot read {path}: {problem.strerror or problem}.") from problem
+        raise UsageError(f"Cannot read {path} ({problem.strerror or problem}): check --say.") from problem
     except (wave.Error, EOFError) as problem:
         raise UsageError(f"{path} is not a WAV file this client can read ({_why(problem)}). {ACCEPTED}.") from problem
     if width not in (2, 3, 4) or channels not in (1, 2) or rate <= 0:
         raise UsageError(f"{path} has {width * 8} bits, {channels} channels, {rate} Hz. {ACCEPTED}.")
     mono = _samples(data, width)[: len(data) // width // channels * channels].reshape(-1, channels).mean(axis=1)
     if not len(mono):
-        raise UsageError(f"{path} holds no sound.")
+        raise UsageError(f"{path} holds no sound: name a file in which somebody speaks.")
     heard = mono if rate == MIC_HZ else soxr.resample(mono, rate, MIC_HZ)
     pcm: bytes = np.clip(np.rint(heard), -32768, 32767).astype("<i2").tobytes()
     return pcm

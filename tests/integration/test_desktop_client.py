@@ -617,4 +617,4 @@ async def test_command_ends_with_code_2_when_nobody_is_there(question: Path) -> 
 async def test_command_ends_with_code_1_when_the_file_is_missing() -> None:
     """A wrong path is found before the server is called."""
     code, out, err = await run_client("127.0.0.1:1", "--say", "nowhere.wav")
-    assert (code, out, err) == (1, "", "There is no file nowhere.wav.\n")
+    assert (code, out, err) == (1, "", "There is no file nowhere.wav: check --say.\n")

@@ -27,8 +27,7 @@ def open_card(backend: str = "") -> SoundCard:
         raise UsageError(f"There is no audio backend {backend!r}: choose {' or '.join(BACKENDS)}.")
     for name in [backend] if backend else BACKENDS:
         try:
-            module = importlib.import_module(name)
+            return BACKENDS[name](importlib.import_module(name))
         except (ImportError, OSError):
             continue
-        return BACKENDS[name](module)
     raise UsageError(INSTALL)

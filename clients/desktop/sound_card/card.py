@@ -18,7 +18,7 @@ MOST_BELIEVED_S = 2.0
 
 
 class CannotOpen(Exception):
-    """The device is missing, in use, or does not take this rate; the text says why, for the middle of a sentence."""
+    """The device is missing, in use, or does not take this rate; the text says why within a sentence, in one line."""
 
 
 class Stream(Protocol):

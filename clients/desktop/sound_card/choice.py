@@ -23,6 +23,8 @@ class SoundChoice:
     """"device": cancel it here. "headphones": there is none. "server": leave it to the server. "off": neither, since
     the system does (PipeWire's echo-cancel, say). "": headphones where the speaker is called so, else "device", or
     "server" where no canceller is installed."""
+    again: bool = False
+    """Chosen in a call before this one: what is not there by now is stood in for, as in mid-call, and no error."""
 
     def __post_init__(self) -> None:
         for name in ("backend", "echo"):

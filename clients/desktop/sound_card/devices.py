@@ -51,26 +51,32 @@ def default(devices: Iterable[SoundDevice], direction: Direction) -> SoundDevice
     return next((device for device in fit if device.is_default(direction)), fit[0] if fit else None)
 
 
-def wished(devices: Sequence[SoundDevice], wish: str, direction: Direction) -> SoundDevice | None:
-    """Return the device that a number, a name or a part of a name means; None when there is none, or several.
+def is_number(wish: str) -> bool:
+    """Whether a wish may be a device's number, which is one of the list that the person has seen."""
+    return wish.strip().isascii() and wish.strip().isdigit()
 
-    One device often stands in the list once for each of the system's ways to it: then the default's way is meant, or
-    the first.
+
+def wished(devices: Sequence[SoundDevice], wish: str, direction: Direction, host: str = "") -> SoundDevice | None:
+    """Return the device that a name, a number or a part of a name means; None when there is none, or several.
+
+    One device often stands in the list once for each of the system's ways to it: then the way `host` is meant, else
+    the default's, else the first.
     """
     fit, wish = usable(devices, direction), wish.strip()
-    if wish.isascii() and wish.isdigit():
-        return next((device for device in fit if device.number == int(wish)), None)
     named = [device for device in fit if device.name.casefold() == wish.casefold()]
+    if not named and is_number(wish):
+        return next((device for device in fit if device.number == int(wish)), None)
     named = named or [device for device in fit if wish.casefold() in device.name.casefold()]
     if len({device.name for device in named}) != 1:
         return None
     usual = default(devices, direction)
-    return next((device for device in named if usual and device.host == usual.host), named[0])
+    hosts = (host, usual.host if usual else "")
+    return next((device for each in hosts for device in named if device.host == each), named[0])
 
 
-def pick(devices: Sequence[SoundDevice], wish: str, direction: Direction) -> SoundDevice:
+def pick(devices: Sequence[SoundDevice], wish: str, direction: Direction, host: str = "") -> SoundDevice:
     """Return the device that is wished for; "" is the system's default. Raises UsageError that lists what there is."""
-    device = wished(devices, wish, direction) if wish.strip() else default(devices, direction)
+    device = wished(devices, wish, direction, host) if wish.strip() else default(devices, direction)
     if device is not None:
         return device
     fit = usable(devices, direction)

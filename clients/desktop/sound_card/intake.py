@@ -36,8 +36,9 @@ class Intake:
         self._frames: deque[MicFrame] = deque(maxlen=LARGEST_BACKLOG_FRAMES)
         self._rest = b""
 
-    def __len__(self) -> int:
-        """Return how many frames wait."""
+    @property
+    def waiting(self) -> int:
+        """How many frames wait."""
         return len(self._frames)
 
     def take(self) -> MicFrame | None:

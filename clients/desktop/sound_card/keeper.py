@@ -38,11 +38,12 @@ class Keeper:
         self.microphone = HotPlug(Direction.INPUT, choice.input)
         self.speaker = HotPlug(Direction.OUTPUT, choice.output)
         self.intake: Intake | None = None
-        self.outlet: Outlet | None = None
+        self.outlet = Outlet(clock)
         self.generation = 0
         self.devices: list[SoundDevice] = card.devices()
         self.dropped_mic_frames = 0
-        self.starved_calls = 0
+        self._again = choice.again
+        self._opened_s = 0.0
         self._look_up, self._clock = look_up, clock
         self._look: Listing | None = None
         self._mic_stream: Stream | None = None
@@ -50,18 +51,24 @@ class Keeper:
 
     def chosen(self) -> tuple[SoundDevice, SoundDevice]:
         """Return the microphone and the speaker that are meant, before they are opened. Raises UsageError."""
-        return (
-            pick(self.devices, self.microphone.wish, Direction.INPUT),
-            pick(self.devices, self.speaker.wish, Direction.OUTPUT),
-        )
+        return self._chosen(self.microphone), self._chosen(self.speaker)
 
     def start(self) -> None:
         """Open what was chosen. Raises UsageError: at the beginning a missing device is the person's to mend."""
         microphone, speaker = self.chosen()
-        problem = self._open(microphone, speaker)
-        if problem:
-            self.stop()
-            raise UsageError(problem)
+        if self._again:
+            self._take_up()
+            return
+        for plug, device in ((self.speaker, speaker), (self.microphone, microphone)):
+            try:
+                self._begin(plug, device)
+            except CannotOpen as problem:
+                self.stop()
+                raise UsageError(
+                    f"Cannot open the {plug.direction} {device.name} ({problem}): check that it is plugged in and not "
+                    "in use, or choose another one."
+                ) from None
+        self._opened()
 
     def stop(self) -> None:
         """Close both, and let go of the card."""
@@ -75,43 +82,26 @@ class Keeper:
         """Use another device from now on; None: leave it as it is. Raises UsageError, and changes nothing then."""
         if wish is None:
             return
-        device = pick(self.devices, wish, direction)
         plug = self.microphone if direction is Direction.INPUT else self.speaker
-        plug.choose(device.name if wish.strip() else "")
+        plug.choose(pick(self.devices, wish, direction) if wish.strip() else None)
 
     def reopen(self) -> None:
         """Take up what should be in use, on a fresh list. Sound stops for some tens of milliseconds."""
-        self._close()
-        self.card.refresh()
-        self.devices = self.card.devices()
-        now_s = self._clock()
-        if self._open(self.microphone.best(self.devices), self.speaker.best(self.devices)):
-            for plug in (self.microphone, self.speaker):
-                if plug.device is None:
-                    plug.lost(now_s)
+        self._anew()
+        self._take_up()
 
     def look_after(self) -> None:
         """Do what is due: notice losses, look for what is missing. Call it at each tick."""
         now_s = self._clock()
-        lost = [
-            plug
-            for plug, stream, called_s in (
-                (self.microphone, self._mic_stream, self.intake.heard_s if self.intake else now_s),
-                (self.speaker, self._speaker_stream, self.outlet.asked_s if self.outlet else now_s),
-            )
-            if stream is not None and (not stream.alive or now_s - called_s > LOST_AFTER_S)
-        ]
-        for plug in lost:
-            plug.lost(now_s)
-        if lost:
-            self.reopen()
-        elif self._look is None:
+        if self._notice_losses(now_s):
+            return
+        if self._look is None:
             # Both are asked, so that both wait for their next turn.
             if any([self.microphone.wants_look(now_s), self.speaker.wants_look(now_s)]):
                 self._look = self._look_up(self.card.name.casefold())
         elif self._look.done:
             found, self._look = self._look.result(), None
-            if found and (self.microphone.would_change(found) or self.speaker.would_change(found)):
+            if found and any(plug.would_change(found, now_s) for plug in (self.microphone, self.speaker)):
                 self.reopen()
 
     async def look(self) -> Sequence[SoundDevice]:
@@ -129,19 +119,74 @@ class Keeper:
         """One line for the person, or nothing."""
         return " ".join(filter(None, (self.microphone.trouble, self.speaker.trouble)))
 
-    def _open(self, microphone: SoundDevice | None, speaker: SoundDevice | None) -> str:
-        """Open both, as far as they are there; return what went wrong, for the person."""
+    @property
+    def takes_speech(self) -> bool:
+        """Whether there is a speaker, and it takes what it is given."""
+        return self._speaker_stream is not None and not self.outlet.is_full
+
+    def _chosen(self, plug: HotPlug) -> SoundDevice:
+        device = plug.best(self.devices, self._clock()) if self._again else None
+        return device or plug.pick(self.devices)
+
+    def _notice_losses(self, now_s: float) -> bool:
+        """Replace what is gone or silent; return whether anything was."""
+        lost, silent = False, []
+        for plug, stream, called_s in (
+            (self.microphone, self._mic_stream, self.intake.heard_s if self.intake else now_s),
+            (self.speaker, self._speaker_stream, self.outlet.asked_s),
+        ):
+            if stream is None or plug.device is None:
+                continue
+            if called_s > self._opened_s:
+                plug.works()
+            if not stream.alive or now_s - called_s > LOST_AFTER_S:
+                lost = True
+                if called_s <= self._opened_s:
+                    silent.append((plug, plug.device))
+                plug.lost(now_s)
+        if lost:
+            self._anew()
+            for plug, device in silent:
+                if any(each.name == device.name for each in self.devices):
+                    plug.silent(device, now_s)
+            self._take_up()
+        return lost
+
+    def _anew(self) -> None:
+        """Close all, and look what there is."""
+        self._close()
+        self.card.refresh()
+        self.devices = self.card.devices()
+
+    def _take_up(self) -> None:
+        """Open what should be in use, of what there is; where that can't be used, what stands in for it."""
+        now_s = self._clock()
+        for plug in (self.speaker, self.microphone):
+            plug.taken(None)
+            while device := plug.best(self.devices, now_s):
+                try:
+                    self._begin(plug, device)
+                    break
+                except CannotOpen as problem:
+                    plug.refused(device, str(problem), now_s)
+            else:
+                plug.lost(now_s)
+        self._opened()
+
+    def _opened(self) -> None:
+        """Note that other streams are open from now on; whoever calls later than that is at work."""
         self.generation += 1
-        problems = (
-            _take(self.speaker, speaker, self._open_speaker),
-            _take(self.microphone, microphone, self._open_microphone),
-        )
-        return " ".join(filter(None, problems))
+        self._opened_s = self._clock()
+
+    def _begin(self, plug: HotPlug, device: SoundDevice) -> None:
+        """Begin with a device. Raises CannotOpen."""
+        (self._open_microphone if plug is self.microphone else self._open_speaker)(device)
+        plug.taken(device)
 
     def _open_speaker(self, device: SoundDevice) -> None:
-        outlet = Outlet(self._clock)
-        self._speaker_stream = fit.open_output(self.card, device, SPEAKER_HZ, outlet.supply)
-        outlet.latency_s, self.outlet = self._speaker_stream.latency_s, outlet
+        self.outlet.begin()
+        self._speaker_stream = fit.open_output(self.card, device, SPEAKER_HZ, self.outlet.supply)
+        self.outlet.latency_s = self._speaker_stream.latency_s
 
     def _open_microphone(self, device: SoundDevice) -> None:
         intake = Intake(asyncio.get_running_loop(), self._clock)
@@ -154,22 +199,4 @@ class Keeper:
                 stream.close()
         if self.intake:
             self.dropped_mic_frames += self.intake.dropped_frames
-        if self.outlet:
-            self.starved_calls += self.outlet.starved_calls
-        self._mic_stream = self._speaker_stream = self.intake = self.outlet = None
-
-
-def _take(plug: HotPlug, device: SoundDevice | None, begin: Callable[[SoundDevice], None]) -> str:
-    """Begin with a device, where there is one; return what went wrong, for the person."""
-    plug.taken(None)
-    if device is None:
-        return ""
-    try:
-        begin(device)
-    except CannotOpen as problem:
-        return (
-            f"Cannot open the {plug.direction} {device.name} ({problem}): check that it is plugged in and not in use, "
-            "or choose another one."
-        )
-    plug.taken(device)
-    return ""
+        self._mic_stream = self._speaker_stream = self.intake = None

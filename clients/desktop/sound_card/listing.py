@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,19 +29,20 @@ class Listing:
 
     def __init__(self, backend: str) -> None:
         self._begun_s = time.monotonic()
-        self._child: subprocess.Popen[str] | None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._put_away = ExitStack()
         try:
+            # Not a pipe: nobody reads before the end, and Windows' holds 4 KiB, less than a list of some devices.
+            self._found = self._put_away.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
             self._child = subprocess.Popen(
                 [sys.executable, "-m", __name__, backend],
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=self._found,
                 stderr=subprocess.DEVNULL,
-                text=True,
-                encoding="utf-8",
             )
         except OSError:
-            self._child = None
+            self._put_away.close()
 
     @property
     def done(self) -> bool:
@@ -58,19 +61,19 @@ class Listing:
     def result(self) -> list[SoundDevice] | None:
         """Return what it found, once `done`; None when it failed."""
         child, self._child = self._child, None
-        if child is None or child.stdout is None:
+        if child is None:
             return None
-        with child.stdout:
-            return None if child.returncode else read(child.stdout.read())
+        with self._put_away:
+            self._found.seek(0)
+            return None if child.returncode else read(self._found.read().decode("utf-8", "replace"))
 
     def put_away(self) -> None:
         """End it, whatever it is doing."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()
-            if self._child.stdout:
-                self._child.stdout.close()
             self._child = None
+        self._put_away.close()
 
 
 def written(devices: list[SoundDevice]) -> str:

@@ -86,7 +86,7 @@ class PyAudioCard:
             )
             stream.start_stream()
         except (OSError, ValueError) as problem:
-            raise CannotOpen(str(problem)) from problem
+            raise CannotOpen(" ".join(str(problem).split())) from problem
         return _PyAudioStream(stream, is_input="input" in which)
 
 

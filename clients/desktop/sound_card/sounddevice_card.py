@@ -72,7 +72,7 @@ class SoundDeviceCard:
             )
             stream.start()
         except (self._module.PortAudioError, ValueError) as problem:
-            raise CannotOpen(str(problem)) from problem
+            raise CannotOpen(" ".join(str(problem).split())) from problem
         return _SoundDeviceStream(stream, self._module.PortAudioError)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,18 +10,21 @@ from typing import ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
+from textual.worker import Worker, WorkerState
 
 from ..bug_report import VoiceTap
 from ..conversation import Conversation
-from ..failures import EXIT_OK, ClientError, UsageError
+from ..failures import ClientError, UsageError
 from ..meters import Levels
 from ..options import Options
 from ..transcript import Transcript
 from .colours import other_theme, theme_name
+from .faults import Faults
 from .picture import draw
+from .report_desk import ReportDesk
 from .reporter import Reporter
 from .rows import NARROW_COLUMNS
-from .sheets import ConsentSheet, KeysSheet, TypeSheet
+from .sheets import KeysSheet, TypeSheet
 from .sound_desk import SoundDesk
 from .talk_key import TalkKey
 from .view import ViewModel
@@ -33,6 +35,7 @@ LOOKED_FOR_DEVICES_S = 2.0
 
 Call = Callable[[VoiceTap], Conversation]
 """Begins a conversation over a device of its own that tells the tap its voices; raises ClientError where none is."""
+Clock = Callable[[], float]
 
 
 class ParleyApp(App[None]):
@@ -57,17 +60,21 @@ class ParleyApp(App[None]):
         Binding("ctrl+c,ctrl+q", "leave", "Leave", priority=True, show=False),
     ]
 
-    def __init__(self, options: Options, call: Call, transcript: Transcript | None = None) -> None:
+    def __init__(
+        self, options: Options, call: Call, transcript: Transcript | None = None, clock: Clock = time.monotonic
+    ) -> None:
         super().__init__()
         self.failure: ClientError | None = None
+        self.faults = Faults()
         self.reporter = Reporter(options)
-        self._options, self._call, self._transcript = options, call, transcript
+        self._options, self._call, self._transcript, self._clock = options, call, transcript, clock
         self._model = ViewModel()
         self._key = TalkKey()
         self._is_pressed = False
         self._conversation: Conversation | None = None
         self._sound = SoundDesk(self, lambda: self._conversation, lambda words: self._model.say(words))
-        self._calls = 0
+        self._reports = ReportDesk(self, self.reporter, lambda words: self._model.say(words))
+        self._calls, self._was_open = 0, False
         self._tap = VoiceTap(keep=False)
         self._is_leaving = False
         self.theme = theme_name(options.theme)
@@ -89,15 +96,14 @@ class ParleyApp(App[None]):
 
     async def _converse(self) -> None:
         """Hold one conversation. A refusal of the first one ends the program; later ones are told on the screen."""
-        self.failure, was_open = None, False
+        self.failure = None
         self._calls, self._tap = self._calls + 1, VoiceTap(keep=self._options.record is not None)
         try:
             conversation = self._call(self._tap)
-            if self.reporter.is_wanted:
-                self._begin_report()
+            self._reports.calls(self._tap)
             async with conversation:
-                was_open, self._conversation = True, conversation
-                self.reporter.attach(conversation.device, self._tap)
+                self._was_open, self._conversation = True, conversation
+                self._reports.holds(conversation)
                 async for event in conversation:
                     self._model.feed(event)
                     self.reporter.feed(event)
@@ -109,8 +115,8 @@ class ParleyApp(App[None]):
             self._model.end(str(problem))
         finally:
             self._conversation = None
-        self._write_recording()
-        if self._is_leaving or (not was_open and self.failure):
+            self._write_recording()
+        if self._is_leaving or (not self._was_open and self.failure):
             self.exit()
 
     def _write_recording(self) -> None:
@@ -124,8 +130,8 @@ class ParleyApp(App[None]):
                 self.failure = problem
 
     def action_again(self) -> None:
-        """Call again, once the conversation is over."""
-        if self._model.now.over and not self._is_leaving:
+        """Call again, once the conversation is over and put away."""
+        if self._is_over and not self._is_leaving:
             self._model, self._key, self._is_pressed = ViewModel(), TalkKey(), False
             self.run_worker(self._converse(), name="conversation")
 
@@ -138,7 +144,7 @@ class ParleyApp(App[None]):
         self.run_worker(self._leave(), name="leave")
 
     async def _leave(self) -> None:
-        await self._write_report()
+        await self._reports.write()
         if self._conversation:
             await self._conversation.hang_up()  # the worker that holds it leaves then
         else:
@@ -148,7 +154,7 @@ class ParleyApp(App[None]):
 
     def action_hold(self) -> None:
         """Take a press or a repeat of the talk key."""
-        self._key.held(time.monotonic())
+        self._key.held(self._clock())
         self._tell_key()
 
     def action_toggle_talk(self) -> None:
@@ -194,56 +200,41 @@ class ParleyApp(App[None]):
         """Show the sound devices."""
         self._sound.open()
 
-    # Recording for a bug report
-
     def action_report(self) -> None:
-        """Ask, and record; or stop, and write the file."""
-        if self.reporter.is_recording:
-            self.run_worker(self._write_report(), name="report")
-        else:
-            self.push_screen(ConsentSheet(), self._consented)
-
-    def _consented(self, agreed: bool | None) -> None:
-        if agreed:
-            self._begin_report()
-            self._model.say("Recording. r stops it and writes the file.")
-
-    def _begin_report(self) -> None:
-        self.reporter.begin()
-        if self._conversation:
-            self.reporter.attach(self._conversation.device, self._tap)
-
-    async def _write_report(self) -> None:
-        try:
-            path = await asyncio.to_thread(self.reporter.write)
-        except UsageError as problem:
-            self._model.say(str(problem))
-            return
-        if self._conversation:
-            self.reporter.attach(self._conversation.device, self._tap)
-        if path:
-            self._model.say(f"The bug report is {path}. Nobody has it but you.")
+        """Record for a bug report, once the person has agreed; or stop, and write the file."""
+        self._reports.ask_or_write()
 
     # Drawing
 
     def _draw(self) -> None:
-        now_s = time.monotonic()
-        self._key.tick(now_s)
-        self._tell_key()
-        if self._conversation:
-            device, quality = self._conversation.device, self._conversation.quality
-            levels: Levels = getattr(device, "levels", Levels())  # files have none
-            self._model.look(levels, quality, self._conversation.playout.playhead(), now_s)
-            self.reporter.note(levels, quality, now_s)
-        self._model.is_recording = self.reporter.is_recording
-        with suppress(NoMatches, IndexError):  # the screen comes up, or goes away
-            draw(self.screen_stack[0], self._model.view, self._place, is_over=bool(self._model.now.over))
+        with self.faults:
+            now_s = self._clock()
+            self._key.tick(now_s)
+            self._tell_key()
+            if self._conversation:
+                device, quality = self._conversation.device, self._conversation.quality
+                levels: Levels = getattr(device, "levels", Levels())  # files have none
+                self._model.look(levels, quality, self._conversation.playout.playhead(), now_s)
+                self.reporter.note(levels, quality, now_s)
+            self._model.is_recording = self.reporter.is_recording
+            with suppress(NoMatches, IndexError):  # the screen comes up, or goes away
+                draw(self.screen_stack[0], self._model.view, self._place, is_over=self._is_over)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Note a fault of what runs beside the screen; Textual ends the screen for it."""
+        if event.state is WorkerState.ERROR:
+            self.faults.note(event.worker.error)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the conversation is over and put away, so that another one may begin."""
+        return bool(self._model.now.over) and self._conversation is None
 
     @property
     def _place(self) -> str:
         return f"{self._options.agent} at {self._options.server}" if self._options.agent else self._options.server
 
     @property
-    def exit_code(self) -> int:
-        """What the shell is told."""
-        return self.failure.exit_code if self.failure else EXIT_OK
+    def problem(self) -> ClientError | None:
+        """Why the screen ended otherwise than well: a fault of this program, else what the last conversation met."""
+        return self.faults.problem if self.return_code or self.faults.first else self.failure

@@ -48,23 +48,25 @@ class FlowMeter:
             return Connection(Flow.AWAY, "what you say meanwhile is kept")
         gap_ms = quality.gap_ms - before.gap_ms
         lost = quality.dropped_mic_frames - before.dropped_mic_frames
+        unplayed = quality.dropped_speaker_frames - before.dropped_speaker_frames
         share = gap_ms / 1000 / max(1.0, now_s - since_s)
-        if share > GOOD_GAP_SHARE or lost > 0:
+        if share > GOOD_GAP_SHARE or lost > 0 or unplayed > 0:
             flow = Flow.BAD
         elif quality.start_ms > CALM_START_MS or quality.underruns > before.underruns:
             flow = Flow.UNSTEADY
         else:
             flow = Flow.GOOD
-        return Connection(flow, ", ".join(_parts(quality, gap_ms, lost, quality.starved_calls - before.starved_calls)))
+        starved = quality.starved_calls - before.starved_calls
+        return Connection(flow, ", ".join(_parts(quality, gap_ms, lost, unplayed, starved)))
 
 
-def _parts(quality: Quality, gap_ms: int, lost: int, starved: int) -> list[str]:
+def _parts(quality: Quality, gap_ms: int, lost: int, unplayed: int, starved: int) -> list[str]:
     parts = [f"buffer {quality.start_ms} ms"]
-    if quality.rtt_ms is not None:
-        parts.insert(0, f"round trip {quality.rtt_ms:.0f} ms")
     parts.append(f"{gap_ms} ms of gaps" if gap_ms > 0 else "no gaps")
     if lost > 0:
         parts.append(f"{lost * 20} ms of your words lost")
+    if unplayed > 0:
+        parts.append(f"{unplayed * 20} ms of Parley's not played")
     if starved > 0:
         parts.append("this machine is too busy")
     return parts

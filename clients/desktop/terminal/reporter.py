@@ -6,16 +6,16 @@ import time
 from pathlib import Path
 
 from ..bug_report import BugReport, VoiceTap
+from ..device import is_choosable
 from ..events import Event
 from ..meters import Levels, Quality
 from ..options import Options
-from .sound_card import has_devices
 
 FIGURES_S = 1.0
 
 
 class Reporter:
-    """Records from `begin` to `write`, over several conversations if need be."""
+    """Records from `begin` to `stop`, over several conversations if need be."""
 
     def __init__(self, options: Options) -> None:
         self.written: list[Path] = []
@@ -35,9 +35,9 @@ class Reporter:
         self._report, self.is_wanted = BugReport(), False
 
     def attach(self, device: object, tap: VoiceTap) -> None:
-        """Take the sound of this device, if it records; after `write` none of it."""
+        """Take the sound of this device, if it records; after `stop` none of it."""
         tap.report = self._report
-        if has_devices(device):
+        if is_choosable(device):
             device.tracks = self._report
 
     def feed(self, event: Event) -> None:
@@ -51,11 +51,15 @@ class Reporter:
             self._noted_s = now_s
             self._report.note(levels, quality, now_s)
 
-    def write(self) -> Path | None:
-        """Stop recording and write the file; return its name, None when nothing was recorded. Raises UsageError."""
-        if self._report is None:
-            return None
+    def stop(self) -> BugReport | None:
+        """Stop recording; return what is to be written. Attach again, so that the sound card stops adding to it."""
         report, self._report = self._report, None
+        return report
+
+    def write(self, report: BugReport | None) -> Path | None:
+        """Write what `stop` returned; return the file's name, None when nothing was recorded. Raises UsageError."""
+        if report is None:
+            return None
         asked, first = self._options.bug_report, not self.written
         path = asked if asked and first else Path(time.strftime("parley-report-%Y%m%d-%H%M%S.zip")).absolute()
         report.write(path, self._options)

@@ -17,7 +17,7 @@ from .stderr_away import stderr_away
 
 
 async def screen(options: Options, call: Callable[[VoiceTap], Conversation]) -> None:
-    """Talk on the whole terminal until the person leaves. Raises the ClientError that ended the last conversation."""
+    """Talk on the whole terminal until the person leaves. Raises the ClientError that ended it."""
     if options.record:
         claim(options.record)
     with ExitStack() as put_away:
@@ -28,8 +28,9 @@ async def screen(options: Options, call: Callable[[VoiceTap], Conversation]) -> 
         app = ParleyApp(options, call, transcript)
         with stderr_away(), leaving(app.action_leave):
             await app.run_async(mouse=False)
+    app.reporter.write(app.reporter.stop())  # a fault, or a second key to leave, has left it unwritten
     for path in app.reporter.written:
         print(f"The bug report is {path}. Nobody has it but you: look into it before you send it.")
-    if app.failure:
-        raise app.failure
+    if app.problem:
+        raise app.problem from app.faults.first
     print("The conversation is over.")

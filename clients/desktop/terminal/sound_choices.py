@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..meters import Quality
-
-
-class Device(Protocol):
-    """A sound device as the sound card lists it."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def inputs(self) -> int: ...
-    @property
-    def outputs(self) -> int: ...
-    @property
-    def is_default_input(self) -> bool: ...
-    @property
-    def is_default_output(self) -> bool: ...
+from ..sound_card.devices import SoundDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +26,7 @@ ECHO_WORDS = (
 )
 
 
-def choices(devices: Sequence[Device], quality: Quality) -> list[Choice]:
+def choices(devices: Sequence[SoundDevice], quality: Quality) -> list[Choice]:
     """Return all rows; what is in use is marked."""
     inputs = [_device("input", device, quality.microphone) for device in devices if device.inputs]
     outputs = [_device("output", device, quality.speaker) for device in devices if device.outputs]
@@ -54,7 +37,7 @@ def choices(devices: Sequence[Device], quality: Quality) -> list[Choice]:
     return rows
 
 
-def listed(devices: Sequence[Device]) -> list[str]:
+def listed(devices: Sequence[SoundDevice]) -> list[str]:
     """Return the devices as lines, for --devices."""
     lines = []
     for device in devices:
@@ -75,7 +58,7 @@ def _once(rows: Iterable[Choice]) -> Iterable[Choice]:
     return best.values()
 
 
-def _device(kind: str, device: Device, in_use: str) -> Choice:
+def _device(kind: str, device: SoundDevice, in_use: str) -> Choice:
     is_default = device.is_default_input if kind == "input" else device.is_default_output
     default = " (default)" if is_default else ""
     return Choice(kind, device.name, f"{_mark(device.name == in_use)} {device.name}{default}")

@@ -8,9 +8,9 @@ from typing import Any
 from textual.app import App
 
 from ..conversation import Conversation
+from ..device import ChoosableDevice, is_choosable
 from ..failures import UsageError
 from .sheets import SoundSheet
-from .sound_card import SoundCard, has_devices, take
 from .sound_choices import Choice, choices
 
 
@@ -42,17 +42,30 @@ class SoundDesk:
         if card is None:
             return
         try:
-            take(card, choice)
+            if waits := _take(card, choice):
+                self._say(waits)
         except UsageError as problem:
             self._say(str(problem))
         self.look()
 
-    async def _list(self, card: SoundCard) -> None:
+    async def _list(self, card: ChoosableDevice) -> None:
         devices = await card.refresh()
         if isinstance(self._app.screen, SoundSheet) and (conversation := self._conversation()):
             self._app.screen.show(choices(devices, conversation.quality))
 
 
-def _card_of(conversation: Conversation | None) -> SoundCard | None:
+def _card_of(conversation: Conversation | None) -> ChoosableDevice | None:
     device = conversation.device if conversation else None
-    return device if has_devices(device) else None
+    return device if is_choosable(device) else None
+
+
+def _take(card: ChoosableDevice, choice: Choice) -> str:
+    """Go on with what was chosen; return one line where that has to wait. Raises UsageError."""
+    match choice.kind:
+        case "input":
+            card.choose(input=choice.value)
+        case "output":
+            card.choose(output=choice.value)
+        case "echo":
+            return card.switch_echo(choice.value)
+    return ""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def stderr_away() -> Iterator[None]:
-    """While the context lasts, what is written to file 2 goes to a file that vanishes.
+    """While the context lasts, what is written to file 2 goes nowhere.
 
     Textual draws through `sys.__stderr__`, so that is made to mean the terminal by another number.
     """
@@ -21,7 +20,7 @@ def stderr_away() -> Iterator[None]:
     before = sys.__stderr__
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as away, os.fdopen(os.dup(terminal), "w", encoding="utf-8") as drawn:
+    with open(os.devnull, "wb") as away, os.fdopen(os.dup(terminal), "w", encoding="utf-8") as drawn:
         os.dup2(away.fileno(), 2)
         vars(sys)["__stderr__"] = drawn
         try:

@@ -9,82 +9,12 @@ import numpy as np
 import pytest
 
 from clients.desktop.__main__ import main
-from clients.desktop.echo.aec3 import LATENCY
-from clients.desktop.echo.way import EchoWay
 from clients.desktop.failures import UsageError
 from clients.desktop.live import INSTALL, LiveDevice
 from clients.desktop.sound import pcm_of
-from clients.desktop.sound_card.choice import SoundChoice
-from clients.desktop.sound_card.devices import SoundDevice
 
-from .sound_card import Machine, plug_in
-
-FRAME = b"\1\0" * 480
-SPEECH = b"\5\0" * 320
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 50.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now_s
-
-
-class FakeListing:
-    """A look-up that is done at once."""
-
-    machine: Machine
-    looked = 0
-
-    def __init__(self, backend: str) -> None:
-        FakeListing.looked += 1
-
-    done = True
-
-    def wait(self) -> None:
-        """It is done."""
-
-    def put_away(self) -> None:
-        """Nothing to be put away."""
-
-    def result(self) -> list[SoundDevice] | None:
-        """Return what is plugged in just now."""
-        machine = FakeListing.machine
-        return [
-            SoundDevice(number, each.name, "ALSA", each.inputs, each.outputs, 48_000, number == 0, number == 0)
-            for number, each in enumerate(machine.devices)
-        ]
-
-
-@pytest.fixture(params=["pyaudio", "sounddevice"])
-def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Put a fake where the module would be: each test is run with both."""
-    machine = plug_in(monkeypatch, request.param)
-    FakeListing.machine, FakeListing.looked = machine, 0
-    return machine
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return time that stands still."""
-    return Clock()
-
-
-def device(clock: Clock, **chosen: str) -> LiveDevice:
-    """Return a sound card with headphones, unless something else is chosen."""
-    choice = SoundChoice(**{"echo": "headphones", **chosen})
-    return LiveDevice(choice=choice, look_up=FakeListing, clock=clock)  # type: ignore[arg-type]
-
-
-async def heard(live: LiveDevice, machine: Machine, pcm: bytes = SPEECH) -> bytes:
-    """Let the microphone hear something, and return the tick."""
-    machine.microphone.speak(pcm)
-    await asyncio.sleep(0)
-    return await live.tick()
+from .live_stage import FRAME, Clock, device, heard
+from .sound_card import Machine
 
 
 @pytest.mark.parametrize("absent", ["missing", "broken"])
@@ -164,16 +94,28 @@ async def test_a_driver_that_does_not_know_the_time_is_taken_at_its_word(machine
     live.stop()
 
 
-async def test_drifting_clocks_cost_silence_first(machine: Machine, clock: Clock) -> None:
-    """With a long queue silent frames are left out; speech only beyond ten frames, and then it is counted."""
+async def test_drifting_clocks_cost_silence_only(machine: Machine, clock: Clock) -> None:
+    """With a long queue silent frames are left out, whose time comes with what is before them; when it is full replies
+    shall wait, and speech that comes all the same costs the oldest, counted.
+    """
     live = device(clock)
     live.start()
     for _ in range(8):
         live.play(bytes(960))
-    assert live.output_latency_samples == 1_200 + 4 * 480
-    for _ in range(8):
+    assert live.output_latency_samples == 1_200 + (4 + 6) * 480
+    for _ in range(6):
+        assert not live.speaker_away
         live.play(FRAME)
-    assert live.output_latency_samples == 1_200 + 10 * 480
+    assert live.speaker_away
+    live.play(bytes(960))
+    assert (live.output_latency_samples, live.dropped_speaker_frames) == (1_200 + (10 + 6 + 1) * 480, 0)
+    live.play(FRAME)
+    assert live.dropped_speaker_frames == 1
+    machine.dac_s = 0.02
+    assert machine.speaker.ask(10 * 480) == bytes(3 * 960) + FRAME * 7
+    clock.now_s += 0.22
+    assert live.output_latency_samples == 0
+    assert not live.speaker_away
     live.stop()
 
 
@@ -203,50 +145,6 @@ async def test_device_that_cannot_be_opened_is_one_line(machine: Machine, clock:
     assert not any(stream.open for stream in machine.streams)
 
 
-async def test_unread_microphone_drops_the_oldest(machine: Machine, clock: Clock) -> None:
-    """A client that is not scheduled for more than a second loses the oldest frames, counted."""
-    live = device(clock)
-    live.start()
-    for number in range(60):
-        machine.microphone.speak(bytes([number]) * 640)
-    await asyncio.sleep(0)
-    assert await live.tick() == bytes([10]) * 640
-    assert live.dropped_mic_frames == 10
-    live.stop()
-
-
-async def test_a_late_microphone_does_not_stop_the_conversation(machine: Machine, clock: Clock) -> None:
-    """Silence stands in for a frame that does not come in time; when it comes after all its time is over."""
-    live = device(clock)
-    live.start()
-    await heard(live, machine)
-    clock.now_s += 0.2
-    assert await live.tick() == bytes(640)
-    assert live.late_frames == 1
-    machine.adc_s = 0.2
-    machine.microphone.speak(b"\1\0" * 320)
-    machine.adc_s = 0.18
-    machine.microphone.speak(b"\2\0" * 320)
-    await asyncio.sleep(0)
-    assert await live.tick() == b"\2\0" * 320
-    live.stop()
-
-
-async def test_a_machine_that_was_asleep_does_not_fill_the_night_with_silence(machine: Machine, clock: Clock) -> None:
-    """Silence stands in for the last 8 s of it at most, and only until the microphone goes on."""
-    live = device(clock)
-    live.start()
-    await heard(live, machine)
-    clock.now_s += 30_000
-    for _ in range(50):
-        assert await live.tick() == bytes(640)
-    assert live._due_s == pytest.approx(clock.now_s - 7, abs=0.2)
-    machine.microphone.speak(b"\1\0" * 320)
-    await asyncio.sleep(0)
-    assert await live.tick() == b"\1\0" * 320
-    live.stop()
-
-
 async def test_devices_are_picked_by_name_part_and_number(machine: Machine, clock: Clock) -> None:
     """Whatever names it, it is opened; and the wrong name lists what there is."""
     machine.plug("USB Headset", 1, 2)
@@ -262,95 +160,6 @@ async def test_devices_are_picked_by_name_part_and_number(machine: Machine, cloc
         device(clock, output="Hifi")
 
 
-async def test_unplugged_headset_falls_back_and_is_taken_up_again(machine: Machine, clock: Clock) -> None:
-    """The call goes on with the default, says so, and goes back to what was chosen when it is there again."""
-    machine.plug("USB Headset", 1, 2)
-    live = device(clock, input="usb", output="usb")
-    live.start()
-    machine.unplug("USB Headset")
-    assert await asyncio.wait_for(heard_again(live, machine), 5) == SPEECH
-    assert live.microphone == live.speaker == "Built-in"
-    assert "The microphone USB Headset is gone: Built-in stands in until it is back." in live.trouble
-    machine.plug("USB Headset", 1, 2)
-    clock.now_s += 3
-    for _ in range(3):
-        await heard(live, machine)
-    assert live.microphone == live.speaker == "USB Headset"
-    assert live.trouble == ""
-    live.stop()
-
-
-async def heard_again(live: LiveDevice, machine: Machine) -> bytes:
-    """Tick once, so that the loss is noticed, and then hear something."""
-    live._due_s -= 1
-    await live.tick()
-    return await heard(live, machine)
-
-
-async def test_without_any_device_the_call_waits_for_one(machine: Machine, clock: Clock) -> None:
-    """The only one is pulled out: silence is sent, replies wait, the person is told; then it goes on."""
-    live = device(clock)
-    live.start()
-    machine.unplug("Built-in")
-    live._due_s -= 1
-    assert await live.tick() == bytes(640)
-    assert live.speaker_away
-    assert "plug one in; the call goes on" in live.trouble
-    live.play(FRAME)
-    machine.plug("Built-in", 2, 2)
-    clock.now_s += 3
-    live._due_s -= 1
-    await live.tick()
-    clock.now_s += 3
-    await live.tick()
-    assert not live.speaker_away
-    assert await heard(live, machine) == SPEECH
-    assert live.trouble == ""
-    live.stop()
-
-
-async def test_a_silent_driver_is_taken_for_lost(machine: Machine, clock: Clock) -> None:
-    """One that says it is alive and never calls is opened anew after a second."""
-    live = device(clock)
-    live.start()
-    opened = len(machine.streams)
-    clock.now_s += 1.5
-    live._due_s -= 1
-    await live.tick()
-    assert len(machine.streams) == opened + 2
-    assert machine.begun == 2
-    live.stop()
-
-
-async def test_no_list_is_looked_up_while_all_is_well(machine: Machine, clock: Clock) -> None:
-    """A look-up costs a process: only who misses something asks."""
-    live = device(clock)
-    live.start()
-    for _ in range(5):
-        clock.now_s += 0.5
-        machine.speaker.ask(480)
-        await heard(live, machine)
-    assert FakeListing.looked == 0
-    machine.plug("New", 1, 1)
-    assert [each.name for each in await live.refresh()] == ["Built-in", "New"]
-    assert len(machine.streams) == 2
-    live.stop()
-
-
-async def test_other_devices_can_be_chosen_in_mid_call(machine: Machine, clock: Clock) -> None:
-    """The streams are opened anew; a wrong name changes nothing."""
-    machine.plug("USB Headset", 1, 2)
-    live = device(clock)
-    live.start()
-    live.choose(input="usb")
-    assert (live.microphone, live.speaker) == ("USB Headset", "Built-in")
-    with pytest.raises(UsageError):
-        live.choose(output="nonsense")
-    assert live.speaker == "Built-in"
-    assert await heard(live, machine) == SPEECH
-    live.stop()
-
-
 async def test_card_with_a_rate_of_its_own_is_converted(machine: Machine, clock: Clock) -> None:
     """48 kHz stereo and nothing else: a tone comes through both ways at its pitch and level."""
     machine.devices[0].takes_hz, machine.devices[0].takes_channels = (48_000,), (2,)
@@ -362,7 +171,7 @@ async def test_card_with_a_rate_of_its_own_is_converted(machine: Machine, clock:
     for at in range(0, 48_000, 960):
         machine.microphone.speak(pcm_of(np.repeat(tone[at : at + 960], 2)))
         await asyncio.sleep(0)
-        while len(live._keeper.intake or ()) > 0:
+        while live._keeper.intake and live._keeper.intake.waiting:
             got += await live.tick()
     heard_ = np.frombuffer(got, np.int16)[4_000:12_000]
     assert np.argmax(np.abs(np.fft.rfft(heard_))) == 220
@@ -393,25 +202,6 @@ async def test_tracks_and_meters_show_what_goes_through(machine: Machine, clock:
     assert taken == [(b"\0\x20" * 320, bytes(640), b"\0\x20" * 320)]
     assert before.mic_db < live.levels.mic_db == live.levels.clean_db == pytest.approx(-12, abs=0.1)
     assert live.levels.speaker_db == pytest.approx(-6, abs=0.1)
-    live.stop()
-
-
-async def test_echo_is_kept_away_as_the_devices_suggest(machine: Machine, clock: Clock) -> None:
-    """Speakers: cancelled here, so the microphone is 8 ms later. Headphones by name: not. And it can be switched."""
-    machine.plug("USB Headset", 1, 2)
-    live = device(clock, echo="auto")
-    live.start()
-    assert live.echo.way == EchoWay.DEVICE
-    assert live.echo.erle_db is None
-    await heard(live, machine)
-    assert live.input_latency_samples == LATENCY
-    live.choose(output="usb")
-    await heard(live, machine)
-    assert live.echo.way == EchoWay.HEADPHONES
-    live.switch_echo("off")
-    assert live.echo.way == "off"
-    with pytest.raises(UsageError, match="choose device, headphones, server or off"):
-        live.switch_echo("loudly")
     live.stop()
 
 

@@ -118,3 +118,16 @@ def test_a_wrong_websocket_address_is_one_line(server: str, capsys: pytest.Captu
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (1, 1)
     assert "is not ws://HOST:PORT" in said
+
+
+@pytest.mark.parametrize(
+    "server", ["ws://me:SECRET@there:7780", "here:7700, wss://SECRET@there", "grpcs://me@there:7700"]
+)
+def test_no_name_and_password_stand_in_an_address(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Addresses are shown and stand in bug reports: the one line says what to use instead, and not the secret."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["--server", server])
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (1, 1)
+    assert "--token" in said
+    assert "SECRET" not in said

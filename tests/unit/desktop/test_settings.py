@@ -68,7 +68,23 @@ def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, capsys: pytest.Ca
     """The default one need not."""
     with pytest.raises(SystemExit):
         parse(["--config", str(tmp_path / "nowhere.toml")])
-    assert capsys.readouterr().err == f"There is no config file {tmp_path / 'nowhere.toml'}.\n"
+    assert (
+        capsys.readouterr().err
+        == f"There is no config file {tmp_path / 'nowhere.toml'}: check --config and PARLEY_CONFIG.\n"
+    )
+
+
+def test_what_is_no_text_is_one_line(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A config file or a token's file of other bytes: no traceback, and what to do."""
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    file.write_text(f'token = "@{tmp_path / "token"}"')
+    with pytest.raises(SystemExit):
+        parse([])
+    assert capsys.readouterr().err.endswith("holds no text: a token is one word.\n")
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SystemExit):
+        parse([])
+    assert capsys.readouterr().err == f"{file} is not TOML, for it is not UTF-8: write it anew.\n"
 
 
 def test_each_system_keeps_its_files_in_its_own_place() -> None:

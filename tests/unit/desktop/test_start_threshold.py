@@ -133,3 +133,21 @@ def test_without_a_speaker_replies_stand_still() -> None:
     playout.paused = False
     assert playout.pull(FRAME) == reply_pcm(1, FRAME, FRAME)
     assert playout.underruns == 0
+
+
+def test_a_speaker_that_stands_still_counts_nothing_as_heard() -> None:
+    """What it holds stays unheard; after as long as a stall in mid-reply may last, nothing is audible any more."""
+    playout = Playout()
+    playout.receive(1, 0, reply_pcm(1, 0, 10 * FRAME))
+    for _ in range(3):
+        playout.pull(FRAME)
+    playout.paused = True
+    for frames in range(1, 60):
+        playout.latency_samples = frames * FRAME
+        playout.pull(FRAME)
+        assert playout.playhead() == (1, 2 * FRAME)
+        assert playout.audible() == ((1, 2 * FRAME) if frames <= 18 else (0, 0))
+    playout.paused, playout.latency_samples = False, 0
+    playout.pull(FRAME)
+    playout.pull(FRAME)
+    assert playout.audible() == (1, 4 * FRAME)

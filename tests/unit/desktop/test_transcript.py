@@ -96,6 +96,15 @@ def test_terminal_shows_the_line_as_it_grows() -> None:
     assert "Parley: It is five o'clock (cut off)\n" in shown
 
 
+def test_what_is_wrong_with_the_sound_is_a_line() -> None:
+    """Also that it is over."""
+    screen = io.StringIO()
+    transcript = Transcript(screen)
+    for words in ("The microphone is gone: plug one in.", ""):
+        transcript.feed(events.SoundTrouble(AT, words))
+    assert screen.getvalue() == "(The microphone is gone: plug one in.)\n(The sound is as it was chosen again.)\n"
+
+
 def test_transcript_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """A folder that is not there is one line."""
     with pytest.raises(UsageError, match="Cannot write"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Self, cast
+
+from textual.widgets import Static
 
 from clients.desktop import events
 from clients.desktop.bug_report import VoiceTap
@@ -15,21 +16,44 @@ from clients.desktop.events import Activity, Event, Moment, Who
 from clients.desktop.failures import ClientError, UsageError
 from clients.desktop.meters import EchoState, Levels, Quality
 from clients.desktop.playhead import Playhead
+from clients.desktop.sound_card.devices import SoundDevice
+from clients.desktop.terminal.app import ParleyApp
 
 AT = Moment(0.0, 0, 0)
 OPENED = events.Opened(AT, "s", "t", 200, 200, 0)
 
 
-@dataclass(frozen=True)
-class Plugged:
-    """A sound device."""
+class Clock:
+    """Time that passes when it is told to."""
 
-    number: int
-    name: str
-    inputs: int = 0
-    outputs: int = 0
-    is_default_input: bool = False
-    is_default_output: bool = False
+    def __init__(self) -> None:
+        self.now_s = 50.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+
+def text(app: ParleyApp, id_: str) -> str:
+    """Return what a part of the screen says."""
+    return str(app.screen_stack[0].query_one(f"#{id_}", Static).content)
+
+
+def captions(app: ParleyApp) -> list[str]:
+    """Return the lines of captions."""
+    return [str(line.content) for line in app.screen_stack[0].query("#captions Static").results(Static) if line.display]
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Wait until something is so, for long on a busy machine."""
+    async with asyncio.timeout(30):
+        while not so():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def plugged(number: int, name: str, inputs: int, outputs: int, is_default: bool = False) -> SoundDevice:
+    """Return a sound device."""
+    return SoundDevice(number, name, "ALSA", inputs, outputs, 48_000, is_default and bool(inputs), is_default)
 
 
 class StageCard:
@@ -38,14 +62,14 @@ class StageCard:
     def __init__(self) -> None:
         self.tracks: Any = None
         self.levels = Levels(-24.0, -24.0, -31.0)
-        self.plugged = [Plugged(0, "Laptop microphone", 1, 0, True), Plugged(1, "Laptop speaker", 0, 2, False, True)]
+        self.plugged = [plugged(0, "Laptop microphone", 1, 0, True), plugged(1, "Laptop speaker", 0, 2, True)]
         self.asked: list[tuple[str, str | None]] = []
 
-    def devices(self) -> list[Plugged]:
+    def devices(self) -> list[SoundDevice]:
         """Return what is plugged in."""
         return self.plugged
 
-    async def refresh(self) -> list[Plugged]:
+    async def refresh(self) -> list[SoundDevice]:
         """Look again."""
         return list(self.plugged)
 
@@ -55,9 +79,10 @@ class StageCard:
         if "Headset" in (input, output):
             raise UsageError("Headset is in use by another program.")
 
-    def switch_echo(self, way: str) -> None:
-        """Note the way."""
+    def switch_echo(self, way: str) -> str:
+        """Note the way; what the server has to know waits."""
         self.asked.append(("echo", way))
+        return "From the next call on." if way == "server" else ""
 
 
 class StageConversation:
@@ -71,6 +96,7 @@ class StageConversation:
             EchoState("device", 31.0), start_ms=20, microphone="Laptop microphone", speaker="Laptop speaker"
         )
         self.asked: list[tuple[str, object]] = []
+        self.is_open = False
         self._refusal = refusal
         self._events: asyncio.Queue[Event | ClientError | None] = asyncio.Queue()
 
@@ -78,6 +104,7 @@ class StageConversation:
         """Open, or be refused."""
         if self._refusal:
             raise self._refusal
+        self.is_open = True
         self.feed(OPENED)
         return self
 
