@@ -119,6 +119,30 @@ test("nor does who hangs up while another microphone is opened", async () => {
   assert.ok(other.track.isStopped);
 });
 
+test("who cancels the echo is said once: it stays so until the next conversation, over another microphone too", async () => {
+  browser.microphone = async () => stream();
+  const { client, socket } = await begun({ echo: "server" });
+  const asShaped = () => ["echoCancellation", "noiseSuppression", "autoGainControl"].map((name) => browser.wanted[name]);
+  assert.deepEqual(asShaped(), [false, false, false], "the server's canceller needs the echo as it is");
+  const isDucking = () => browser.posted["parley-playout"].flat().findLast((command) => command.do === "localDuck").isOn;
+  assert.equal(isDucking(), false, "with the echo in it the microphone would find the reply itself");
+  const { asked } = browser;
+  await client.set({ echo: "device" });
+  assert.equal(browser.asked, asked);
+  await client.set({ inputDevice: "other" });
+  assert.deepEqual([browser.asked, ...asShaped()], [asked + 1, false, false, false]);
+  assert.equal(socket.sent[0].open.echo, "ECHO_SERVER");
+  client.hangUp();
+  const again = client.connect();
+  await until(() => browser.sockets.length === 2);
+  assert.deepEqual(asShaped(), [{ ideal: "all" }, true, true]);
+  browser.sockets[1].open();
+  assert.equal(browser.sockets[1].sent[0].open.echo, "ECHO_DEVICE");
+  assert.equal(isDucking(), true);
+  client.hangUp();
+  await again;
+});
+
 test("without a microphone the person is told; the next conversation may be typed, and asks for none", async () => {
   browser.microphone = async () => {
     throw refusal("NotAllowedError");

@@ -5,6 +5,8 @@ export const browser = {
   /** How the question for the microphone ends. @type {() => Promise<object>} */
   microphone: async () => stream(),
   asked: 0,
+  /** What it was to be like, the last time. */
+  wanted: {},
   /** What was posted to each worklet. @type {Record<string, object[]>} */
   posted: {},
   /** @type {Socket[]} */
@@ -98,8 +100,9 @@ class Context {
 
 /** Put it all where the client looks for it. */
 export function install() {
-  const getUserMedia = () => {
+  const getUserMedia = ({ audio }) => {
     browser.asked++;
+    browser.wanted = audio;
     return browser.microphone();
   };
   const navigator = { mediaDevices: { getUserMedia }, onLine: true };
