@@ -144,7 +144,7 @@ export class Session {
       if (nowMs >= this._lingersUntilMs) this._drop();
       return;
     }
-    this._search.tick(nowMs);
+    this._heed(this._search.tick(nowMs), nowMs);
     if (this.state === "resuming" && nowMs - this._lostMs >= this._resumption.resumeS * 1000) {
       this._fail("CODE_LOST", `${this.why} It could not be taken up again in time: begin a new one.`);
     } else if (this._line && this.state === "conversation") {
@@ -214,7 +214,8 @@ export class Session {
     if (this._search.isResuming || !message || message === this.why) return;
     this.why = message;
     this._tellState();
-    this._effects.event("notice", { code, message: `${message} Calling again.` });
+    const sentence = message.replace(/[^.!?…]$/, "$&.");
+    this._effects.event("notice", { code, message: `${sentence} Calling again.` });
   }
 
   /** The conversation stands on that connection from here on. */

@@ -40,6 +40,7 @@ client.addEventListener("state", ({ detail }) => {
   const before = stage.scene.session;
   stage.state(detail);
   if (detail.session === "ended" || detail.session === "connecting") keyed = false;
+  if (detail.session !== "connecting") trouble.called();
   if (detail.session === "resuming" && before !== "resuming") note(detail.why ? `Connection lost: ${detail.why}` : "Connection lost");
   if (detail.session === "conversation" && before === "resuming") note("Connected again: the conversation went on.");
   if (detail.session === "ended" && ["conversation", "resuming"].includes(before) && detail.why) {

@@ -107,6 +107,46 @@ test("a first call that is refused is made again, and the person is told why, on
   assert.equal(session.state, "connecting");
 });
 
+test("a first call that nobody answers: the person is told after ten seconds, and after twenty what to do, and no call is made any more", () => {
+  for (const isReached of [true, false]) {
+    const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+    const told = [];
+    const calls = [];
+    const run = (nowMs) => {
+      for (const { do: what, call, type, detail } of session.take()) {
+        if (what === "dial") calls.push(nowMs);
+        if (what === "dial" && isReached) session.connected(call, nowMs);
+        if (what === "event" && type !== "state") told.push([type, nowMs, detail.code]);
+      }
+    };
+    session.begin(0);
+    run(0);
+    for (let nowMs = 0; nowMs <= 60_000; nowMs += 50) {
+      session.tick(nowMs);
+      run(nowMs);
+    }
+    assert.deepEqual(told, [["notice", 10_000, "CODE_UNREACHABLE"], ["error", 20_050, "CODE_UNREACHABLE"]]);
+    assert.deepEqual([session.state, session.isDone, calls.length], ["ended", true, 2]);
+    assert.match(session.why, isReached ? /takes the call, and says nothing\. Ask/ : /does not answer\. Ask/);
+  }
+});
+
+test("a server that beats and never opens is no answer either, and one that refuses is called on", () => {
+  const [beating, refusing] = [1, 2].map(() => new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 }));
+  for (const session of [beating, refusing]) session.begin(0);
+  for (let nowMs = 0; nowMs <= 120_000; nowMs += 50) {
+    for (const session of [beating, refusing]) {
+      session.tick(nowMs);
+      for (const { do: what, call } of session.take()) {
+        if (what === "dial" && session === refusing) session.broke(call, nowMs);
+        else if (what === "dial") session.connected(call, nowMs);
+      }
+    }
+    for (const call of [1, 2]) beating.came(call, '{"heartbeat":{"beat":"1"}}', nowMs);
+  }
+  assert.deepEqual([beating.state, beating.code, refusing.state], ["ended", "CODE_UNREACHABLE", "connecting"]);
+});
+
 test("numbers that no real server sends, and what is no message, change nothing", () => {
   const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
   session.begin(0);

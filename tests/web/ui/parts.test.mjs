@@ -133,6 +133,15 @@ test("what a server says to who makes clients reaches nobody who uses one", () =
   }
 });
 
+test("a first call that fails is told by its name, and has passed when the call is over; other notices stay", () => {
+  const { title, text, passes, mild } = ofNotice({ code: "CODE_UNREACHABLE", message: "The server can't be reached. Calling again." });
+  assert.deepEqual([title, text, passes, mild], ["Parley can't be reached", "The server can't be reached. Calling again.", true, true]);
+  assert.equal(ofNotice({ code: "CODE_FULL", message: "x" }).title, "All lines are busy");
+  for (const code of ["CODE_MICROPHONE", "CODE_ECHO_UNSTAMPED", "CODE_MODEL_RECONNECTING"]) assert.equal(ofNotice({ code, message: "x" }).passes, false);
+  assert.equal(ofNotice({ code: "CODE_MODEL_RECONNECTING", message: "x" }).title, "By the way");
+  assert.equal(ofError({ code: "CODE_UNREACHABLE", message: "x" }).passes, false);
+});
+
 test("trouble says what to do, also for codes of tomorrow; a browser that can't is told of before anything else", () => {
   assert.deepEqual(ofError({ code: "CODE_UNAUTHENTICATED", message: "the token has expired" }).actions, ["token"]);
   assert.equal(ofError({ code: "CODE_NEW", message: "something" }).text, "Something.");
