@@ -121,9 +121,11 @@ export class ParleyClient extends EventTarget {
     this._conversation?.run((session) => session.interrupt());
   }
 
-  /** Typed words: a turn without sound. */
+  /** Typed words: a turn without sound. @returns {boolean} whether a conversation has taken them: while it connects none has */
   say(text) {
-    if (text.trim()) this._conversation?.run((session) => session.say(text.trim()));
+    let isTaken = false;
+    if (text.trim()) this._conversation?.run((session) => (isTaken = session.say(text.trim())));
+    return isTaken;
   }
 
   /**

@@ -120,9 +120,12 @@ export class Session {
     this._send("interrupt", {});
   }
 
+  /** @returns {boolean} whether there is a conversation that has taken the words */
   say(text) {
+    if (!this._isOn) return false;
     this._stopKey.letGo();
-    if (this._isOn) this._uplink.say(text);
+    this._uplink.say(text);
+    return true;
   }
 
   // The devices

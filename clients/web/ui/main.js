@@ -12,6 +12,7 @@ import { browserStore, forClient, load, save } from "./settings.js";
 import { Stage } from "./stage.js";
 import { TalkButton } from "./talk_button.js";
 import { Theme } from "./theme.js";
+import { Typing } from "./typing.js";
 import { TroubleView } from "./trouble_view.js";
 import { ofBrowser, ofError, ofNotice, sentence } from "./trouble.js";
 
@@ -30,6 +31,7 @@ const latencyView = new LatencyView(document);
 const trouble = new TroubleView(at("trouble"), remedy);
 const theme = new Theme(at("theme"), settings, () => { save(store, settings); orb.recolour(); });
 const panel = new SettingsPanel(document, settings, changed);
+const typing = new Typing(at("typing"), { say: (text) => client.say(text), begin });
 const talk = new TalkButton(at("talk"), { begin: speak, end: () => client.hangUp(), press });
 /** Whether the talk key was used in this conversation: then turns end by it, to the conversation's end. */
 let keyed = false;
@@ -47,6 +49,7 @@ client.addEventListener("state", ({ detail }) => {
     note(at("trouble").childElementCount ? "The conversation ended here" : detail.why);
   }
   showButtons();
+  typing.state(detail.session);
 });
 client.addEventListener("caption", ({ detail }) => {
   const line = captions.feed(detail);
@@ -75,13 +78,19 @@ function speak() {
   return begin();
 }
 
+/** @returns {Promise<boolean>} whether there is a conversation, or one is begun already */
 async function begin() {
+  if (stage.scene.session === "connecting") return true;
   const refusal = ofBrowser({ isSecureContext, location, mediaDevices: navigator.mediaDevices, worklet: "AudioWorkletNode" in globalThis, socket: "WebSocket" in globalThis });
-  if (refusal) return trouble.show(refusal);
+  if (refusal) {
+    trouble.show(refusal);
+    return false;
+  }
   trouble.clear();
   captions.begin();
   await client.set({ ...forClient(settings), microphone: !stage.scene.typed });
-  return client.connect();
+  await client.connect();
+  return goes();
 }
 
 function press(down) {
@@ -109,17 +118,6 @@ function showButtons() {
 
 function toggleMute() {
   if (!at("mute").disabled) client.setMuted(!stage.scene.muted);
-}
-
-async function type(event) {
-  event.preventDefault();
-  const field = at("typed");
-  const text = field.value.trim();
-  if (!text) return;
-  if (!goes()) await begin();
-  if (!goes()) return; // it could not begin, and says so: the words stay where they are
-  client.say(text);
-  field.value = "";
 }
 
 function note(text) {
@@ -174,7 +172,6 @@ addEventListener("keyup", (event) => event.key === " " && talk.hold(false));
 at("mute").addEventListener("click", toggleMute);
 at("interrupt").addEventListener("click", () => client.interrupt());
 at("hang-up").addEventListener("click", () => client.hangUp());
-at("typing").addEventListener("submit", type);
 at("open-settings").addEventListener("click", () => panel.open());
 at("open-help").addEventListener("click", help);
 addEventListener("pagehide", () => client.hangUp());

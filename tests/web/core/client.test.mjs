@@ -77,6 +77,25 @@ test("one that breaks is taken up again over another connection; a second conver
   assert.ok(browser.sockets[2].isClosed);
 });
 
+test("typed words are taken by a conversation, be its connection away or not; before and after it nobody takes them", async () => {
+  browser.sockets.length = 0;
+  const client = new ParleyClient();
+  assert.equal(client.say("early"), false);
+  const connected = client.connect();
+  await until(() => browser.sockets.length);
+  const [socket] = browser.sockets;
+  assert.equal(client.say("while it rings"), false);
+  socket.open();
+  socket.say({ opened: OPENED });
+  await connected;
+  assert.deepEqual([client.say("Hello"), client.say(" ")], [true, false]);
+  socket.hangUp();
+  assert.equal(client.say("while it is away"), true);
+  client.hangUp();
+  assert.equal(client.say("late"), false);
+  assert.deepEqual(socket.sent.filter(({ say }) => say).map(({ say }) => say.text), ["Hello"]);
+});
+
 test("an error of the server's ends it, is told, and lets go of the microphone", async () => {
   const microphone = stream();
   browser.microphone = async () => microphone;
