@@ -29,7 +29,7 @@ const words = new CaptionsView(at("captions"), at("scroll"), at("nothing"));
 const latencies = new Latencies();
 const latencyView = new LatencyView(document);
 const trouble = new TroubleView(at("trouble"), remedy);
-const theme = new Theme(at("theme"), settings, () => { save(store, settings); orb.recolour(); });
+const theme = new Theme(at("theme"), settings, { shown: () => orb.recolour(), chosen: () => save(store, settings, "theme") });
 const panel = new SettingsPanel(document, settings, changed);
 const typing = new Typing(at("typing"), { say: (text) => client.say(text), begin });
 const talk = new TalkButton(at("talk"), { begin: speak, end: () => client.hangUp(), press });
@@ -126,7 +126,7 @@ function note(text) {
 
 /** Settings have changed: keep them, and tell whom it concerns. */
 function changed(name) {
-  if (!save(store, settings)) at("quality").textContent = "This browser keeps nothing: the settings are for this visit.";
+  if (!save(store, settings, name)) at("quality").textContent = "This browser keeps nothing: the settings are for this visit.";
   if (name === "shortcuts") return;
   void client.set(forClient(settings));
   stage.show();
@@ -139,7 +139,7 @@ function remedy(action, token, remember) {
   if (action === "token") {
     if (!token) return undefined;
     Object.assign(settings, { token, rememberToken: remember });
-    save(store, settings);
+    save(store, settings, "token");
   }
   if (action === "typed") stage.scene.typed = true;
   trouble.clear();

@@ -7,6 +7,7 @@ import { Captions, MOST_LINES, rest } from "../../../clients/web/ui/captions.js"
 import { KEYS, meaning } from "../../../clients/web/ui/keys.js";
 import { Latencies, MOST_TURNS } from "../../../clients/web/ui/latency.js";
 import { DEFAULTS, forClient, load, save } from "../../../clients/web/ui/settings.js";
+import { Theme } from "../../../clients/web/ui/theme.js";
 import { ofBrowser, ofError, ofNotice } from "../../../clients/web/ui/trouble.js";
 import { whoseTurn } from "../../../clients/web/ui/turn.js";
 
@@ -111,12 +112,36 @@ test("settings: what is broken or unknown falls back; a token is kept only if to
   assert.deepEqual(load(storeOf("no JSON")), DEFAULTS);
   assert.deepEqual(load(storeOf('{"echo":"loud","hold":"yes","agent":7,"theme":"dark","other":1}')), { ...DEFAULTS, theme: "dark" });
   const store = storeOf(null);
-  save(store, { ...DEFAULTS, agent: "patient", token: "secret" });
+  save(store, { ...DEFAULTS, agent: "patient", token: "secret" }, "agent");
+  save(store, { ...DEFAULTS, token: "secret" }, "token");
   assert.deepEqual([load(store).agent, load(store).token], ["patient", ""]);
-  save(store, { ...DEFAULTS, token: "secret", rememberToken: true });
-  assert.equal(load(store).token, "secret");
-  assert.equal(save({ setItem() { throw new Error("full"); } }, DEFAULTS), false);
+  save(store, { ...DEFAULTS, token: "secret", rememberToken: true }, "rememberToken");
+  assert.deepEqual([load(store).agent, load(store).token], ["patient", "secret"]);
+  assert.equal(save({ getItem: () => null, setItem() { throw new Error("full"); } }, DEFAULTS, "agent"), false);
+  assert.equal(save(null, DEFAULTS, "agent"), false);
   assert.equal(forClient({ ...DEFAULTS, agent: " patient " }).agent, "patient");
+});
+
+test("a token that was taken back in one window is not kept again by what is chosen in another", () => {
+  const store = storeOf(null);
+  const [here, there] = [1, 2].map(() => ({ ...DEFAULTS, token: "secret", rememberToken: true }));
+  save(store, here, "token");
+  save(store, Object.assign(here, { rememberToken: false }), "rememberToken");
+  save(store, Object.assign(there, { theme: "dark" }), "theme");
+  assert.deepEqual([load(store).theme, load(store).token, load(store).rememberToken], ["dark", "", false]);
+});
+
+test("colours are kept when the person chooses them, not when they are shown or the system changes its own", () => {
+  const system = {};
+  globalThis.matchMedia = () => ({ addEventListener: (_, act) => Object.assign(system, { changes: act }) });
+  globalThis.document = { documentElement: { dataset: {} } };
+  const button = { addEventListener: (_, act) => Object.assign(button, { press: act }), querySelector: () => ({ setAttribute() {} }), setAttribute() {} };
+  const told = [];
+  const theme = new Theme(button, { ...DEFAULTS }, { shown: () => told.push("shown"), chosen: () => told.push("chosen") });
+  theme.show();
+  system.changes();
+  button.press();
+  assert.deepEqual([told, document.documentElement.dataset.theme], [["shown", "shown", "shown", "chosen"], "dark"]);
 });
 
 test("what a server says to who makes clients reaches nobody who uses one", () => {
