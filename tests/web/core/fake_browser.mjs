@@ -12,6 +12,10 @@ export const browser = {
   /** @type {Socket[]} */
   sockets: [],
   contexts: [],
+  /** Ends of connections of the page with itself. @type {Peer[]} */
+  peers: [],
+  /** How the playing of one begins. @type {() => Promise<void>} */
+  play: async () => {},
 };
 
 /** A microphone's stream; its track tells whether it was stopped. */
@@ -96,6 +100,53 @@ class Context {
   createMediaStreamSource() {
     return new Node_();
   }
+
+  createMediaStreamDestination() {
+    return Object.assign(new Node_(), { stream: stream() });
+  }
+}
+
+/** One end of a connection; it stands as soon as it is asked to. */
+class Peer {
+  connectionState = "new";
+  localDescription = { type: "offer", sdp: "" };
+
+  constructor() {
+    browser.peers.push(this);
+  }
+
+  addTrack() {}
+
+  async setLocalDescription() {}
+
+  async setRemoteDescription() {
+    this.connectionState = "connected";
+    this.ontrack?.({ track: {} });
+  }
+
+  async createAnswer() {
+    return { type: "answer", sdp: "" };
+  }
+
+  getReceivers() {
+    return [];
+  }
+
+  async getStats() {
+    return new Map();
+  }
+
+  close() {
+    this.connectionState = "closed";
+  }
+}
+
+class Audio_ {
+  srcObject = null;
+
+  play() {
+    return browser.play();
+  }
 }
 
 /** Put it all where the client looks for it. */
@@ -108,6 +159,7 @@ export function install() {
   const navigator = { mediaDevices: { getUserMedia }, onLine: true };
   const location = { protocol: "https:", host: "parley.test", search: "" };
   const all = { navigator, location, AudioContext: Context, AudioWorkletNode: Worklet, WebSocket: Socket };
+  Object.assign(all, { RTCPeerConnection: Peer, Audio: Audio_, MediaStream: class {} });
   Object.assign(all, { addEventListener() {}, removeEventListener() {} });
   for (const [name, value] of Object.entries(all)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
