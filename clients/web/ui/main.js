@@ -88,6 +88,7 @@ async function begin() {
   }
   trouble.clear();
   captions.begin();
+  words.begin();
   await client.set({ ...forClient(settings), microphone: !stage.scene.typed });
   await client.connect();
   return goes();
