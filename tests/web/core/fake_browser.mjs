@@ -149,6 +149,14 @@ class Audio_ {
   }
 }
 
+/** Node has had one since its version 19. */
+class CustomEvent_ extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+}
+
 /** Put it all where the client looks for it. */
 export function install() {
   const getUserMedia = ({ audio }) => {
@@ -159,7 +167,7 @@ export function install() {
   const navigator = { mediaDevices: { getUserMedia }, onLine: true };
   const location = { protocol: "https:", host: "parley.test", search: "" };
   const all = { navigator, location, AudioContext: Context, AudioWorkletNode: Worklet, WebSocket: Socket };
-  Object.assign(all, { RTCPeerConnection: Peer, Audio: Audio_, MediaStream: class {} });
+  Object.assign(all, { RTCPeerConnection: Peer, Audio: Audio_, MediaStream: class {}, CustomEvent: CustomEvent_ });
   Object.assign(all, { addEventListener() {}, removeEventListener() {} });
   for (const [name, value] of Object.entries(all)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
