@@ -157,7 +157,7 @@ test("numbers that no real server sends, and what is no message, change nothing"
   session.came(1, "flush", 40);
   session.came(1, new ArrayBuffer(3), 40);
   assert.deepEqual(session.take(), []);
-  assert.equal(session.unreadable, 3);
+  assert.equal(session.quality.unreadable, 3);
 });
 
 test("a flush silences the output within 5 ms, however small the blocks that are asked for", () => {
