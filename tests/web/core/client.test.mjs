@@ -54,7 +54,29 @@ test("a conversation: what the person does goes to the server that the page came
   assert.equal(kinds(socket).at(-1), "end");
   assert.deepEqual([client.state.session, client.state.code], ["ended", "CODE_CLIENT"]);
   assert.equal(socket.isClosed, false, "the server closes it, so that the last word arrives");
+  socket.say({ caption: { who: "WHO_ASSISTANT", text: "Bye", reply: "2", turn: "2" } });
+  assert.equal(told.caption.length, 1, "it is over");
+  socket.say({ closed: { code: "CODE_CLIENT" } });
+  assert.equal(socket.isClosed, true);
   await until(() => browser.contexts.every(({ state }) => state === "closed"));
+});
+
+test("a server that does not close when the person has hung up is left after a while; meanwhile another conversation goes on", async () => {
+  const { client, socket } = await begun();
+  client.hangUp();
+  const again = client.connect();
+  await until(() => browser.sockets.length === 2);
+  browser.sockets[1].open();
+  browser.sockets[1].say({ opened: OPENED });
+  await again;
+  assert.equal(socket.isClosed, false);
+  await until(() => {
+    browser.sockets[1].say({ heartbeat: { beat: "1" } });
+    return socket.isClosed;
+  });
+  assert.deepEqual([client.state.session, browser.sockets[1].isClosed], ["conversation", false]);
+  client.hangUp();
+  browser.sockets[1].hangUp();
 });
 
 test("one that breaks is taken up again over another connection; a second conversation hears nothing of the first", async () => {
