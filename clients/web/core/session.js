@@ -171,6 +171,7 @@ export class Session {
         break;
       case "flush":
         this._stopKey.flushed(message.seq, message.floor);
+        this._hearing.flushed(message.floor);
         this._effects.speaker({ ...message, do: message.kind });
         break;
       case "replyEnded":

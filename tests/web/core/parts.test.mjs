@@ -71,6 +71,25 @@ test("a caption that is told again after a resumption is shown once; the same wo
   assert.deepEqual(told.map(({ reply }) => reply), [1, 1, 2]);
 });
 
+test("words of a reply that was cut off, and were on their way, are not shown; its last word is, and the next reply's", () => {
+  const told = [];
+  const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+  session.begin(0);
+  session.connected(1, 0);
+  const say = (message) => session.came(1, JSON.stringify(message), 0);
+  const caption = (more) => ({ caption: { who: "WHO_ASSISTANT", reply: "2", turn: "1", ...more } });
+  say({ opened: { session: "s", resumeToken: "t", protocol: 1, resumeS: 30 } });
+  say(caption({ text: "Once" }));
+  say({ flush: { seq: "1", floor: "2" } });
+  say({ flush: { seq: "1", floor: "0" } });
+  say(caption({ text: " upon" }));
+  say(caption({ text: "Once", final: true, interrupted: true }));
+  say(caption({ text: "Yes?", reply: "3" }));
+  say({ caption: { who: "WHO_USER", text: "Stop", final: true, turn: "2" } });
+  for (const { type, detail } of session.take()) if (type === "caption") told.push([detail.text, detail.final]);
+  assert.deepEqual(told, [["Once", false], ["Once", true], ["Yes?", false], ["Stop", true]]);
+});
+
 test("where a server never says what it has heard, three seconds are kept after the first minute", () => {
   const retention = new Retention();
   for (let n = 0; n < 3001; n++) {
