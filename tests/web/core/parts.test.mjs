@@ -100,6 +100,24 @@ test("where a server never says what it has heard, three seconds are kept after 
   assert.equal(retention.lostSamples, (3001 - 150) * FRAME);
 });
 
+test("what was kept of the microphone goes together, in messages as large as the server takes", () => {
+  for (const [limits, largest] of [[{ maxFrameMs: 200, maxMessageBytes: 65536 }, 6424], [{ maxFrameMs: 200, maxMessageBytes: 2000 }, 1944], [{}, 664]]) {
+    const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+    const opened = { session: "s", resumeToken: "t", protocol: 1, resumeS: 30, limits };
+    session.begin(0);
+    session.connected(1, 0);
+    session.came(1, JSON.stringify({ opened }), 0);
+    session.broke(1, 0);
+    for (let n = 0; n < 100; n++) session.hear({ kind: "frame", frame: { micOffset: n * FRAME, pcm: new Uint8Array(2 * FRAME), reply: 0, position: 0 } });
+    session.connected(2, 0);
+    session.came(2, JSON.stringify({ opened: { ...opened, resumed: true } }), 0);
+    const sizes = [];
+    for (let next; (next = session.next()); ) if (typeof next.data !== "string") sizes.push(next.data.length);
+    assert.equal(Math.max(...sizes), largest);
+    assert.equal(sizes.reduce((sum, size) => sum + size - 24, 0), 100 * 2 * FRAME);
+  }
+});
+
 test("no key before the conversation is lost: mute and the talk key are told when it stands", () => {
   const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5, isMuted: true });
   session.begin(0);
