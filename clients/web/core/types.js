@@ -30,7 +30,8 @@
  * @property {"idle"|"connecting"|"conversation"|"resuming"|"ended"} session "ended": over, `connect` begins a new one.
  * @property {"idle"|"listening"|"thinking"|"speaking"|"bargeIn"} floor What the conversation is doing; "idle" outside one.
  * @property {number} turn The turn that `floor` is about; 0: none.
- * @property {string} why In words for the person: why it resumes, or why it ended. Empty where there is nothing to say.
+ * @property {string} why In words for the person: why it resumes, why it is called again, or why it ended. Empty where there
+ *   is nothing to say.
  * @property {string} code Why it ended, for programs: "CODE_CLIENT", "CODE_GOODBYE"…, or an error's code. Else empty.
  * @property {boolean} muted
  * @property {boolean} pressed Whether the talk key is down.
@@ -84,7 +85,8 @@
  */
 
 /**
- * `notice`: something does not work as it should; the conversation goes on.
+ * `notice`: something does not work as it should; the conversation goes on, or is called for again: then the code is an
+ * error's.
  * @typedef {object} NoticeDetail
  * @property {string} code
  * @property {string} message

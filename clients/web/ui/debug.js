@@ -7,7 +7,10 @@
 const MOST = 20000;
 /** What nobody may read over a shoulder, or in a report: who has it may call, or take the conversation over. */
 const SECRETS = new Set(["token", "resume", "resumeToken"]);
-const NAMES = ["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality", "replyStarted", "replyPlayed"];
+const NAMES = [
+  ...["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality"],
+  ...["replyStarted", "replyPlayed", "underrun"],
+];
 const RECORDER = new URL("debug_recorder.js", import.meta.url);
 const REPLY_KIND = 2;
 const REPLY_HEADER_BYTES = 16;

@@ -62,6 +62,17 @@ test("frames are kept as they are but for tokens, and are sent as they were", ()
   assert.equal(debug.session(), "s");
 });
 
+test("what the client tells is kept, with where the speaker stood", () => {
+  const client = Object.assign(new EventTarget(), { playhead: { reply: 1, position: 480 } });
+  debug.watch(client);
+  for (const name of ["flush", "replyStarted", "underrun", "of.tomorrow"]) {
+    client.dispatchEvent(Object.assign(new Event(name), { detail: { reply: 1 } }));
+  }
+  client.playhead.position = 960;
+  const kept = debug.of().map(({ name, detail, playhead }) => [name, detail.reply, playhead.position]);
+  assert.deepEqual(kept, [["flush", 1, 480], ["replyStarted", 1, 480], ["underrun", 1, 480]]);
+});
+
 test("frames and events have a bound, the oldest go", () => {
   const socket = new WebSocket("wss://one");
   for (let beat = 0; beat < MOST + 10; beat++) socket.send(JSON.stringify({ heartbeat: { beat } }));
