@@ -47,6 +47,8 @@ export class ParleyClient extends EventTarget {
     /** What is leaving the speaker now; reply 0: nothing. @type {{reply: number, position: number}} */
     this.playhead = { reply: 0, position: 0 };
     this._isMuted = false;
+    /** Whether and where echo is cancelled: the server hears it once, when the conversation begins. */
+    this._echo = "device";
     /** @type {Conversation|null} */
     this._conversation = null;
     /** @type {SoundSystem|null} */
@@ -63,6 +65,7 @@ export class ParleyClient extends EventTarget {
    */
   async connect() {
     if (this._sound) return;
+    this._echo = this.options.echo ?? "device";
     this._tell("state", { ...this.state, session: "connecting", floor: "idle", turn: 0, why: "", code: "", pressed: false });
     const sound = new SoundSystem(
       (outputs) => sound === this._sound && this._hear(outputs),
@@ -80,7 +83,7 @@ export class ParleyClient extends EventTarget {
     }
     sound.send([
       { do: "mute", muted: this._isMuted },
-      { do: "localDuck", isOn: this.options.localDuck ?? true },
+      this._localDuck(),
     ]);
     this._timer = setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS);
     this._conversation = new Conversation(
@@ -118,13 +121,15 @@ export class ParleyClient extends EventTarget {
     this._conversation?.run((session) => session.interrupt());
   }
 
-  /** Typed words: a turn without sound. */
+  /** Typed words: a turn without sound. @returns {boolean} whether a conversation has taken them: while it connects none has */
   say(text) {
-    if (text.trim()) this._conversation?.run((session) => session.say(text.trim()));
+    let isTaken = false;
+    if (text.trim()) this._conversation?.run((session) => (isTaken = session.say(text.trim())));
+    return isTaken;
   }
 
   /**
-   * Change settings: devices, echo and loopback at once, the others with the next conversation.
+   * Change settings: devices and loopback at once, the others with the next conversation.
    * @param {ClientOptions} options
    */
   async set(options) {
@@ -133,10 +138,10 @@ export class ParleyClient extends EventTarget {
     const sound = this._sound;
     if (!sound || !this._conversation) return;
     const changed = (...names) => names.some((name) => before[name] !== this.options[name]);
-    sound.send([{ do: "localDuck", isOn: this.options.localDuck ?? true }]);
+    sound.send([this._localDuck()]);
     try {
-      if (!sound.isTyped && changed("inputDevice", "echo", "noiseSuppression", "autoGainControl")) await sound.open(this.options);
-      if (changed("outputDevice", "loopback", "echo")) await sound.route(this._forSound());
+      if (!sound.isTyped && changed("inputDevice", "noiseSuppression", "autoGainControl")) await sound.open(this._forSound());
+      if (changed("outputDevice", "loopback")) await sound.route(this._forSound());
     } catch (error) {
       this._tell("notice", { code: "CODE_MICROPHONE", message: error.message });
     }
@@ -163,15 +168,20 @@ export class ParleyClient extends EventTarget {
     return { ...this._heard, ...(this._conversation ?? NOBODY).quality, outputLatencyMs, inputLatencyMs, loopback };
   }
 
-  /** The settings; `?loopback=1` or `0` in the page's address goes before what is set. */
+  /** The settings, echo as this conversation has begun; `?loopback=1` or `0` in the page's address goes before what is set. */
   _forSound() {
     const asked = { 0: "off", 1: "on" }[new URLSearchParams(globalThis.location?.search).get("loopback")];
-    return asked ? { ...this.options, loopback: asked } : this.options;
+    return { ...this.options, echo: this._echo, ...(asked ? { loopback: asked } : {}) };
+  }
+
+  /** A microphone that is full of echo would find the reply itself. */
+  _localDuck() {
+    return { do: "localDuck", isOn: this._echo !== "server" && (this.options.localDuck ?? true) };
   }
 
   _open() {
-    const { token, agent, microphone = true, echo = "device" } = this.options;
-    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? echo : "headphones"] };
+    const { token, agent, microphone = true } = this.options;
+    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? this._echo : "headphones"] };
   }
 
   /** Take what the audio thread tells. */
@@ -206,7 +216,7 @@ export class ParleyClient extends EventTarget {
   async _replaceMicrophone(sound) {
     const tell = (message) => sound === this._sound && this._tell("notice", { code: "CODE_MICROPHONE", message });
     try {
-      await sound.open({ ...this.options, inputDevice: "" });
+      await sound.open({ ...this._forSound(), inputDevice: "" });
       tell("The microphone has gone: the system's own is used now.");
     } catch (error) {
       tell(`The microphone has gone. ${error.message}`);

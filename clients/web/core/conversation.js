@@ -9,7 +9,7 @@ const TICK_MS = 50;
  * @typedef {object} Told Whom a conversation tells.
  * @property {(commands: object[]) => void} speaker what the audio thread is to do
  * @property {(type: string, detail: object) => void} event what the page may want to know
- * @property {(code: string) => void} over it has said its last word; why
+ * @property {(code: string) => void} over it has ended; why. What is left to be done of it, it does by itself
  */
 
 export class Conversation {
@@ -47,13 +47,10 @@ export class Conversation {
     this.run((session, nowMs) => session.begin(nowMs));
   }
 
-  /** The person hangs up: the last word goes out, and the server closes. */
+  /** The person hangs up: the last word goes out, and the server has a while to close. */
   hangUp() {
     this.run((session, nowMs) => session.hangUp(nowMs));
-    if (this._isOver) return;
-    const { line } = this._session;
     this._send(() => true);
-    this._sockets.leave(line);
     this._finish();
   }
 
@@ -67,7 +64,7 @@ export class Conversation {
 
   /** Let the session do something, and carry out what comes of it. @param {(session: Session, nowMs: number) => void} act */
   run(act) {
-    if (this._isOver) return;
+    if (this._session.isDone) return;
     act(this._session, performance.now());
     for (let effects; (effects = this._session.take()).length; ) {
       const commands = [];
@@ -75,7 +72,9 @@ export class Conversation {
       if (commands.length) this._told.speaker(commands);
     }
     this._send(() => this._sockets.isReady(this._session.line));
-    if (this._session.isDone) this._finish();
+    if (!this._session.isDone) return;
+    clearInterval(this._timer);
+    this._finish();
   }
 
   _carryOut({ do: what, call, address, data, command, type, detail }, commands) {
@@ -95,10 +94,10 @@ export class Conversation {
     }
   }
 
+  /** Tell that it is over, once. */
   _finish() {
     if (this._isOver) return;
     this._isOver = true;
-    clearInterval(this._timer);
     this._told.over(this._session.code);
   }
 }

@@ -58,10 +58,15 @@ export class Doors {
     this._unanswered++;
   }
 
+  /** How often all of them have kept silent since the pauses began. */
+  get silentRounds() {
+    return Math.floor(this._unanswered / this.addresses.length);
+  }
+
   /** How long a call may stay without a word; it is reached first. */
   patienceMs(isResuming, isReached) {
     if (!isResuming) return FIRST_MS;
-    const doubled = ANSWER_MS * 2 ** Math.min(8, Math.floor(this._unanswered / this.addresses.length));
+    const doubled = ANSWER_MS * 2 ** Math.min(8, this.silentRounds);
     return isReached ? Math.min(doubled, LONGEST_ANSWER_MS) : REACHED_MS;
   }
 }

@@ -5,7 +5,7 @@
 
 const MICROPHONE = 1;
 const REPLY = 2;
-const MICROPHONE_HEADER_BYTES = 24;
+export const MICROPHONE_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 16;
 const ESTIMATED = 1;
 

@@ -12,6 +12,7 @@ export class Hearing {
     this.turn = 0;
     this._tell = tell;
     this._hasResumed = false;
+    this._cutTo = 0;
     /** @type {string[]} */
     this._known = [];
   }
@@ -19,6 +20,11 @@ export class Hearing {
   /** After a resumption some captions are told again. */
   resumed() {
     this._hasResumed = true;
+  }
+
+  /** Replies up to `floor` are silenced: of what is still on its way only the last word of each counts. */
+  flushed(floor) {
+    this._cutTo = Math.max(this._cutTo, floor);
   }
 
   over() {
@@ -49,7 +55,8 @@ export class Hearing {
 
   _caption(caption) {
     const who = WHO[caption.who];
-    if (!who || (this._hasResumed && this._isKnown(caption, who))) return;
+    const isLate = who === "assistant" && !caption.final && caption.reply <= this._cutTo;
+    if (!who || isLate || (this._hasResumed && this._isKnown(caption, who))) return;
     this._remember(caption, who);
     this._tell("caption", { ...caption, who });
   }

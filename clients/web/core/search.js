@@ -9,6 +9,8 @@ export const PROTOCOL = 1;
 const LATE_ANSWER_MS = 60_000;
 /** A server that beats and has not answered `open` by then is given up as well; it allows itself twelve seconds. */
 const LONGEST_OPENING_MS = 15_000;
+/** So often each of them may keep silent at a first call; then the person has to act. A refusal is an answer. */
+const MOST_SILENT_ROUNDS = 2;
 
 /** @typedef {{call: number, sinceMs: number, quietSinceMs: number, isReached: boolean}} Candidate */
 
@@ -64,20 +66,29 @@ export class Search {
     return nowMs - this._unansweredMs < LATE_ANSWER_MS;
   }
 
+  /** Let time pass. @returns {Verdict|null} what the silence of who is called means */
   tick(nowMs) {
-    if (!this.isOn) return;
+    if (!this.isOn) return null;
     const candidate = this._candidate;
     if (!candidate) {
-      if (nowMs < this._callAtMs) return;
+      if (nowMs < this._callAtMs) return null;
       this._candidate = { call: ++this._calls, sinceMs: nowMs, quietSinceMs: nowMs, isReached: false };
       this._effects.dial(this._calls, this.doors.next());
-      return;
+      return null;
     }
     const patienceMs = this.doors.patienceMs(this.isResuming, candidate.isReached);
-    if (nowMs - candidate.quietSinceMs < patienceMs && nowMs - candidate.sinceMs < LONGEST_OPENING_MS) return;
+    if (nowMs - candidate.quietSinceMs < patienceMs && nowMs - candidate.sinceMs < LONGEST_OPENING_MS) return null;
     this._unansweredMs = nowMs;
     this.doors.unanswered();
-    this._refused();
+    return this._silent(candidate.isReached);
+  }
+
+  /** Who is called has kept silent for too long. */
+  _silent(isReached) {
+    const words = isReached ? "The server takes the call, and says nothing." : "The server does not answer.";
+    if (this.isResuming || this.doors.silentRounds < MOST_SILENT_ROUNDS) return this._refused(words);
+    const advice = "Ask who runs it whether it is well, and whether something on the way (a proxy, a firewall) holds WebSockets back.";
+    return { is: "hopeless", code: "CODE_UNREACHABLE", message: `${words} ${advice}` };
   }
 
   // What becomes of the candidate

@@ -3,19 +3,9 @@
  * sent, played and shown comes out. Times are milliseconds of any clock that only grows.
  */
 import { Effects } from "./effects.js";
-import { decodeReply } from "./frames.js";
 import { Hearing } from "./hearing.js";
-import { decode, encode } from "./messages.js";
-import { Pulse } from "./pulse.js";
-import { PROTOCOL, Search } from "./search.js";
+import { Line } from "./line.js";
 import { StopKey } from "./stop_key.js";
-import { Uplink } from "./uplink.js";
-
-/** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
-const CLIENT_BUFFER_MS = 200;
-
-/** How long a server may take to say its last word. */
-const HANG_UP_MS = 2000;
 
 export class Session {
   /**
@@ -32,25 +22,19 @@ export class Session {
     this.code = "";
     this.isMuted = isMuted;
     this.isPressed = false;
-    this.resumed = 0;
     /** The server's name for the conversation, for its logs. */
     this.id = "";
-    /** Frames from the server that were none. */
-    this.unreadable = 0;
-    this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
     this._effects = new Effects();
-    this._search = new Search(addresses, random, this._effects);
-    this._uplink = new Uplink(random);
-    this._resumption = this._uplink.resumption;
-    this._pulse = new Pulse();
     this._stopKey = new StopKey();
     this._hearing = new Hearing((type, detail) => this._effects.event(type, detail));
-    /** The connection on which the conversation stands. 0: none. */
-    this._line = 0;
-    this._lineSinceMs = 0;
-    this._lostMs = Infinity;
-    this._lingersUntilMs = Infinity;
-    this._nowMs = 0;
+    this._line = new Line({ addresses, open, random }, this._effects, {
+      stands: (opened, isResuming, nowMs) => this._stands(opened, isResuming, nowMs),
+      heard: (message) => this._heard(message),
+      refused: (code, message) => this._refused(code, message),
+      away: () => this._stopKey.away(),
+      lost: (why) => this._become("resuming", why),
+      failed: (code, message) => this._fail(code, message),
+    });
   }
 
   /** @returns {import("./effects.js").Effect[]} what is to be done, in order */
@@ -60,41 +44,34 @@ export class Session {
 
   /** @returns {{call: number, data: string|Uint8Array}|null} the next to be sent; ask while the connection takes it */
   next() {
-    const data = this._line ? this._uplink.next() : null;
-    return data === null ? null : { call: this._line, data };
+    return this._line.next();
   }
 
   /** The connection on which the conversation stands; 0: none. */
   get line() {
-    return this._line;
+    return this._line.call;
   }
 
   /** Whether it is over, its last word said. */
   get isDone() {
-    return this.state === "ended" && !this._line;
+    return this.state === "ended" && !this.line;
   }
 
   /** What `quality` tells of the connection. */
   get quality() {
-    const { resumed, unreadable } = this;
-    const { lostMs, lostWords } = this._uplink;
-    return { quietMs: Math.round(this._pulse.quietMs), resumed, lostMs, lostWords, unreadable };
+    return this._line.quality;
   }
 
   // The person
 
   begin(nowMs) {
-    this._nowMs = nowMs;
     this._become("connecting");
-    this._search.begin(nowMs, false);
+    this._line.begin(nowMs);
   }
 
   hangUp(nowMs, reason = "the person hung up") {
     if (this.state === "ended" || this.state === "idle") return;
-    this._uplink.end(reason);
-    this._search.stop();
-    if (this._line && this.state === "conversation") this._lingersUntilMs = nowMs + HANG_UP_MS;
-    else this._drop();
+    this._line.hangUp(reason, nowMs);
     this._end("", "CODE_CLIENT");
   }
 
@@ -116,13 +93,16 @@ export class Session {
 
   /** Stop the reply: it is said again as long as the server does not heed it. */
   interrupt() {
-    if (this._isOn) this._stopKey.press(this._nowMs);
+    if (this._isOn) this._stopKey.press(this._line.nowMs);
     this._send("interrupt", {});
   }
 
+  /** @returns {boolean} whether there is a conversation that has taken the words */
   say(text) {
+    if (!this._isOn) return false;
     this._stopKey.letGo();
-    if (this._isOn) this._uplink.say(text);
+    this._line.uplink.say(text);
+    return true;
   }
 
   // The devices
@@ -132,202 +112,96 @@ export class Session {
     if (type === "replyPlayed") this._stopKey.played(detail.reply);
     if (kind === "event") this._effects.event(type, detail);
     else if (kind !== "frame") this._send(kind, fields);
-    else if (this._isOn) this._uplink.hear(frame);
+    else if (this._isOn) this._line.uplink.hear(frame);
   }
 
   // Time
 
   tick(nowMs) {
-    const elapsedMs = nowMs - this._nowMs;
-    this._nowMs = nowMs;
-    if (this.state === "ended") {
-      if (nowMs >= this._lingersUntilMs) this._drop();
-      return;
-    }
-    this._search.tick(nowMs);
-    if (this.state === "resuming" && nowMs - this._lostMs >= this._resumption.resumeS * 1000) {
-      this._fail("CODE_LOST", `${this.why} It could not be taken up again in time: begin a new one.`);
-    } else if (this._line && this.state === "conversation") {
-      if (this._pulse.tick(elapsedMs, this._resumption.isOffered)) this._lose("The server fell silent.", true);
-      else this._uplink.beat(nowMs);
-      if (this._stopKey.tick(nowMs)) this._send("interrupt", {});
-    }
+    this._line.tick(nowMs);
+    if (this.state === "conversation" && this._stopKey.tick(nowMs)) this._send("interrupt", {});
   }
 
   // Connections
 
   /** A connection that was dialled stands. */
   connected(call, nowMs) {
-    if (!this._search.isCalling(call)) return;
-    this._search.connected(nowMs);
-    const open = this._search.isResuming ? this._resumption.open(this._open) : this._open;
-    this._effects.send(call, encode("open", open));
+    this._line.connected(call, nowMs);
   }
 
   /** A message came. @param {string|ArrayBuffer} data */
   came(call, data, nowMs) {
-    const message = typeof data === "string" ? decode(data) : asMessage(decodeReply(data));
-    const isReadable = message && !Object.values(message).some((value) => typeof value === "bigint");
-    if (!isReadable) this.unreadable++;
-    if (this._search.isCalling(call)) {
-      this._heed(this._search.came(isReadable ? message : null, nowMs), nowMs);
-    } else if (call === this._line) {
-      this._pulse.heard();
-      if (isReadable) this._act(message);
-    }
+    this._line.came(call, data, nowMs);
   }
 
   /** A connection is no more, or did not come about. `why`: in a few words. */
   broke(call, nowMs, why = "") {
-    this._nowMs = nowMs;
-    if (this._search.isCalling(call)) {
-      this._heed(this._search.broke(why), nowMs);
-    } else if (call === this._line) {
-      if (this.state === "ended") this._line = 0;
-      else this._lose(why || "The connection was lost.", false);
-    }
+    this._line.broke(call, nowMs, why);
   }
 
-  // What the server said
+  // What becomes of the line
 
-  /** Act on what the answer of who is called means. @param {import("./search.js").Verdict|null} verdict */
-  _heed(verdict, nowMs) {
-    switch (verdict?.is) {
-      case "taken":
-        this._adopt(verdict.call, verdict.opened, nowMs);
-        break;
-      case "refused":
-        this._tellWhy(verdict);
-        break;
-      case "hopeless":
-        this._search.stop();
-        if (!this._line) this._fail(verdict.code, verdict.message);
-        break;
-      case "over":
-        this._fail(verdict.code, verdict.message);
-        break;
-    }
-  }
-
-  /** Of a first call the person is told why it takes so long. */
-  _tellWhy({ code, message }) {
-    if (this._search.isResuming || !message || message === this.why) return;
-    this.why = message;
-    this._tellState();
-    this._effects.event("notice", { code, message: `${message} Calling again.` });
-  }
-
-  /** The conversation stands on that connection from here on. */
-  _adopt(call, opened, nowMs) {
-    const { isResuming } = this._search;
-    if (this._line) this._effects.drop(this._line);
-    Object.assign(this, { _line: call, _lineSinceMs: nowMs, _lostMs: Infinity });
-    this._pulse.heard();
-    this._resumption.came(opened);
+  /** A server has taken the conversation. */
+  _stands(opened, isResuming, nowMs) {
     this.id = opened.session;
-    this._uplink.resume(opened, nowMs);
     this._effects.speaker({ do: isResuming ? "letGo" : "begin" });
-    this.why = "";
     this._become("conversation");
     if (this._stopKey.back(nowMs)) this._send("interrupt", {});
     if (isResuming) {
       this._hearing.resumed();
-      this.resumed++;
       return;
     }
     if (this.isMuted) this._send("mute", { muted: true });
     if (this.isPressed) this._send("pushToTalk", { pressed: true });
   }
 
-  /** What came over the line. */
-  _act(message) {
-    if (this.state === "ended") {
-      if (message.kind === "closed") this._drop();
-      return;
-    }
-    const isOffered = this._resumption.isOffered;
-    this._resumption.came(message);
-    if (message.kind === "audio") this._stopKey.received(message.reply);
-    if (message.kind === "flush") this._stopKey.flushed(message.seq, message.floor);
+  /** Of a first call the person is told why it takes so long. */
+  _refused(code, message) {
+    if (!message || message === this.why) return;
+    this._become("connecting", message);
+    const sentence = message.replace(/[^.!?…]$/, "$&.");
+    this._effects.event("notice", { code, message: `${sentence} Calling again.` });
+  }
+
+  _heard(message) {
     switch (message.kind) {
       case "audio":
+        this._stopKey.received(message.reply);
+        this._effects.speaker({ ...message, do: message.kind });
+        break;
+      case "flush":
+        this._stopKey.flushed(message.seq, message.floor);
+        this._hearing.flushed(message.floor);
+        this._effects.speaker({ ...message, do: message.kind });
+        break;
       case "replyEnded":
       case "duck":
       case "release":
-      case "flush":
         this._effects.speaker({ ...message, do: message.kind });
         break;
-      case "draining":
-        if (isOffered) this._seek(true);
-        break;
       case "error":
-        if (isOffered && this._isOurOwn(message)) this._lose("The server let go of the conversation.", false);
-        else this._fail(message.code, message.message);
+        this._fail(message.code, message.message);
         break;
       case "closed":
-        if (isOffered && message.code === "CODE_DRAINING") {
-          this._lose("The server is going away.", true);
-        } else {
-          this._drop();
-          this._end(message.reason, message.code);
-        }
+        this._line.close();
+        this._end(message.reason, message.code);
         break;
       default:
         if (this._hearing.hear(message)) this._tellState();
     }
   }
 
-  /** Whether an error only means that another connection of ours is wanted: we slept, or have called already. */
-  _isOurOwn({ code, retryable }) {
-    if (code === "CODE_LIMIT") return retryable;
-    return code === "CODE_SUPERSEDED" && (this._search.isOn || this._search.mayBeAnsweredLate(this._nowMs));
-  }
-
-  // From one connection to the next
-
-  _lose(why, isElsewhere) {
-    this._drop();
-    if (!this._resumption.isOffered) {
-      this._fail("CODE_LOST", `${why} Begin a new conversation.`);
-      return;
-    }
-    this._uplink.pause();
-    this._lostMs = this._nowMs;
-    this.why = why;
-    this._become("resuming");
-    this._seek(isElsewhere);
-  }
-
-  /** Look for a server that takes the conversation up again, while the present one may still talk. */
-  _seek(isElsewhere) {
-    this._stopKey.away();
-    if (this._search.isOn) return;
-    this._search.doors.seek(isElsewhere, this._nowMs - this._lineSinceMs);
-    this._search.begin(this._nowMs, true);
-  }
-
   _fail(code, message) {
-    this._search.stop();
-    this._drop();
+    this._line.close();
     this._effects.event("error", { code, message });
     this._end(message, code);
   }
 
   _end(why, code) {
-    this._search.stop();
-    this.why = why;
     this.code = code;
     this._hearing.over();
-    this._become("ended");
+    this._become("ended", why);
   }
-
-  _drop() {
-    if (this._line) this._effects.drop(this._line);
-    this._line = 0;
-    this._lingersUntilMs = Infinity;
-  }
-
-  // What goes out
 
   /** Whether there is a conversation, be its connection away or not. */
   get _isOn() {
@@ -335,11 +209,12 @@ export class Session {
   }
 
   _send(kind, fields) {
-    if (this._isOn) this._uplink.send(kind, fields);
+    if (this._isOn) this._line.uplink.send(kind, fields);
   }
 
-  _become(state) {
+  _become(state, why = "") {
     this.state = state;
+    this.why = why;
     this._tellState();
   }
 
@@ -349,5 +224,3 @@ export class Session {
     this._effects.event("state", { session, floor, turn, why, code, muted, pressed });
   }
 }
-
-const asMessage = (piece) => piece && { kind: "audio", ...piece };

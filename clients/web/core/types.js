@@ -14,13 +14,14 @@
  * @property {string} [inputDevice] The microphone's `deviceId`. Left out: the system's.
  * @property {string} [outputDevice] The speaker's `deviceId`, where the browser lets a page choose.
  * @property {"device"|"server"|"headphones"} [echo] Who keeps the speaker out of the microphone. Default "device": the
- *   browser. "headphones" switches the browser's canceller off; "server" too, and leaves it to Parley.
- * @property {boolean} [noiseSuppression] Default true.
- * @property {boolean} [autoGainControl] Default true.
+ *   browser. "headphones" switches the browser's canceller off; "server" too, and leaves it to Parley. Counts from the
+ *   next conversation on: a server hears it once.
+ * @property {boolean} [noiseSuppression] Default true; false with `echo` "server", whose canceller needs the echo as it is.
+ * @property {boolean} [autoGainControl] Likewise.
  * @property {"auto"|"on"|"off"} [loopback] Whether playback goes through a loopback connection, for browsers whose echo
  *   canceller does not hear Web Audio. Default "auto". `?loopback=1` or `0` in the page's address goes before it.
  * @property {boolean} [localDuck] Whether the reply is lowered at once when somebody speaks, before the server has
- *   judged. Default true.
+ *   judged. Default true. Not with `echo` "server": it would hear the reply itself.
  */
 
 /**
@@ -29,7 +30,8 @@
  * @property {"idle"|"connecting"|"conversation"|"resuming"|"ended"} session "ended": over, `connect` begins a new one.
  * @property {"idle"|"listening"|"thinking"|"speaking"|"bargeIn"} floor What the conversation is doing; "idle" outside one.
  * @property {number} turn The turn that `floor` is about; 0: none.
- * @property {string} why In words for the person: why it resumes, or why it ended. Empty where there is nothing to say.
+ * @property {string} why In words for the person: why it resumes, why it is called again, or why it ended. Empty where there
+ *   is nothing to say.
  * @property {string} code Why it ended, for programs: "CODE_CLIENT", "CODE_GOODBYE"…, or an error's code. Else empty.
  * @property {boolean} muted
  * @property {boolean} pressed Whether the talk key is down.
@@ -83,7 +85,8 @@
  */
 
 /**
- * `notice`: something does not work as it should; the conversation goes on.
+ * `notice`: something does not work as it should; the conversation goes on, or is called for again: then the code is an
+ * error's.
  * @typedef {object} NoticeDetail
  * @property {string} code
  * @property {string} message

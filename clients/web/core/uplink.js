@@ -1,9 +1,9 @@
 /** What goes to the server, over whichever connection stands: kept as long as it may be wanted again, and in order. */
-import { encodeMicrophone } from "./frames.js";
+import { MICROPHONE_HEADER_BYTES, encodeMicrophone } from "./frames.js";
 import { encode } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { Resumption } from "./resumption.js";
-import { FRAME_MS, MIC_HZ } from "./sound.js";
+import { FRAME_MS, MIC_FRAME_SAMPLES, MIC_HZ } from "./sound.js";
 
 const HEARTBEAT_MS = 1000;
 
@@ -59,8 +59,7 @@ export class Uplink {
   /** A connection stands; one that `opened` has resumed is told again what may not have been heard. */
   resume(opened, nowMs) {
     this._beatMs = nowMs;
-    const { maxFrameMs } = opened.limits;
-    if (maxFrameMs) this._outbox.largestSamples = (maxFrameMs * MIC_HZ) / 1000;
+    this._outbox.largestSamples = largestSamples(opened.limits);
     const { urgent, inOrder } = opened.resumed ? this.resumption.again(opened.micOffset) : {};
     this._outbox.resume(urgent, inOrder);
   }
@@ -81,4 +80,11 @@ export class Uplink {
     this.resumption.went(request);
     this._outbox.put(request);
   }
+}
+
+/** How much of the microphone a message may hold; 0 in a limit: the server has not said. */
+function largestSamples({ maxFrameMs, maxMessageBytes }) {
+  const byTime = maxFrameMs ? (maxFrameMs * MIC_HZ) / 1000 : MIC_FRAME_SAMPLES;
+  const bySize = maxMessageBytes ? (maxMessageBytes - MICROPHONE_HEADER_BYTES) >> 1 : Infinity;
+  return Math.max(MIC_FRAME_SAMPLES, Math.min(byTime, bySize));
 }

@@ -30,6 +30,11 @@ export class CaptionsView {
     }).observe(scroll);
   }
 
+  /** Another conversation begins, which counts its replies anew: what was not heard of the last one never will be. */
+  begin() {
+    this.ahead.clear();
+  }
+
   /**
    * Write one line anew, or for the first time; or take it away, if it is no line any more.
    * @param {import("./captions.js").Line} line

@@ -3,9 +3,14 @@
  * what was given to the speaker. Times are those of `performance.now()`.
  */
 
-/** So many of each are kept, of the recording some seven minutes; then the oldest goes. */
+/** So many of each are kept, of the recording some seven minutes, over all outputs; then the oldest goes. */
 const MOST = 20000;
-const NAMES = ["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality", "replyStarted", "replyPlayed"];
+/** What nobody may read over a shoulder, or in a report: who has it may call, or take the conversation over. */
+const SECRETS = new Set(["token", "resume", "resumeToken"]);
+const NAMES = [
+  ...["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality"],
+  ...["replyStarted", "replyPlayed", "underrun"],
+];
 const RECORDER = new URL("debug_recorder.js", import.meta.url);
 const REPLY_KIND = 2;
 const REPLY_HEADER_BYTES = 16;
@@ -22,10 +27,11 @@ class Debug {
   constructor() {
     /** @type {{name: string, atMs: number, detail: object, playhead: {reply: number, position: number}}[]} */
     this.events = [];
-    /** Both ways: text frames as they are, of the replies' audio the header. The microphone's frames are left out. */
+    /** Both ways: text frames as they are but for secrets, of the replies' audio the header. The microphone's are left out. */
     this.frames = [];
-    /** @type {{rateHz: number, beganMs: number, blocks: Float32Array[]}[]} One for each output that was used. */
+    /** @type {{rateHz: number, beganMs: number, blocks: Float32Array[]}[]} One for each output that has sounded. */
     this.outputs = [];
+    this.blocks = 0;
     this.client = null;
   }
 
@@ -56,26 +62,41 @@ class Debug {
 
   /**
    * What was given to the speaker, the device's latency not counted: PCM16 in base64, the rate, and when its first sample
-   * was rendered. Outputs that were silent all the time are left out.
+   * was rendered. The silence before an output first sounds is left out.
    */
   recording() {
-    const sounding = this.outputs.filter(({ blocks }) => blocks.some((block) => block.some((value) => value !== 0)));
-    return sounding.map(({ rateHz, beganMs, blocks }) => ({ rateHz, beganMs, pcm: base64(blocks) }));
+    return this.outputs.map(({ rateHz, beganMs, blocks }) => ({ rateHz, beganMs, pcm: base64(blocks) }));
   }
 
   /** Hear what a node gives to the output, beside the output. */
   async record(context, source) {
     const output = { rateHz: context.sampleRate, beganMs: 0, blocks: [] };
-    this.outputs.push(output);
     await context.audioWorklet.addModule(RECORDER);
     const recorder = new AudioWorkletNode(context, "debug-recorder", { numberOfOutputs: 0 });
-    recorder.port.onmessage = ({ data }) => {
-      const before = output.blocks.length;
-      if (!before) output.beganMs = performance.now() - (context.currentTime - data.frame / context.sampleRate) * 1000;
-      keep(output.blocks, data.samples);
-      output.beganMs += output.blocks.length === before ? (data.samples.length / context.sampleRate) * 1000 : 0;
+    recorder.port.onmessage = ({ data: { frame, samples } }) => {
+      if (!output.blocks.length) {
+        if (!samples.some((value) => value !== 0)) return;
+        output.beganMs = performance.now() - (context.currentTime - frame / context.sampleRate) * 1000;
+        this.outputs.push(output);
+      }
+      output.blocks.push(samples);
+      this.blocks++;
+      this.forget();
     };
     AudioNode.prototype.connect.call(source, recorder);
+  }
+
+  /** @private Let go of the oldest of the recording where there is too much of it. */
+  forget() {
+    while (this.blocks > MOST) {
+      const [oldest] = this.outputs;
+      const gone = oldest.blocks.shift();
+      if (gone) {
+        this.blocks--;
+        oldest.beganMs += (gone.length / oldest.rateHz) * 1000;
+      }
+      if (!oldest.blocks.length) this.outputs.shift();
+    }
   }
 }
 
@@ -104,11 +125,20 @@ function tapSockets(told) {
 }
 
 function meaning(data) {
-  if (typeof data === "string") return { message: JSON.parse(data) };
+  if (typeof data === "string") return { message: readable(data) };
   const view = new DataView(data);
   if (view.byteLength < REPLY_HEADER_BYTES || view.getUint8(0) !== REPLY_KIND) return {};
   const samples = (view.byteLength - REPLY_HEADER_BYTES) / 2;
   return { audio: { reply: view.getUint32(4, true), position: Number(view.getBigUint64(8, true)), samples } };
+}
+
+/** A text frame without its secrets; null where it is none. */
+function readable(text) {
+  try {
+    return JSON.parse(text, (name, value) => (SECRETS.has(name) && value ? "…" : value));
+  } catch {
+    return null; // the conversation passes over it as well
+  }
 }
 
 function keep(list, one) {

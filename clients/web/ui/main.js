@@ -12,6 +12,7 @@ import { browserStore, forClient, load, save } from "./settings.js";
 import { Stage } from "./stage.js";
 import { TalkButton } from "./talk_button.js";
 import { Theme } from "./theme.js";
+import { Typing } from "./typing.js";
 import { TroubleView } from "./trouble_view.js";
 import { ofBrowser, ofError, ofNotice, sentence } from "./trouble.js";
 
@@ -28,8 +29,9 @@ const words = new CaptionsView(at("captions"), at("scroll"), at("nothing"));
 const latencies = new Latencies();
 const latencyView = new LatencyView(document);
 const trouble = new TroubleView(at("trouble"), remedy);
-const theme = new Theme(at("theme"), settings, () => { save(store, settings); orb.recolour(); });
+const theme = new Theme(at("theme"), settings, { shown: () => orb.recolour(), chosen: () => save(store, settings, "theme") });
 const panel = new SettingsPanel(document, settings, changed);
+const typing = new Typing(at("typing"), { say: (text) => client.say(text), begin });
 const talk = new TalkButton(at("talk"), { begin: speak, end: () => client.hangUp(), press });
 /** Whether the talk key was used in this conversation: then turns end by it, to the conversation's end. */
 let keyed = false;
@@ -40,12 +42,14 @@ client.addEventListener("state", ({ detail }) => {
   const before = stage.scene.session;
   stage.state(detail);
   if (detail.session === "ended" || detail.session === "connecting") keyed = false;
+  if (detail.session !== "connecting") trouble.called();
   if (detail.session === "resuming" && before !== "resuming") note(detail.why ? `Connection lost: ${detail.why}` : "Connection lost");
   if (detail.session === "conversation" && before === "resuming") note("Connected again: the conversation went on.");
   if (detail.session === "ended" && ["conversation", "resuming"].includes(before) && detail.why) {
     note(at("trouble").childElementCount ? "The conversation ended here" : detail.why);
   }
   showButtons();
+  typing.state(detail.session);
 });
 client.addEventListener("caption", ({ detail }) => {
   const line = captions.feed(detail);
@@ -74,13 +78,20 @@ function speak() {
   return begin();
 }
 
+/** @returns {Promise<boolean>} whether there is a conversation, or one is begun already */
 async function begin() {
+  if (stage.scene.session === "connecting") return true;
   const refusal = ofBrowser({ isSecureContext, location, mediaDevices: navigator.mediaDevices, worklet: "AudioWorkletNode" in globalThis, socket: "WebSocket" in globalThis });
-  if (refusal) return trouble.show(refusal);
+  if (refusal) {
+    trouble.show(refusal);
+    return false;
+  }
   trouble.clear();
   captions.begin();
+  words.begin();
   await client.set({ ...forClient(settings), microphone: !stage.scene.typed });
-  return client.connect();
+  await client.connect();
+  return goes();
 }
 
 function press(down) {
@@ -110,24 +121,13 @@ function toggleMute() {
   if (!at("mute").disabled) client.setMuted(!stage.scene.muted);
 }
 
-async function type(event) {
-  event.preventDefault();
-  const field = at("typed");
-  const text = field.value.trim();
-  if (!text) return;
-  if (!goes()) await begin();
-  if (!goes()) return; // it could not begin, and says so: the words stay where they are
-  client.say(text);
-  field.value = "";
-}
-
 function note(text) {
   words.show(captions.note(sentence(text)), captions.lines);
 }
 
 /** Settings have changed: keep them, and tell whom it concerns. */
 function changed(name) {
-  if (!save(store, settings)) at("quality").textContent = "This browser keeps nothing: the settings are for this visit.";
+  if (!save(store, settings, name)) at("quality").textContent = "This browser keeps nothing: the settings are for this visit.";
   if (name === "shortcuts") return;
   void client.set(forClient(settings));
   stage.show();
@@ -140,7 +140,7 @@ function remedy(action, token, remember) {
   if (action === "token") {
     if (!token) return undefined;
     Object.assign(settings, { token, rememberToken: remember });
-    save(store, settings);
+    save(store, settings, "token");
   }
   if (action === "typed") stage.scene.typed = true;
   trouble.clear();
@@ -173,7 +173,6 @@ addEventListener("keyup", (event) => event.key === " " && talk.hold(false));
 at("mute").addEventListener("click", toggleMute);
 at("interrupt").addEventListener("click", () => client.interrupt());
 at("hang-up").addEventListener("click", () => client.hangUp());
-at("typing").addEventListener("submit", type);
 at("open-settings").addEventListener("click", () => panel.open());
 at("open-help").addEventListener("click", help);
 addEventListener("pagehide", () => client.hangUp());

@@ -5,19 +5,13 @@
  * For who wants less motion nothing moves by itself: the ring and the disc change their size with the voices, in steps.
  */
 
-const QUIET_DB = -58;
-const LOUD_DB = -12;
+import { OrbMotion } from "./orb_motion.js";
+
 const CALM_MS = 250;
 /** Thirty pictures a second are enough, and a telephone's battery lasts longer. */
 const FRAME_MS = 30;
-const CUT_MS = 450;
 const POINTS = 96;
 const FULL = Math.PI * 2;
-
-/** How loud, from 0 to 1. */
-export function loudness(db) {
-  return Math.min(1, Math.max(0, (db - QUIET_DB) / (LOUD_DB - QUIET_DB)));
-}
 
 export class Orb {
   /** @param {HTMLCanvasElement} canvas */
@@ -25,23 +19,22 @@ export class Orb {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    this.turn = "nobody";
-    this.muted = false;
-    this.level = { mic: 0, speaker: 0 };
-    this.shown = { mic: 0, speaker: 0, disc: 0.3 };
-    this.cutAt = -Infinity;
+    this.motion = new OrbMotion();
     this.drawnAt = 0;
+    /** The turn that was drawn; "": what was drawn counts no more. */
+    this.drawnTurn = "";
     this.frame = 0;
+    this.timer = 0;
     this.recolour();
     new ResizeObserver(() => this.resize()).observe(canvas);
-    this.still.addEventListener("change", () => this.wake());
+    this.still.addEventListener("change", () => this.redraw());
   }
 
   /** Take the colours of the page's present theme. */
   recolour() {
     const style = getComputedStyle(this.canvas);
     this.colour = Object.fromEntries(["you", "parley", "think", "edge", "line"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-    this.wake();
+    this.redraw();
   }
 
   /**
@@ -49,20 +42,32 @@ export class Orb {
    * @param {boolean} muted
    */
   show(turn, muted) {
-    this.turn = turn;
-    this.muted = muted;
-    this.wake();
+    const { motion } = this;
+    if (turn === motion.turn && muted === motion.isMuted) return;
+    Object.assign(motion, { turn, isMuted: muted });
+    this.redraw();
   }
 
   /** @param {{micDb: number, speakerDb: number}} levels */
-  hear({ micDb, speakerDb }) {
-    this.level = { mic: this.muted ? 0 : loudness(micDb), speaker: loudness(speakerDb) };
-    this.wake();
+  hear(levels) {
+    this.motion.hear(levels);
+    if (!this.motion.rests(this.still.matches)) this.wake();
+  }
+
+  /** Nobody is heard any more, and nobody will say so. */
+  hush() {
+    this.hear({ micDb: -Infinity, speakerDb: -Infinity });
   }
 
   /** The reply was cut off. */
   cut() {
-    this.cutAt = performance.now();
+    this.motion.cut();
+    this.wake();
+  }
+
+  /** @private Draw anew, whether or not anything moves. */
+  redraw() {
+    this.drawnTurn = "";
     this.wake();
   }
 
@@ -75,35 +80,23 @@ export class Orb {
   tick(now) {
     this.frame = 0;
     const since = now - this.drawnAt;
-    if (this.still.matches && since < CALM_MS && this.drawnTurn === this.turn) {
-      setTimeout(() => this.wake(), CALM_MS - since);
+    const isCalm = this.still.matches;
+    if (isCalm && since < CALM_MS && this.drawnTurn) {
+      this.timer ||= setTimeout(() => {
+        this.timer = 0;
+        this.wake();
+      }, CALM_MS - since);
       return;
     }
     if (since < FRAME_MS) {
       this.wake();
       return;
     }
-    this.ease();
+    this.motion.step(since, isCalm);
     this.drawnAt = now;
-    this.drawnTurn = this.turn;
-    this.draw(now);
-    const rests = this.turn === "nobody" && this.shown.mic < 0.01 && this.shown.speaker < 0.01;
-    if (!this.still.matches && !rests) this.wake();
-  }
-
-  /** @private Go a part of the way to what is so: quickly up, slowly down. */
-  ease() {
-    const disc = { parley: 0.42, both: 0.24, thinking: 0.3, nobody: 0.3 }[this.turn] ?? 0.26;
-    if (this.still.matches) {
-      const step = (value) => Math.round(value * 4) / 4;
-      this.shown = { mic: step(this.level.mic), speaker: step(this.level.speaker), disc };
-      return;
-    }
-    for (const name of ["mic", "speaker"]) {
-      const to = this.level[name];
-      this.shown[name] += (to - this.shown[name]) * (to > this.shown[name] ? 0.5 : 0.12);
-    }
-    this.shown.disc += (disc - this.shown.disc) * 0.25;
+    this.drawnTurn = this.motion.turn;
+    this.draw();
+    if (!this.motion.rests(isCalm)) this.wake();
   }
 
   /** @private */
@@ -111,34 +104,35 @@ export class Orb {
     const scale = Math.min(devicePixelRatio || 1, 3);
     this.canvas.width = Math.round(this.canvas.clientWidth * scale);
     this.canvas.height = Math.round(this.canvas.clientHeight * scale);
-    this.drawnTurn = "";
-    this.wake();
+    this.redraw();
   }
 
   /** @private */
-  draw(now) {
-    const { pen, canvas, turn } = this;
+  draw() {
+    const { pen, canvas, motion } = this;
+    const { turn } = motion;
     const half = canvas.width / 2;
     if (!half) return;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
     pen.setTransform(half, 0, 0, half, half, canvas.height / 2);
-    const t = this.still.matches ? 0 : now / 1000;
+    const t = this.still.matches ? 0 : motion.clockMs / 1000;
     this.ring(t, turn === "you" || turn === "both");
-    this.disc(t, now);
+    this.disc(t);
     if (turn === "thinking" || turn === "waiting") this.dots(t);
-    if (this.muted) this.bar();
+    if (motion.isMuted) this.bar();
     pen.globalAlpha = 1;
   }
 
   /** @private The person. */
   ring(t, lit) {
-    const { pen, shown } = this;
+    const { pen } = this;
+    const { shown, turn, isMuted } = this.motion;
     pen.strokeStyle = lit ? this.colour.you : this.colour.edge;
     pen.lineWidth = lit ? 0.05 + shown.mic * 0.03 : 0.025;
     pen.globalAlpha = lit ? 1 : 0.6;
-    pen.setLineDash(this.turn === "waiting" || this.muted ? [0.08, 0.1] : []);
-    pen.lineDashOffset = this.turn === "waiting" ? -t * 0.2 : 0;
+    pen.setLineDash(turn === "waiting" || isMuted ? [0.08, 0.1] : []);
+    pen.lineDashOffset = turn === "waiting" ? -t * 0.2 : 0;
     this.blob(0.7 + shown.mic * 0.14, 0.003 + shown.mic * 0.007, t * 1.3, 9);
     pen.stroke();
     if (lit) {
@@ -150,13 +144,13 @@ export class Orb {
   }
 
   /** @private Parley. */
-  disc(t, now) {
-    const { pen, shown } = this;
-    const speaking = this.turn === "parley";
-    const broken = Math.max(0, 1 - (now - this.cutAt) / CUT_MS);
-    const colour = this.turn === "thinking" || this.turn === "waiting" ? this.colour.think : this.colour.parley;
+  disc(t) {
+    const { pen } = this;
+    const { shown, turn, broken } = this.motion;
+    const speaking = turn === "parley";
+    const colour = turn === "thinking" || turn === "waiting" ? this.colour.think : this.colour.parley;
     this.blob(shown.disc + (speaking ? shown.speaker * 0.16 : 0), speaking ? 0.004 + shown.speaker * 0.01 : 0.002, t * 2.1, 6);
-    if (this.turn === "both") {
+    if (turn === "both") {
       pen.globalAlpha = 1;
       pen.lineWidth = 0.035;
       pen.strokeStyle = colour;
@@ -164,9 +158,9 @@ export class Orb {
       return;
     }
     pen.fillStyle = colour;
-    pen.globalAlpha = speaking ? 1 : this.turn === "thinking" ? 0.35 : 0.28;
+    pen.globalAlpha = speaking ? 1 : turn === "thinking" ? 0.35 : 0.28;
     pen.fill();
-    if (broken && !this.still.matches) {
+    if (broken) {
       pen.globalAlpha = broken;
       pen.lineWidth = 0.03;
       pen.strokeStyle = this.colour.parley;

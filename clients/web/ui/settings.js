@@ -31,6 +31,7 @@ export const DEFAULTS = Object.freeze({
 });
 
 const KEY = "parley.settings";
+const TOKEN = ["token", "rememberToken"];
 const CHOICES = { echo: ["device", "headphones", "server"], loopback: ["auto", "on", "off"], theme: ["auto", "light", "dark"] };
 
 /**
@@ -54,13 +55,17 @@ export function load(store) {
 }
 
 /**
- * Keep them: the token only where the person has asked for that.
- * @param {Pick<Storage, "setItem"> | null} store
+ * Keep what was chosen just now; of everything else what another window may have kept meanwhile stands. The token is kept
+ * only where the person has asked for that.
+ * @param {Pick<Storage, "getItem" | "setItem"> | null} store
  * @param {Settings} settings
- * @returns {boolean} whether they are kept.
+ * @param {keyof Settings} name Which of them; the token and whether it is kept go together.
+ * @returns {boolean} whether it is kept.
  */
-export function save(store, settings) {
-  const kept = settings.rememberToken ? settings : { ...settings, token: "" };
+export function save(store, settings, name) {
+  const kept = load(store);
+  for (const chosen of TOKEN.includes(name) ? TOKEN : [name]) kept[chosen] = settings[chosen];
+  if (!kept.rememberToken) kept.token = "";
   try {
     store?.setItem(KEY, JSON.stringify(kept));
     return store !== null;

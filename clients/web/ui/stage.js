@@ -33,6 +33,7 @@ export class Stage {
     const before = { ...scene };
     Object.assign(scene, { session, floor, muted, pressed });
     if (session === "ended" || session === "connecting") Object.assign(scene, { sounding: false, ducked: false, cut: false, again: false });
+    if (session === "ended") this.orb.hush();
     if (session === "resuming") scene.cut = false;
     if (before.session === "resuming" && session === "conversation") this.for("again", AGAIN_MS);
     this.show();

@@ -13,12 +13,12 @@ export class Theme {
   /**
    * @param {HTMLButtonElement} button
    * @param {import("./settings.js").Settings} settings
-   * @param {() => void} changed
+   * @param {{shown: () => void, chosen: () => void}} told the colours are others; and, of those, the person has chosen them
    */
-  constructor(button, settings, changed) {
+  constructor(button, settings, told) {
     this.button = button;
     this.settings = settings;
-    this.changed = changed;
+    this.told = told;
     button.addEventListener("click", () => this.next());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.show());
   }
@@ -27,6 +27,7 @@ export class Theme {
   next() {
     this.settings.theme = NEXT[this.settings.theme];
     this.show();
+    this.told.chosen();
   }
 
   /** Show the page so. */
@@ -37,6 +38,6 @@ export class Theme {
     this.button.querySelector("path").setAttribute("d", SIGNS[theme]);
     this.button.setAttribute("aria-label", `Colours: ${WORDS[theme]}; press for ${WORDS[NEXT[theme]]}`);
     this.button.title = `Colours: ${WORDS[theme]}`;
-    this.changed();
+    this.told.shown();
   }
 }

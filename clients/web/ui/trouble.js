@@ -7,6 +7,7 @@
  * @property {("again"|"typed"|"settings"|"token"|"anew")[]} actions What the person can do here: call again, begin a
  *   conversation without a microphone, look into the settings, give a token, begin a new conversation.
  * @property {boolean} mild Whether the conversation goes on.
+ * @property {boolean} passes Whether it is over when the call is: a first call is made again and again by itself.
  */
 
 /** Each code's title and what can be done; the text is the sentence that came with it, if `PLAIN` has none. */
@@ -48,18 +49,18 @@ const TYPED = " Or type instead, and hear the answers.";
 export function ofError({ code, message }) {
   const [title, actions] = KNOWN[code] ?? ["Something went wrong", ["again"]];
   const text = PLAIN[code] || sentence(message) || "The server does not say why.";
-  return { title, text: actions.includes("typed") ? text + TYPED : text, actions, mild: false };
+  return { title, text: actions.includes("typed") ? text + TYPED : text, actions, mild: false, passes: false };
 }
 
 /**
- * Say what a notice means: the conversation goes on.
+ * Say what a notice means: the conversation goes on, or is still called for. Then its code is an error's.
  * @param {import("../core/client.js").NoticeDetail} notice
  * @returns {Trouble}
  */
 export function ofNotice({ code, message }) {
-  const echo = code.startsWith("CODE_ECHO");
-  const title = echo ? "There may be echo" : code === "CODE_MICROPHONE" ? "Parley can't hear you" : "By the way";
-  return { title, text: sentence(message), actions: title === "By the way" ? [] : ["settings"], mild: true };
+  const isOfSound = code === "CODE_MICROPHONE" || code.startsWith("CODE_ECHO");
+  const title = code.startsWith("CODE_ECHO") ? "There may be echo" : (KNOWN[code]?.[0] ?? "By the way");
+  return { title, text: sentence(message), actions: isOfSound ? ["settings"] : [], mild: true, passes: code in KNOWN && !isOfSound };
 }
 
 /**
@@ -75,6 +76,7 @@ export function ofBrowser({ isSecureContext, location, mediaDevices, worklet, so
         + " if the server has TLS (docs/tls.md), or http://localhost on the server's own machine.",
       actions: [],
       mild: false,
+      passes: false,
     };
   }
   if (!mediaDevices || !worklet || !socket) {
@@ -83,6 +85,7 @@ export function ofBrowser({ isSecureContext, location, mediaDevices, worklet, so
       text: "It has no AudioWorklet, no microphone for pages, or no WebSocket. Chrome, Edge, Firefox and Safari of the last years have all three.",
       actions: [],
       mild: false,
+      passes: false,
     };
   }
   return null;

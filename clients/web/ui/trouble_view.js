@@ -10,10 +10,12 @@ export class TroubleView {
   constructor(box, act) {
     this.box = box;
     this.act = act;
+    this.passes = false;
   }
 
   /** @param {import("./trouble.js").Trouble} trouble */
   show(trouble) {
+    this.passes = trouble.passes;
     this.box.classList.toggle("mild", trouble.mild);
     const head = document.createElement("p");
     const title = document.createElement("strong");
@@ -33,7 +35,13 @@ export class TroubleView {
   }
 
   clear() {
+    this.passes = false;
     this.box.replaceChildren();
+  }
+
+  /** The call was answered, or given up: what was told of it has passed. */
+  called() {
+    if (this.passes) this.clear();
   }
 }
 

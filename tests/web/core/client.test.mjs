@@ -54,7 +54,29 @@ test("a conversation: what the person does goes to the server that the page came
   assert.equal(kinds(socket).at(-1), "end");
   assert.deepEqual([client.state.session, client.state.code], ["ended", "CODE_CLIENT"]);
   assert.equal(socket.isClosed, false, "the server closes it, so that the last word arrives");
+  socket.say({ caption: { who: "WHO_ASSISTANT", text: "Bye", reply: "2", turn: "2" } });
+  assert.equal(told.caption.length, 1, "it is over");
+  socket.say({ closed: { code: "CODE_CLIENT" } });
+  assert.equal(socket.isClosed, true);
   await until(() => browser.contexts.every(({ state }) => state === "closed"));
+});
+
+test("a server that does not close when the person has hung up is left after a while; meanwhile another conversation goes on", async () => {
+  const { client, socket } = await begun();
+  client.hangUp();
+  const again = client.connect();
+  await until(() => browser.sockets.length === 2);
+  browser.sockets[1].open();
+  browser.sockets[1].say({ opened: OPENED });
+  await again;
+  assert.equal(socket.isClosed, false);
+  await until(() => {
+    browser.sockets[1].say({ heartbeat: { beat: "1" } });
+    return socket.isClosed;
+  });
+  assert.deepEqual([client.state.session, browser.sockets[1].isClosed], ["conversation", false]);
+  client.hangUp();
+  browser.sockets[1].hangUp();
 });
 
 test("one that breaks is taken up again over another connection; a second conversation hears nothing of the first", async () => {
@@ -75,6 +97,25 @@ test("one that breaks is taken up again over another connection; a second conver
   client.hangUp();
   await second;
   assert.ok(browser.sockets[2].isClosed);
+});
+
+test("typed words are taken by a conversation, be its connection away or not; before and after it nobody takes them", async () => {
+  browser.sockets.length = 0;
+  const client = new ParleyClient();
+  assert.equal(client.say("early"), false);
+  const connected = client.connect();
+  await until(() => browser.sockets.length);
+  const [socket] = browser.sockets;
+  assert.equal(client.say("while it rings"), false);
+  socket.open();
+  socket.say({ opened: OPENED });
+  await connected;
+  assert.deepEqual([client.say("Hello"), client.say(" ")], [true, false]);
+  socket.hangUp();
+  assert.equal(client.say("while it is away"), true);
+  client.hangUp();
+  assert.equal(client.say("late"), false);
+  assert.deepEqual(socket.sent.filter(({ say }) => say).map(({ say }) => say.text), ["Hello"]);
 });
 
 test("an error of the server's ends it, is told, and lets go of the microphone", async () => {
@@ -117,6 +158,30 @@ test("nor does who hangs up while another microphone is opened", async () => {
   allow();
   await changed;
   assert.ok(other.track.isStopped);
+});
+
+test("who cancels the echo is said once: it stays so until the next conversation, over another microphone too", async () => {
+  browser.microphone = async () => stream();
+  const { client, socket } = await begun({ echo: "server" });
+  const asShaped = () => ["echoCancellation", "noiseSuppression", "autoGainControl"].map((name) => browser.wanted[name]);
+  assert.deepEqual(asShaped(), [false, false, false], "the server's canceller needs the echo as it is");
+  const isDucking = () => browser.posted["parley-playout"].flat().findLast((command) => command.do === "localDuck").isOn;
+  assert.equal(isDucking(), false, "with the echo in it the microphone would find the reply itself");
+  const { asked } = browser;
+  await client.set({ echo: "device" });
+  assert.equal(browser.asked, asked);
+  await client.set({ inputDevice: "other" });
+  assert.deepEqual([browser.asked, ...asShaped()], [asked + 1, false, false, false]);
+  assert.equal(socket.sent[0].open.echo, "ECHO_SERVER");
+  client.hangUp();
+  const again = client.connect();
+  await until(() => browser.sockets.length === 2);
+  assert.deepEqual(asShaped(), [{ ideal: "all" }, true, true]);
+  browser.sockets[1].open();
+  assert.equal(browser.sockets[1].sent[0].open.echo, "ECHO_DEVICE");
+  assert.equal(isDucking(), true);
+  client.hangUp();
+  await again;
 });
 
 test("without a microphone the person is told; the next conversation may be typed, and asks for none", async () => {

@@ -5,11 +5,17 @@ export const browser = {
   /** How the question for the microphone ends. @type {() => Promise<object>} */
   microphone: async () => stream(),
   asked: 0,
+  /** What it was to be like, the last time. */
+  wanted: {},
   /** What was posted to each worklet. @type {Record<string, object[]>} */
   posted: {},
   /** @type {Socket[]} */
   sockets: [],
   contexts: [],
+  /** Ends of connections of the page with itself. @type {Peer[]} */
+  peers: [],
+  /** How the playing of one begins. @type {() => Promise<void>} */
+  play: async () => {},
 };
 
 /** A microphone's stream; its track tells whether it was stopped. */
@@ -94,17 +100,74 @@ class Context {
   createMediaStreamSource() {
     return new Node_();
   }
+
+  createMediaStreamDestination() {
+    return Object.assign(new Node_(), { stream: stream() });
+  }
+}
+
+/** One end of a connection; it stands as soon as it is asked to. */
+class Peer {
+  connectionState = "new";
+  localDescription = { type: "offer", sdp: "" };
+
+  constructor() {
+    browser.peers.push(this);
+  }
+
+  addTrack() {}
+
+  async setLocalDescription() {}
+
+  async setRemoteDescription() {
+    this.connectionState = "connected";
+    this.ontrack?.({ track: {} });
+  }
+
+  async createAnswer() {
+    return { type: "answer", sdp: "" };
+  }
+
+  getReceivers() {
+    return [];
+  }
+
+  async getStats() {
+    return new Map();
+  }
+
+  close() {
+    this.connectionState = "closed";
+  }
+}
+
+class Audio_ {
+  srcObject = null;
+
+  play() {
+    return browser.play();
+  }
+}
+
+/** Node has had one since its version 19. */
+class CustomEvent_ extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
 }
 
 /** Put it all where the client looks for it. */
 export function install() {
-  const getUserMedia = () => {
+  const getUserMedia = ({ audio }) => {
     browser.asked++;
+    browser.wanted = audio;
     return browser.microphone();
   };
   const navigator = { mediaDevices: { getUserMedia }, onLine: true };
   const location = { protocol: "https:", host: "parley.test", search: "" };
   const all = { navigator, location, AudioContext: Context, AudioWorkletNode: Worklet, WebSocket: Socket };
+  Object.assign(all, { RTCPeerConnection: Peer, Audio: Audio_, MediaStream: class {}, CustomEvent: CustomEvent_ });
   Object.assign(all, { addEventListener() {}, removeEventListener() {} });
   for (const [name, value] of Object.entries(all)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

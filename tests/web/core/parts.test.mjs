@@ -71,6 +71,25 @@ test("a caption that is told again after a resumption is shown once; the same wo
   assert.deepEqual(told.map(({ reply }) => reply), [1, 1, 2]);
 });
 
+test("words of a reply that was cut off, and were on their way, are not shown; its last word is, and the next reply's", () => {
+  const told = [];
+  const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+  session.begin(0);
+  session.connected(1, 0);
+  const say = (message) => session.came(1, JSON.stringify(message), 0);
+  const caption = (more) => ({ caption: { who: "WHO_ASSISTANT", reply: "2", turn: "1", ...more } });
+  say({ opened: { session: "s", resumeToken: "t", protocol: 1, resumeS: 30 } });
+  say(caption({ text: "Once" }));
+  say({ flush: { seq: "1", floor: "2" } });
+  say({ flush: { seq: "1", floor: "0" } });
+  say(caption({ text: " upon" }));
+  say(caption({ text: "Once", final: true, interrupted: true }));
+  say(caption({ text: "Yes?", reply: "3" }));
+  say({ caption: { who: "WHO_USER", text: "Stop", final: true, turn: "2" } });
+  for (const { type, detail } of session.take()) if (type === "caption") told.push([detail.text, detail.final]);
+  assert.deepEqual(told, [["Once", false], ["Once", true], ["Yes?", false], ["Stop", true]]);
+});
+
 test("where a server never says what it has heard, three seconds are kept after the first minute", () => {
   const retention = new Retention();
   for (let n = 0; n < 3001; n++) {
@@ -79,6 +98,24 @@ test("where a server never says what it has heard, three seconds are kept after 
   }
   assert.equal(retention.replay(0).length, 150);
   assert.equal(retention.lostSamples, (3001 - 150) * FRAME);
+});
+
+test("what was kept of the microphone goes together, in messages as large as the server takes", () => {
+  for (const [limits, largest] of [[{ maxFrameMs: 200, maxMessageBytes: 65536 }, 6424], [{ maxFrameMs: 200, maxMessageBytes: 2000 }, 1944], [{}, 664]]) {
+    const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+    const opened = { session: "s", resumeToken: "t", protocol: 1, resumeS: 30, limits };
+    session.begin(0);
+    session.connected(1, 0);
+    session.came(1, JSON.stringify({ opened }), 0);
+    session.broke(1, 0);
+    for (let n = 0; n < 100; n++) session.hear({ kind: "frame", frame: { micOffset: n * FRAME, pcm: new Uint8Array(2 * FRAME), reply: 0, position: 0 } });
+    session.connected(2, 0);
+    session.came(2, JSON.stringify({ opened: { ...opened, resumed: true } }), 0);
+    const sizes = [];
+    for (let next; (next = session.next()); ) if (typeof next.data !== "string") sizes.push(next.data.length);
+    assert.equal(Math.max(...sizes), largest);
+    assert.equal(sizes.reduce((sum, size) => sum + size - 24, 0), 100 * 2 * FRAME);
+  }
 });
 
 test("no key before the conversation is lost: mute and the talk key are told when it stands", () => {
@@ -107,6 +144,46 @@ test("a first call that is refused is made again, and the person is told why, on
   assert.equal(session.state, "connecting");
 });
 
+test("a first call that nobody answers: the person is told after ten seconds, and after twenty what to do, and no call is made any more", () => {
+  for (const isReached of [true, false]) {
+    const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
+    const told = [];
+    const calls = [];
+    const run = (nowMs) => {
+      for (const { do: what, call, type, detail } of session.take()) {
+        if (what === "dial") calls.push(nowMs);
+        if (what === "dial" && isReached) session.connected(call, nowMs);
+        if (what === "event" && type !== "state") told.push([type, nowMs, detail.code]);
+      }
+    };
+    session.begin(0);
+    run(0);
+    for (let nowMs = 0; nowMs <= 60_000; nowMs += 50) {
+      session.tick(nowMs);
+      run(nowMs);
+    }
+    assert.deepEqual(told, [["notice", 10_000, "CODE_UNREACHABLE"], ["error", 20_050, "CODE_UNREACHABLE"]]);
+    assert.deepEqual([session.state, session.isDone, calls.length], ["ended", true, 2]);
+    assert.match(session.why, isReached ? /takes the call, and says nothing\. Ask/ : /does not answer\. Ask/);
+  }
+});
+
+test("a server that beats and never opens is no answer either, and one that refuses is called on", () => {
+  const [beating, refusing] = [1, 2].map(() => new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 }));
+  for (const session of [beating, refusing]) session.begin(0);
+  for (let nowMs = 0; nowMs <= 120_000; nowMs += 50) {
+    for (const session of [beating, refusing]) {
+      session.tick(nowMs);
+      for (const { do: what, call } of session.take()) {
+        if (what === "dial" && session === refusing) session.broke(call, nowMs);
+        else if (what === "dial") session.connected(call, nowMs);
+      }
+    }
+    for (const call of [1, 2]) beating.came(call, '{"heartbeat":{"beat":"1"}}', nowMs);
+  }
+  assert.deepEqual([beating.state, beating.code, refusing.state], ["ended", "CODE_UNREACHABLE", "connecting"]);
+});
+
 test("numbers that no real server sends, and what is no message, change nothing", () => {
   const session = new Session({ addresses: ["ws://one"], open: {}, random: () => 0.5 });
   session.begin(0);
@@ -117,7 +194,7 @@ test("numbers that no real server sends, and what is no message, change nothing"
   session.came(1, "flush", 40);
   session.came(1, new ArrayBuffer(3), 40);
   assert.deepEqual(session.take(), []);
-  assert.equal(session.unreadable, 3);
+  assert.equal(session.quality.unreadable, 3);
 });
 
 test("a flush silences the output within 5 ms, however small the blocks that are asked for", () => {

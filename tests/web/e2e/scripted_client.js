@@ -22,7 +22,7 @@ export class ParleyClient extends EventTarget {
     if (globalThis.fails) {
       this.tell("error", globalThis.fails);
       this.tell("state", { session: "ended", why: globalThis.fails.message, code: globalThis.fails.code });
-    } else this.tell("state", { session: "conversation" });
+    } else if (!globalThis.waits) this.tell("state", { session: "conversation" });
   }
 
   hangUp() {
@@ -46,7 +46,9 @@ export class ParleyClient extends EventTarget {
   }
 
   say(text) {
-    this.calls.push(["say", text]);
+    const isOn = ["conversation", "resuming"].includes(this.state.session);
+    if (isOn) this.calls.push(["say", text]);
+    return isOn;
   }
 
   async set(options) {

@@ -146,6 +146,28 @@ async def test_trouble_in_words(browser: Any, code: str, message: str, title: st
         assert await page.inner_text("#trouble") == ""
 
 
+async def test_while_it_connects(browser: Any) -> None:
+    """Typed words wait, and say so; what was told of the call goes when it is answered, and the words with it."""
+    async with page_of(browser, SECURE, SCRIPT) as page:
+        await page.evaluate("globalThis.waits = true")
+        await page.click("#talk")
+        await tell(page, "notice", code="CODE_UNREACHABLE", message="The server can't be reached. Calling again.")
+        assert (await page.inner_text("#trouble strong")).strip() == "Parley can't be reached."
+        await page.fill("#typed", "Hello")
+        await page.keyboard.press("Enter")
+        assert await page.inner_text("#send") == "Waits …"
+        assert await page.input_value("#typed") == "Hello"
+        assert "Calling again" in await page.inner_text("#trouble p")
+        await assert_accessible(page)
+        await tell(page, "state", session="conversation")
+        assert await calls(page, "say") == [["say", "Hello"]]
+        assert [await page.inner_text("#trouble"), await page.input_value("#typed")] == ["", ""]
+        assert len(await calls(page, "connect")) == 1
+        await tell(page, "notice", code="CODE_MODEL_RECONNECTING", message="the answer takes longer.")
+        await tell(page, "state", floor="listening")
+        assert "By the way" in await page.inner_text("#trouble p")
+
+
 async def test_without_a_microphone_it_is_typed(browser: Any) -> None:
     """Where there is none the page offers that; then it says to type, Mute has no use, and Talk asks for one again."""
     async with page_of(browser, SECURE, SCRIPT) as page:

@@ -7,6 +7,7 @@ import { Captions, MOST_LINES, rest } from "../../../clients/web/ui/captions.js"
 import { KEYS, meaning } from "../../../clients/web/ui/keys.js";
 import { Latencies, MOST_TURNS } from "../../../clients/web/ui/latency.js";
 import { DEFAULTS, forClient, load, save } from "../../../clients/web/ui/settings.js";
+import { Theme } from "../../../clients/web/ui/theme.js";
 import { ofBrowser, ofError, ofNotice } from "../../../clients/web/ui/trouble.js";
 import { whoseTurn } from "../../../clients/web/ui/turn.js";
 
@@ -111,12 +112,36 @@ test("settings: what is broken or unknown falls back; a token is kept only if to
   assert.deepEqual(load(storeOf("no JSON")), DEFAULTS);
   assert.deepEqual(load(storeOf('{"echo":"loud","hold":"yes","agent":7,"theme":"dark","other":1}')), { ...DEFAULTS, theme: "dark" });
   const store = storeOf(null);
-  save(store, { ...DEFAULTS, agent: "patient", token: "secret" });
+  save(store, { ...DEFAULTS, agent: "patient", token: "secret" }, "agent");
+  save(store, { ...DEFAULTS, token: "secret" }, "token");
   assert.deepEqual([load(store).agent, load(store).token], ["patient", ""]);
-  save(store, { ...DEFAULTS, token: "secret", rememberToken: true });
-  assert.equal(load(store).token, "secret");
-  assert.equal(save({ setItem() { throw new Error("full"); } }, DEFAULTS), false);
+  save(store, { ...DEFAULTS, token: "secret", rememberToken: true }, "rememberToken");
+  assert.deepEqual([load(store).agent, load(store).token], ["patient", "secret"]);
+  assert.equal(save({ getItem: () => null, setItem() { throw new Error("full"); } }, DEFAULTS, "agent"), false);
+  assert.equal(save(null, DEFAULTS, "agent"), false);
   assert.equal(forClient({ ...DEFAULTS, agent: " patient " }).agent, "patient");
+});
+
+test("a token that was taken back in one window is not kept again by what is chosen in another", () => {
+  const store = storeOf(null);
+  const [here, there] = [1, 2].map(() => ({ ...DEFAULTS, token: "secret", rememberToken: true }));
+  save(store, here, "token");
+  save(store, Object.assign(here, { rememberToken: false }), "rememberToken");
+  save(store, Object.assign(there, { theme: "dark" }), "theme");
+  assert.deepEqual([load(store).theme, load(store).token, load(store).rememberToken], ["dark", "", false]);
+});
+
+test("colours are kept when the person chooses them, not when they are shown or the system changes its own", () => {
+  const system = {};
+  globalThis.matchMedia = () => ({ addEventListener: (_, act) => Object.assign(system, { changes: act }) });
+  globalThis.document = { documentElement: { dataset: {} } };
+  const button = { addEventListener: (_, act) => Object.assign(button, { press: act }), querySelector: () => ({ setAttribute() {} }), setAttribute() {} };
+  const told = [];
+  const theme = new Theme(button, { ...DEFAULTS }, { shown: () => told.push("shown"), chosen: () => told.push("chosen") });
+  theme.show();
+  system.changes();
+  button.press();
+  assert.deepEqual([told, document.documentElement.dataset.theme], [["shown", "shown", "shown", "chosen"], "dark"]);
 });
 
 test("what a server says to who makes clients reaches nobody who uses one", () => {
@@ -131,6 +156,15 @@ test("what a server says to who makes clients reaches nobody who uses one", () =
     assert.doesNotMatch(text, /`|ENCODING|protocol|lease|session/, code);
     assert.match(text, /^[A-Z].*\.$/, code);
   }
+});
+
+test("a first call that fails is told by its name, and has passed when the call is over; other notices stay", () => {
+  const { title, text, passes, mild } = ofNotice({ code: "CODE_UNREACHABLE", message: "The server can't be reached. Calling again." });
+  assert.deepEqual([title, text, passes, mild], ["Parley can't be reached", "The server can't be reached. Calling again.", true, true]);
+  assert.equal(ofNotice({ code: "CODE_FULL", message: "x" }).title, "All lines are busy");
+  for (const code of ["CODE_MICROPHONE", "CODE_ECHO_UNSTAMPED", "CODE_MODEL_RECONNECTING"]) assert.equal(ofNotice({ code, message: "x" }).passes, false);
+  assert.equal(ofNotice({ code: "CODE_MODEL_RECONNECTING", message: "x" }).title, "By the way");
+  assert.equal(ofError({ code: "CODE_UNREACHABLE", message: "x" }).passes, false);
 });
 
 test("trouble says what to do, also for codes of tomorrow; a browser that can't is told of before anything else", () => {

@@ -14,8 +14,8 @@ HERE: Final = Path(__file__).parent
 
 
 @pytest.mark.timeout(PATIENCE_S + 30)
-def test_in_node() -> None:
+@pytest.mark.parametrize("script", sorted(path.name for path in HERE.glob("*.test.mjs")))
+def test_in_node(script: str) -> None:
     """What each proves stands in the script."""
-    script = HERE / "parts.test.mjs"
-    ran = subprocess.run([node(), script], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    ran = subprocess.run([node(), HERE / script], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr

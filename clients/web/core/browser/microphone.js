@@ -19,7 +19,10 @@ const WHY = {
  * @returns {Promise<MediaStream>}
  * @throws {NoMicrophone}
  */
-export async function openMicrophone({ inputDevice, echo = "device", noiseSuppression = true, autoGainControl = true }) {
+export async function openMicrophone(options) {
+  const { inputDevice, echo = "device" } = options;
+  const mayShape = echo !== "server"; // its canceller needs the echo as it is
+  const { noiseSuppression = mayShape, autoGainControl = mayShape } = options;
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new NoMicrophone("Browsers give a microphone only to pages that come over HTTPS or from this machine.");
   }

@@ -1,10 +1,8 @@
-/** The WebSockets under a conversation: one that is dialled, one that stands, one that is left. */
+/** The WebSockets under a conversation: one that is dialled, one that stands. */
 import { Dialler } from "./dialler.js";
 
 /** What may wait in the browser before more is kept back here, where what is urgent can overtake it: half a second. */
 const LARGEST_WAITING_BYTES = 16_000;
-/** How long a server may take to hang up after its client has said `end`. */
-const HANG_UP_MS = 2000;
 
 export class Sockets {
   /**
@@ -40,13 +38,6 @@ export class Sockets {
   send(call, data) {
     const socket = this._sockets.get(call);
     if (socket?.readyState === WebSocket.OPEN) socket.send(data);
-  }
-
-  /** Say no more over a connection, but leave it to the server to close it: so what was said last arrives. */
-  leave(call) {
-    const socket = this._sockets.get(call);
-    this._sockets.delete(call);
-    if (socket) setTimeout(() => socket.close(), HANG_UP_MS);
   }
 
   /** Let a connection go; nothing is heard of it any more. */

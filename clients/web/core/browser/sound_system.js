@@ -33,6 +33,10 @@ export class SoundSystem {
     this._loopback = null;
     this._timer = 0;
     this._isOver = false;
+    /** Which microphone, and which way of playback, was wanted last: what comes about after another was is let go. */
+    this._opened = 0;
+    this._routed = 0;
+    this._routing = Promise.resolve();
   }
 
   /** Whether playback goes through a loopback connection. */
@@ -68,13 +72,14 @@ export class SoundSystem {
 
   /** Open the microphone, or another. Rejects with NoMicrophone. */
   async open(options) {
+    const mine = ++this._opened;
     const stream = await openMicrophone(options);
-    this.close();
-    this._stream = stream;
-    if (this._isOver) {
-      this.close(); // it was still to be opened when all was over
+    if (this._isOver || mine !== this._opened) {
+      for (const track of stream.getTracks()) track.stop(); // all is over meanwhile, or another one is wanted
       return;
     }
+    this.close();
+    this._stream = stream;
     this._source = this._context.createMediaStreamSource(stream);
     this._source.connect(this._capture);
     this.track.onended = () => {
@@ -98,13 +103,22 @@ export class SoundSystem {
     return this._stream?.getAudioTracks()[0] ?? null;
   }
 
-  /** Send playback on its way: to the device, or around the loopback. */
-  async route({ loopback = "auto", outputDevice = "", echo = "device" }) {
+  /** Send playback on its way: to the device, or around the loopback. One after the other; only the newest counts. */
+  route(options) {
+    const mine = ++this._routed;
+    const routed = this._routing.then(() => (mine === this._routed ? this._route(options) : undefined));
+    this._routing = routed.catch(() => {}); // whoever asked hears of it; the next one is not kept from its turn
+    return routed;
+  }
+
+  async _route({ loopback = "auto", outputDevice = "", echo = "device" }) {
     if (this._isOver) return;
     const wanted = loopback === "on" || (loopback === "auto" && echo === "device" && isWanted(this.track, navigator.userAgentData));
     this._playout.disconnect();
     this._loopback?.end();
-    this._loopback = wanted ? await this._around(outputDevice) : null;
+    this._loopback = null;
+    if (wanted) await this._around(outputDevice);
+    if (this._isOver) return;
     if (!this._loopback) this._playout.connect(this._context.destination);
     const sink = this._loopback?.audio ?? this._context;
     if (sink.setSinkId && outputDevice !== (sink.sinkId || "")) await sink.setSinkId(outputDevice).catch(() => {});
@@ -127,16 +141,21 @@ export class SoundSystem {
   }
 
   async _around(outputDevice) {
-    const loop = new Loopback(() => void this.route({ loopback: "off", outputDevice }));
     const out = this._context.createMediaStreamDestination();
+    let loop = null;
     try {
+      loop = new Loopback(() => void this.route({ loopback: "off", outputDevice }));
       await within(LOOP_MS, loop.begin(out.stream), "the loopback did not come about");
     } catch {
-      loop.end(); // no such connections here: better echo than silence
-      return null;
+      loop?.end(); // no such connections here: better echo than silence
+      return;
     }
+    if (this._isOver) {
+      loop.end(); // it still came about when all was over
+      return;
+    }
+    this._loopback = loop;
     this._playout.connect(out);
-    return loop;
   }
 
   async _measure() {
