@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from tests.reference.doors import grpc_door, websocket_door
 from tests.reference.stage import SEEN, SLACK_MS, LiveStage
 from tests.vectors.scenes import Scene, scenes
+from tests.vectors.verdict import Slack
 
 PAUSE_S = 1.0
 """Between two scenes: a client of the one before hangs up."""
@@ -33,7 +34,7 @@ class Reference:
         for scene in self.chosen:
             seen = sum(step.kind in SEEN for step in scene.expectations)
             print(f"{scene.file}: {scene.name}. Start the client now.", flush=True)
-            self.stage = LiveStage(scene, self._ask, self.slack_ms)
+            self.stage = LiveStage(scene, self._ask, Slack(self.slack_ms, self.slack_ms))
             try:
                 faults = await self.stage.play()
             except TimeoutError:

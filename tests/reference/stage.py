@@ -10,12 +10,13 @@ from typing import Any, Final, Protocol
 from tests.vectors.journal import Journal, Sent
 from tests.vectors.scenes import TICK_MS, Scene, Step
 from tests.vectors.sending import pieces
-from tests.vectors.verdict import faults_of
+from tests.vectors.verdict import Slack, faults_of
 
 SEEN: Final = frozenset({"expect", "expect_mic", "expect_first", "expect_calls"})
 """What can be seen from a server's place."""
 SLACK_MS: Final = 300
 """Networks, sound cards and machines take their time, which scenes know nothing of."""
+SLACK: Final = Slack(SLACK_MS, SLACK_MS)
 FIRST_CALL_S: Final = 120.0
 
 
@@ -46,14 +47,16 @@ class Call:
 class LiveStage:
     """Plays a scene from the first call on.
 
-    `ask`: has the person at the client do something. `slack_ms`: how much later than in virtual time it may be done.
+    `ask`: has the person at the client do something.
     """
 
-    def __init__(self, scene: Scene, ask: Callable[[str], Awaitable[None]], slack_ms: int = SLACK_MS) -> None:
+    def __init__(self, scene: Scene, ask: Callable[[str], Awaitable[None]], slack: Slack = SLACK) -> None:
         self.journal = Journal()
         self._scene = scene
         self._ask = ask
-        self._slack_ms = slack_ms
+        self._slack = slack
+        self.worst_lag_ms = 0.0
+        """By how much this program was late, at most, in doing what the scene says."""
         self._calls: list[Call] = []
         self._network = "up"
         self._begun_s = 0.0
@@ -67,8 +70,10 @@ class LiveStage:
         async with asyncio.timeout(FIRST_CALL_S):
             await self._called.wait()
         loop, happenings = asyncio.get_running_loop(), deque(self._scene.happenings)
-        for moment in range(0, self._scene.end_ms + self._slack_ms + TICK_MS, TICK_MS):
-            await asyncio.sleep(self._begun_s + moment / 1000 - loop.time())
+        for moment in range(0, self._scene.end_ms + self._slack.late_ms + TICK_MS, TICK_MS):
+            due_s = self._begun_s + moment / 1000
+            await asyncio.sleep(due_s - loop.time())
+            self.worst_lag_ms = max(self.worst_lag_ms, (loop.time() - due_s) * 1000)
             await self._answer(moment)
             await self._beat(moment)
             for message in next(self._stream, []):
@@ -78,7 +83,7 @@ class LiveStage:
         for call in self._calls:
             call.line.cut()
             call.over.set()
-        return faults_of(self._scene, self.journal, only=SEEN, slack_ms=self._slack_ms)
+        return faults_of(self._scene, self.journal, only=SEEN, slack=self._slack)
 
     # What doors tell
 
