@@ -33,7 +33,8 @@ class Reference:
         """Play all of them, and tell how each went."""
         for scene in self.chosen:
             seen = sum(step.kind in SEEN for step in scene.expectations)
-            print(f"{scene.file}: {scene.name}. Start the client now.", flush=True)
+            how = "Start the client now" + (", with the address twice" if "twoAddresses" in scene.needs else "")
+            print(f"{scene.file}: {scene.name}. {how}.", flush=True)
             self.stage = LiveStage(scene, self._ask, Slack(self.slack_ms, self.slack_ms))
             try:
                 faults = await self.stage.play()

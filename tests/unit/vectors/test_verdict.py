@@ -84,6 +84,14 @@ def test_slack_is_of_places_alone() -> None:
     assert len(faults(never, said({"playback": {"underruns": 1}}, at_ms=1500), Slack(1000, 1000))) == 1
 
 
+def test_a_call_that_belongs_to_what_comes_later_is_not_too_much() -> None:
+    """In real time one that is wanted may be late, and the one after it comes in its own time."""
+    once = Step(100, "expect_calls", {"times": 1}, within_ms=1000)
+    slack = Slack(late_ms=300, left_ms=300)
+    for calls_ms, is_good in (([120, 1300], True), ([1300], True), ([500, 900], False), ([], False)):
+        assert (faults(once, Journal(calls_ms=calls_ms), slack) == []) == is_good
+
+
 def test_what_is_wanted_may_be_late_and_what_must_not_come_left_over() -> None:
     """Each by its own measure: patience with a slow machine lets nothing through that should never be sent."""
     slack = Slack(late_ms=6000, left_ms=300)
