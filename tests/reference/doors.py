@@ -70,8 +70,11 @@ def _choose(_: ServerConnection, offered: Any) -> Subprotocol | None:
 
 class _GrpcLine:
     def __init__(self, context: Any) -> None:
+        self.ended = asyncio.Event()
+        """Set when the call is to end."""
+        self.broken = False
+        """Whether it is not to end in order."""
         self._context = context
-        self._task = asyncio.current_task()
 
     async def say(self, message: dict[str, Any]) -> None:
         try:
@@ -80,17 +83,11 @@ class _GrpcLine:
             return
 
     def cut(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        self.broken = True
+        self.ended.set()
 
     async def hang_up(self) -> None:
         self.ended.set()
-
-    @property
-    def ended(self) -> asyncio.Event:
-        """Set when the call is to end in order."""
-        self._ended = getattr(self, "_ended", asyncio.Event())
-        return self._ended
 
 
 class _GrpcDoor(ConversationServiceServicer):
@@ -115,6 +112,8 @@ class _GrpcDoor(ConversationServiceServicer):
             call.over = True
             for task in (reading, ended):
                 task.cancel()
+        if line.broken:  # a handler that is cancelled would tell the client nothing
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke off")
 
 
 @asynccontextmanager
