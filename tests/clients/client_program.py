@@ -18,11 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.clients.failures import ClientLost
 from tests.clients.sound_track import SoundTrack
 
 ENDS_S: Final = 20.0
 ASKS_AGAIN_S: Final = 0.5
 OPENS_S: Final = 120.0
+BEGINS_S: Final = 30.0
 _FRAME_BYTES: Final = 960
 
 Happening = dict[str, Any]
@@ -52,6 +54,7 @@ class ClientProgram:
             env={**os.environ, **self._env},
         )
         self._reader = asyncio.create_task(self._read())
+        self._reader.add_done_callback(lambda _: self._news.set())
         try:
             await self.sees("opened", timeout_s=OPENS_S)
         except BaseException:
@@ -92,26 +95,36 @@ class ClientProgram:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n".encode())
 
-    async def begins_a_reply(self, words: str) -> None:
-        """Type something, and wait for the reply's first sample. A client that is resuming just then is asked again."""
-        while True:
-            before = len(self.happenings)
-            self.tell(f"type {words}")
-            if (await self.sees("reply_started", "fault", after=before))["event"] == "reply_started":
-                return
-            await asyncio.sleep(ASKS_AGAIN_S)
+    async def begins_a_reply(self, words: str) -> int:
+        """Type something, wait for the reply's first sample, and return its number.
+
+        A client that is resuming just then is asked again. Raises TimeoutError, ClientLost.
+        """
+        async with asyncio.timeout(BEGINS_S):
+            while True:
+                before = len(self.happenings)
+                self.tell(f"type {words}")
+                got = await self.sees("reply_started", "fault", after=before)
+                if got["event"] == "reply_started":
+                    return int(got["reply"])
+                await asyncio.sleep(ASKS_AGAIN_S)
 
     async def sees(self, *kinds: str, after: int = 0, timeout_s: float = 30.0) -> Happening:
-        """Wait for a happening of one of these kinds, later than the first `after` of all. Raises TimeoutError."""
+        """Wait for a happening of one of these kinds, later than the first `after` of all.
+
+        Raises TimeoutError, and ClientLost when the program has ended and can't tell any more.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     for got in self.happenings[after:]:
                         if got["event"] in kinds:
                             return got
+                    if self._reader is None or self._reader.done():
+                        raise ClientLost("the client's program has ended")
                     self._news.clear()
                     await self._news.wait()
-        except TimeoutError as error:
+        except (TimeoutError, ClientLost) as error:
             told = [f"{got['event']} {got.get('words', '')}".strip() for got in self.happenings[after:]]
             error.add_note(f"no {' or '.join(kinds)}, but {told[-20:]}")
             raise

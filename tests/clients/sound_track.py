@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from tests.fakes.position_code import Run
 
 HZ: Final = 24_000
-QUIET_MS: Final = 20
-"""So long nothing but zeros: it is silent."""
 
 
 class SoundTrack:
@@ -30,20 +28,20 @@ class SoundTrack:
         """All of it."""
         return b"".join(pcm for _, pcm in self._frames)
 
-    def silent_after_s(self, decided_s: float) -> float:
-        """Return how long after that moment the last sample sounds before it is silent for 20 ms; 0: it was."""
+    def silent_after_s(self, decided_s: float, until_s: float = float("inf")) -> float | None:
+        """Return how long after that moment the last sample sounds that began before `until_s`; 0: none does.
+
+        A gap is no silence: what sounds after it counts. None: the track ends before the moment, and tells nothing.
+        """
+        if not self._frames or self._frames[-1][0] < decided_s:
+            return None
         sounded_s = decided_s
         for at_s, pcm in self._frames:
-            begun_s = max(at_s, decided_s)
-            end_s = at_s + len(pcm) / 2 / HZ
+            if at_s + len(pcm) / 2 / HZ <= decided_s or at_s >= until_s:
+                continue
             loud = np.flatnonzero(np.frombuffer(pcm, "<i2"))
-            if end_s <= decided_s:
-                continue
-            if not len(loud):
-                if begun_s >= decided_s and end_s - sounded_s >= QUIET_MS / 1000:
-                    break
-                continue
-            sounded_s = max(sounded_s, at_s + (int(loud[-1]) + 1) / HZ)
+            if len(loud):
+                sounded_s = max(sounded_s, at_s + (int(loud[-1]) + 1) / HZ)
         return sounded_s - decided_s
 
     def sounds_again_after_s(self, moment_s: float) -> float | None:

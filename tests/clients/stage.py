@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +19,8 @@ from services.common.store import Store, connect
 from services.common.topic import CHANNEL
 from tests.clients.client_program import ClientProgram
 from tests.clients.kinds import ENVIRONMENT, Kind
-from tests.fakes.realtime import FakeRealtime, Reply, ReplyRequest
+from tests.fakes.position_code import PositionDecoder, Run
+from tests.fakes.realtime import FakeRealtime, Reply, ReplyRequest, Response
 from tests.net.net import HERE, Net
 from tests.net.rule import Rule
 
@@ -38,9 +39,9 @@ class Verdicts:
         self._topic.subscribe(CHANNEL)
         threading.Thread(target=self._listen, name="verdicts", daemon=True).start()
 
-    def after(self, moment_s: float, session: str) -> float | None:
-        """Return when the first cancel of a session was decided after that moment."""
-        return next((at for at, what in self.cancels if at >= moment_s and what.session == session), None)
+    def between(self, moment_s: float, until_s: float, session: str) -> float | None:
+        """Return when the first cancel of a session was decided after the one moment and before the other."""
+        return next((at for at, what in self.cancels if moment_s <= at < until_s and what.session == session), None)
 
     def _listen(self) -> None:
         with suppress(redis.ConnectionError):  # Redis goes with the ring
@@ -75,6 +76,12 @@ class Stage:
         finally:
             if self.net is not None and rule is not None:
                 self.net.heal(POD)
+
+    @staticmethod
+    def decode(pcm: bytes, responses: Sequence[Response]) -> list[Run]:
+        """Return which of these responses' samples are to be heard in a recording, and where."""
+        tracks = {response.track: response.sent_samples for response in responses}
+        return PositionDecoder(tracks).decode(pcm)
 
     async def history(self, session: str) -> list[session_pb2.HistoryItem]:
         """Return what Redis remembers that the assistant said."""

@@ -47,7 +47,7 @@ async def follow(page: Page) -> None:
     seen, session = 0, ""
     while True:
         _, now_in, news = await page.evaluate(NEWS, seen)
-        if now_in and not session:
+        if now_in and now_in != session:  # a second time: the conversation was lost, and another one begun
             session = now_in
             tell("opened", words=session)
         seen += len(news)

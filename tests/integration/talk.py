@@ -159,9 +159,9 @@ class Talk:
 
     @property
     def _model(self) -> Connection:
-        """The newest connection that was told anything: a session that is refused has dialled for nothing."""
-        told = [each for each in self.fake.connections if each.conversation.items]
-        return (told or self.fake.connections)[-1]
+        """The newest connection that stands: what a session that is refused had dialled is closed again."""
+        standing = [each for each in self.fake.connections if not each.closed]
+        return (standing or self.fake.connections)[-1]
 
     def _count_told(self) -> int:
         """How many of the items of history the model has, at most."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from local.child import ROOT
+from tests.clients.client_program import ClientProgram
+from tests.clients.failures import ClientLost
 from tests.clients.kinds import ENVIRONMENT
 
 pytestmark = pytest.mark.timeout(180)
@@ -30,10 +32,33 @@ async def test_the_desktop_is_measured(tmp_path: Path) -> None:
     said, _ = await process.communicate()
     report = json.loads(out.read_text("utf-8"))
     found = {figure["figure"]: figure for figure in report["figures"]}
-    assert "desktop loopback" not in report["not_measured"], said.decode()
-    assert found["silence after a decision, loopback, p50"]["of"] == 3
+    assert report["problems"] == [], said.decode()
+    assert {(figure["tried"], figure["missed"]) for figure in report["figures"]} == {(3, 0)}, said.decode()
+    assert "silence after a decision, loopback, p99" in found
     assert found["stop keys unheeded, loopback"]["found"] == 0
     worst = found["history against the speaker, loopback, worst"]
-    assert worst["of"] == 3
-    assert worst["found"] is not None, said.decode()  # None: a reply has no item
     assert worst["found"] < 1000
+
+
+OPENS_AND = """
+import sys
+print('{"event": "opened", "words": "s"}', flush=True)
+open(sys.argv[sys.argv.index("--record") + 1], "wb").close()
+for line in sys.stdin:
+"""
+
+
+async def test_a_client_that_ends_is_not_waited_for() -> None:
+    """Its next happening would never come."""
+    async with ClientProgram((sys.executable, "-c", f"{OPENS_AND}    sys.exit(3)"), {}) as client:
+        with pytest.raises(ClientLost):
+            await client.begins_a_reply("hello")
+
+
+async def test_a_client_that_refuses_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has lost its conversation for good takes no words any more."""
+    monkeypatch.setattr("tests.clients.client_program.BEGINS_S", 1.0)
+    refuses = f"""{OPENS_AND}    line == "quit\\n" and sys.exit()\n    print('{{"event": "fault"}}', flush=True)"""
+    async with ClientProgram((sys.executable, "-c", refuses), {}) as client:
+        with pytest.raises(TimeoutError):
+            await client.begins_a_reply("hello")

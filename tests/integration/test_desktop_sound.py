@@ -19,18 +19,13 @@ REPLY_S = 4
 LEVEL = 8_000
 BEGINS_S = 1.0
 LEAD = SPEAKER_HZ // 5
-SLACK_MS = 30
-"""What the lead leaves beside a piece that is 150 ms late, but for a frame."""
 PIECE = SPEAKER_HZ * 80 // 1000
 
 
-async def paced_reply(call: Call, late_ms: float = 0.0, at_piece: int = 0) -> float:
-    """Send a reply of one level as egress does: the lead at once, then pieces in time; one piece may be late.
-
-    Return how late the latest was against that, in ms: this machine's doing.
-    """
+async def paced_reply(call: Call, late_ms: float = 0.0, at_piece: int = 0) -> None:
+    """Send a reply of one level as egress does: the lead at once, then pieces in time; one piece may be late."""
     loop, whole = asyncio.get_running_loop(), REPLY_S * SPEAKER_HZ
-    begun_s, position, piece, worst_s = loop.time(), 0, 0, 0.0
+    begun_s, position, piece = loop.time(), 0, 0
     while position < whole:
         size = min(LEAD if not position else PIECE, whole - position)
         due_s = begun_s + max(0, position + size - LEAD) / SPEAKER_HZ
@@ -38,13 +33,11 @@ async def paced_reply(call: Call, late_ms: float = 0.0, at_piece: int = 0) -> fl
             due_s += late_ms / 1000
         await asyncio.sleep(max(0.0, due_s - loop.time()))
         pcm = np.full(size, LEVEL, "<i2").tobytes()
-        worst_s = max(worst_s, loop.time() - due_s)
         await call.send(audio=audio_pb2.ReplyAudio(reply=1, position=position, pcm=pcm))
         position, piece = position + size, piece + 1
     await call.send(reply_ended=audio_pb2.ReplyEnded(reply=1, samples=whole))
     await call.until("playback", lambda request: request.playback.ended)
     await call.close()
-    return worst_s * 1000
 
 
 async def test_speech_over_a_reply_lowers_it_here_and_it_comes_back() -> None:
@@ -74,22 +67,17 @@ async def test_speech_over_a_reply_lowers_it_here_and_it_comes_back() -> None:
     assert not quality.ducked
 
 
-async def test_a_piece_that_is_150_ms_late_is_not_heard() -> None:
-    """The lead of 200 ms rides it out: the reply begins at its first piece, and has no gap."""
-    device, lateness_ms = HeadlessDevice(), list[float]()
+async def test_a_reply_with_a_late_piece_is_heard_whole() -> None:
+    """Nothing of it is lost. That a piece 150 ms late makes no gap, tests/unit/desktop/test_late_piece.py shows."""
+    device = HeadlessDevice()
 
     async def script(call: Call) -> None:
         await call.open()
-        lateness_ms.append(await paced_reply(call, late_ms=150, at_piece=10))
+        await paced_reply(call, late_ms=150, at_piece=10)
 
     async with serving(script) as (address, _), Conversation(address, device) as conversation:
         async for _ in conversation:
             pass
-        quality = conversation.quality
     played = device.recording().assistant()
-    sounding = np.flatnonzero(played)
-    if device.worst_lag_ms + lateness_ms[0] < SLACK_MS:  # else this machine itself was late
-        assert quality.underruns == 0
-        assert quality.gap_ms == 0
-    assert len(sounding) == REPLY_S * SPEAKER_HZ
+    assert np.count_nonzero(played) == REPLY_S * SPEAKER_HZ
     assert device.mic_offset >= REPLY_S * MIC_HZ

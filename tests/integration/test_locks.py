@@ -176,41 +176,40 @@ async def test_what_is_revoked_ends_at_once(place: Place, how: str) -> None:
     """Its running session within seconds, in words; it begins no other; somebody else's goes on."""
     keyring, second = place.keyring, new_key()
     keyring.write(keyring.key, second)
-    redis = Redis.from_url(place.pressed.ring.redis_url)
-    await asyncio.sleep(3)  # for the second key to be seen
-    lost, kept = keyring.token(second, id="lost.1", holder="lost"), keyring.token(id="kept.1", holder="kept")
-    async with (
-        asyncio.timeout(40),
-        raw_caller("grpc", place.pressed.ring) as caller,
-        raw_caller("websocket", place.pressed.ring) as other,
-    ):
-        await caller.opens(token=lost)
-        await other.opens(token=kept)
-        match how:
-            case "file":
-                keyring.revoked.write_text("lost.1  # in the train\n")
-            case "redis":
-                await revoke(redis, "lost.1", time.time() + 60)
-            case "name":
-                keyring.revoked.write_text("lost\n")
-            case "key":
-                keyring.write(keyring.key, replace(second, state="revoked"))
-        began_s = time.monotonic()
-        beating = asyncio.create_task(_beat(caller, other))
-        await caller.hear()
-        assert time.monotonic() - began_s < 15
-        error = error_of(caller)
-        assert error.code == UNAUTHENTICATED
-        assert "was revoked" in error.message
-        assert error_of(await place.call("websocket", lost)).code == UNAUTHENTICATED
-        beating.cancel()
-        await asyncio.wait([beating])
-        assert not other.has_heard("error")
-        await hang_up(other)
-    keyring.revoked.unlink(missing_ok=True)
-    keyring.revoked.write_text("")
-    await restore(redis, "lost.1")
-    await redis.aclose()
+    async with Redis.from_url(place.pressed.ring.redis_url) as redis:
+        await asyncio.sleep(3)  # for the second key to be seen
+        lost, kept = keyring.token(second, id="lost.1", holder="lost"), keyring.token(id="kept.1", holder="kept")
+        async with (
+            asyncio.timeout(40),
+            raw_caller("grpc", place.pressed.ring) as caller,
+            raw_caller("websocket", place.pressed.ring) as other,
+        ):
+            await caller.opens(token=lost)
+            await other.opens(token=kept)
+            match how:
+                case "file":
+                    keyring.revoked.write_text("lost.1  # in the train\n")
+                case "redis":
+                    await revoke(redis, "lost.1", time.time() + 60)
+                case "name":
+                    keyring.revoked.write_text("lost\n")
+                case "key":
+                    keyring.write(keyring.key, replace(second, state="revoked"))
+            began_s = time.monotonic()
+            beating = asyncio.create_task(_beat(caller, other))
+            await caller.hear()
+            assert time.monotonic() - began_s < 15
+            error = error_of(caller)
+            assert error.code == UNAUTHENTICATED
+            assert "was revoked" in error.message
+            assert error_of(await place.call("websocket", lost)).code == UNAUTHENTICATED
+            beating.cancel()
+            await asyncio.wait([beating])
+            assert not other.has_heard("error")
+            await hang_up(other)
+        keyring.revoked.unlink(missing_ok=True)
+        keyring.revoked.write_text("")
+        await restore(redis, "lost.1")
 
 
 async def _beat(*callers: RawCaller) -> None:
@@ -234,10 +233,9 @@ async def test_a_key_has_its_sessions_and_its_minutes(place: Place) -> None:
     async with asyncio.timeout(10):  # its end is noted beside
         while (await place.call("grpc", one)).has_heard("error"):  # noqa: ASYNC110 - in another process
             await asyncio.sleep(0.1)
-    redis = Redis.from_url(place.pressed.ring.redis_url)
-    day = time.strftime("%Y%m%d", time.gmtime())
-    await redis.set(f"access:{{{keyring.key.id}/two}}:seconds:{day}", 60)
-    await redis.aclose()
+    async with Redis.from_url(place.pressed.ring.redis_url) as redis:
+        day = time.strftime("%Y%m%d", time.gmtime())
+        await redis.set(f"access:{{{keyring.key.id}/two}}:seconds:{day}", 60)
     used_up = error_of(await place.call("grpc", keyring.token(id="two.1", holder="two", minutes_per_day=1)))
     assert used_up.code == stream_pb2.Error.CODE_LIMIT
     assert "1 minutes a day" in used_up.message

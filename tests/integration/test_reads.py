@@ -16,6 +16,7 @@ from services.common.channels import Channels
 from services.common.reads import CANCELLED_READS, Reader
 from services.common.rpc import channel
 from services.common.trunk import STRANDS_BROKEN, TRUNKS_BROKEN
+from tests.fakes.closing import closing
 from tests.fakes.eventually import eventually
 from tests.integration.echo_stage import echoing
 
@@ -103,23 +104,22 @@ async def test_streams_of_a_trunk_come_and_go_without_a_cancelled_read() -> None
     """Thirty streams, half of them left in the middle, cost none; the trunk's own one read does, when it is left."""
     tally: Counter[str] = Counter()
     async with echoing() as (echo, address):
-        channels = Channels(tally)
-        stub = rpc.VadServiceStub(channels.trunk(address))
-        for number in range(100, 130):
-            stream = stub.Listen()
-            await stream.write(frame(number))
-            assert (await anext(aiter(stream))).heard.mic_offset == number
-            if number % 2:
-                stream.cancel()
-            else:
-                await stream.done_writing()
-                assert [left async for left in stream] == []
-        await eventually(lambda: echo.streams == 0)
-        assert not tally
-        left = stub.Listen()
-        await left.write(frame(99))
-        await anext(aiter(left))
-        await channels.close()
+        async with closing(Channels(tally)) as channels:
+            stub = rpc.VadServiceStub(channels.trunk(address))
+            for number in range(100, 130):
+                stream = stub.Listen()
+                await stream.write(frame(number))
+                assert (await anext(aiter(stream))).heard.mic_offset == number
+                if number % 2:
+                    stream.cancel()
+                else:
+                    await stream.done_writing()
+                    assert [left async for left in stream] == []
+            await eventually(lambda: echo.streams == 0)
+            assert not tally
+            left = stub.Listen()
+            await left.write(frame(99))
+            await anext(aiter(left))
         assert tally == {CANCELLED_READS: 1, TRUNKS_BROKEN: 1, STRANDS_BROKEN: 1}
 
 

@@ -18,44 +18,37 @@ from local.supervisor import Supervisor
 
 async def test_a_real_server_stands_and_is_gone_afterwards() -> None:
     """Clients can write and read while the context lasts; then the port is silent."""
-    async with RedisServer() as server:
-        client = Redis.from_url(server.url)
+    async with RedisServer() as server, Redis.from_url(server.url) as client:
         await client.set("key", "value")
         assert await client.get("key") == b"value"
-        await client.aclose()
     assert not await ping(server.port)
 
 
 async def test_a_killed_server_comes_back_empty_at_the_same_port() -> None:
     """Nothing is kept on disk: a restarted server has forgotten everything, as a test of losing Redis wants."""
     async with RedisServer() as server:
-        client = Redis.from_url(server.url)
-        await client.set("key", "value")
-        await client.aclose()
+        async with Redis.from_url(server.url) as client:
+            await client.set("key", "value")
         server.supervisor.kill("redis")
         await server.supervisor.wait_ready("redis")
-        client = Redis.from_url(server.url)
-        assert await client.get("key") is None
-        await client.aclose()
+        async with Redis.from_url(server.url) as client:
+            assert await client.get("key") is None
 
 
 async def test_one_that_keeps_its_data_has_it_again() -> None:
     """It is dead until it is revived, however it died; then all that was answered for is there."""
     async with RedisServer(keeps=True) as server:
-        client = Redis.from_url(server.url)
-        await client.set("key", "value")
-        await client.aclose()
+        async with Redis.from_url(server.url) as client:
+            await client.set("key", "value")
         await server.die()
         assert not await ping(server.port)
         await server.revive()
-        client = Redis.from_url(server.url)
-        assert await client.get("key") == b"value"
-        await client.aclose()
+        async with Redis.from_url(server.url) as client:
+            assert await client.get("key") == b"value"
         await server.die(loses_data=True)
         await server.revive()
-        client = Redis.from_url(server.url)
-        assert await client.get("key") is None
-        await client.aclose()
+        async with Redis.from_url(server.url) as client:
+            assert await client.get("key") is None
 
 
 async def test_a_frozen_server_answers_when_it_is_thawed(monkeypatch: pytest.MonkeyPatch) -> None:

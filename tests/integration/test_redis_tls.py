@@ -28,6 +28,7 @@ from services.ingress.locks import revoked
 from services.ingress.locks.accounts import Accounts
 from services.ingress.locks.grant import Account
 from tests.fakes.certificates import Authority
+from tests.fakes.closing import closing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,8 +80,11 @@ async def test_a_stage_reaches_redis_over_tls_with_its_user_and_password(
         monkeypatch.setattr(module, patience, 20.0)  # a busy machine is not what is tried here
     authority, password = Authority(tmp_path), tmp_path / "password"
     password.write_text("what nobody guesses\n")
-    async with RedisServer() as redis, encrypted(redis.url, *authority.issue("redis", "localhost")) as port:
-        admin = Redis.from_url(redis.url)
+    async with (
+        RedisServer() as redis,
+        encrypted(redis.url, *authority.issue("redis", "localhost")) as port,
+        Redis.from_url(redis.url) as admin,
+    ):
         await _grant(admin, "what nobody guesses")
         url = f"rediss://parley@localhost:{port}/0"
         right = {"URL": url, "CA": str(authority.ca_file), "PASSWORD_FILE": str(password)}
@@ -92,22 +96,21 @@ async def test_a_stage_reaches_redis_over_tls_with_its_user_and_password(
         refused = {(each["reason"], each["object"]) for each in await admin.acl_log()}
         # The guessed password; and what a client says of itself, which Redis 6 knows as one with what is dangerous.
         assert {why for why in refused if why[0] != "auth"} <= {("command", "client")}
-        await admin.aclose()
 
 
 async def test_the_documented_rights_let_nobody_do_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not to read what is another's, nor empty, stop or set up the server; the locked compose grants the same."""
     monkeypatch.setattr(redis_client, "CONNECT_S", 20.0)
     assert f" {container_locks.RIGHTS}\n" in _documented()
-    async with RedisServer() as redis:
-        admin = Redis.from_url(redis.url)
+    async with RedisServer() as redis, Redis.from_url(redis.url) as admin, _user(redis) as mine:
         await _grant(admin, "secret")
-        mine = Redis.from_url(redis.url.replace("redis://", "redis://parley:secret@"))
         for command in ("GET other", "FLUSHALL", "KEYS *", "CONFIG GET *", "SHUTDOWN", "PUBLISH other x", "ACL LIST"):
             with pytest.raises(NoPermissionError):
                 await mine.execute_command(*command.split())  # type: ignore[no-untyped-call]
-        await mine.aclose()
-        await admin.aclose()
+
+
+def _user(redis: RedisServer) -> Redis:
+    return Redis.from_url(redis.url.replace("redis://", "redis://parley:secret@"))
 
 
 def _documented() -> str:
@@ -123,8 +126,16 @@ async def _grant(admin: Redis, password: str) -> None:
 
 async def _use(url: str) -> None:
     """Do all that the services do there: with the rights that docs/redis.md names they may."""
-    store, publishing = Store(connect(url)), connect(url)
-    await _count_and_revoke(publishing)
+    async with (
+        closing(Store(connect(url))) as store,
+        connect(url) as publishing,
+        closing(Subscriber(url, store)) as subscriber,
+    ):
+        await _count_and_revoke(publishing)
+        await _use_all(store, Publisher(publishing), subscriber)
+
+
+async def _use_all(store: Store, publisher: Publisher, subscriber: Subscriber) -> None:
     lease = await store.take_lease("one", "me")
     assert await store.write_record(wire.SessionRecord(session="one", lease=lease, dial=1))
     assert await store.append_history("one", wire.HistoryItem(text="hello"), lease=lease, dial=1) == 1
@@ -132,17 +143,18 @@ async def _use(url: str) -> None:
     assert not (await store.renew_leases("me", {"one": lease})).superseded
     assert await store.unrenewed_s("one") is not None
     heard: list[wire.Interrupt] = []
-    subscriber, publisher = Subscriber(url, store), Publisher(publishing)
     subscriber.follow("one", heard.append)
     tasks = [asyncio.create_task(each.run()) for each in (subscriber, publisher)]
-    async with asyncio.timeout(60):
-        while not heard:  # nobody says when the subscription stands
-            publisher.publish(wire.Interrupt(session="one", seq=1, floor=1))
-            await asyncio.sleep(0.2)
+    try:
+        async with asyncio.timeout(60):
+            while not heard:  # nobody says when the subscription stands
+                publisher.publish(wire.Interrupt(session="one", seq=1, floor=1))
+                await asyncio.sleep(0.2)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     assert heard[0].floor == 1
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     assert await store.raise_floor("one", 2, 2, lease=lease, dial=1)
     assert await store.add_usage("one", wire.Usage(text_in=1), lease=lease, dial=1)
     assert (await store.read_record("one") or wire.SessionRecord()).usage.text_in == 1
@@ -150,9 +162,6 @@ async def _use(url: str) -> None:
     assert await store.forget("one")
     assert await store.delete("one")
     assert await store.forget("one", keep_history=False)
-    await subscriber.close()
-    await publishing.aclose()
-    await store.close()
 
 
 async def _count_and_revoke(redis: Redis) -> None:

@@ -10,6 +10,7 @@ import pytest
 from parley.v1 import audio_pb2 as audio
 from parley.v1 import conversation_service_pb2 as client
 from parley.v1 import stream_pb2
+from services.ingress.inbox import Inbox
 from services.ingress.limits import Limits
 from services.ingress.resumption import resumable
 from tests.integration.bad_input.raw_caller import DOORS, RawCaller, raw_caller
@@ -362,14 +363,21 @@ async def test_a_call_that_was_given_up_takes_nothing_away(door: str, monkeypatc
                 await awake.wait()
             return found
 
+        answer, lines = slow.calls.answer, list[Inbox[client.ConverseRequest]]()
+
+        async def watched(requests: Inbox[client.ConverseRequest], *others: Any) -> None:
+            lines.append(requests)
+            await answer(requests, *others)
+
         monkeypatch.setattr("services.ingress.call.resumable", sleepy)
+        monkeypatch.setattr(slow.calls, "answer", watched)
         async with raw_caller(door, slow) as given_up:  # type: ignore[arg-type]
             await given_up.send(client.ConverseRequest(open=client.Open(protocol=1, resume=token(caller))))
             await asked.wait()
             await given_up.vanish()
         async with calling(second, door, resume=token(caller)) as again:
             assert told(again, "opened")[0].resumed
-            await asyncio.sleep(0.2)  # a connection that has gone is noticed
+            await until(lambda: lines[0].is_closed)  # that the connection has gone is noticed
             awake.set()
             await asyncio.sleep(0.3)
             assert (await ring.record(again.session)).ingress == second.ingress

@@ -17,6 +17,7 @@ from services.common.errors import StoreLost
 from services.common.store import Store, connect
 from services.common.topic import Publisher, Subscriber
 from tests.e2e.scene import Scene
+from tests.fakes.closing import closing
 from tests.fakes.eventually import eventually, until
 from tests.fakes.realtime import Reply
 from tests.integration.redis_ring import USER, answer, ask, asks, leftovers, ring_before, said
@@ -51,10 +52,10 @@ async def common() -> AsyncIterator[WatchedRedis]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def store(redis: WatchedRedis) -> AsyncIterator[Store]:
-    """A store that knows the sentinels only."""
-    store = Store(connect(redis.url))
-    yield store
-    await store.close()
+    """A store that knows the sentinels only, and has found the master: on a busy machine that may take a second try."""
+    async with closing(Store(connect(redis.url))) as store:
+        await soon(store.ping)
+        yield store
 
 
 async def soon(ask: Callable[[], Awaitable[T]]) -> T:
@@ -72,17 +73,16 @@ def item(text: str) -> wire.HistoryItem:
     return wire.HistoryItem(role=wire.HistoryItem.ROLE_USER, text=text)
 
 
-async def replicated(redis: WatchedRedis, name: str, texts: list[str]) -> None:
-    """Wait until a server has this history: replication is not waited for by anybody else."""
-    store = Store(connect(redis.url_of(name)))
+async def replicated(redis: WatchedRedis, name: str, texts: list[str], *, floor: int = 0) -> None:
+    """Wait until a server has this history and this floor: replication is not waited for by anybody else."""
+    async with closing(Store(connect(redis.url_of(name)))) as store:
 
-    async def stands() -> bool:
-        return [found.text for found in await store.history("s")] == texts
+        async def stands() -> bool:
+            record = await store.read_record("s")
+            there = [found.text for found in await store.history("s")], record.floor if record else 0
+            return there == (texts, floor)
 
-    try:
         await until(stands)
-    finally:
-        await store.close()
 
 
 async def test_the_master_dies_and_its_replica_has_everything(redis: WatchedRedis, store: Store) -> None:
@@ -106,11 +106,10 @@ async def test_the_master_dies_and_its_replica_has_everything(redis: WatchedRedi
 async def test_a_lease_grows_though_its_counter_was_lost(redis: WatchedRedis, store: Store) -> None:
     """What a master had not replicated dies with it: the clock keeps later leases above the ones that were lost."""
     lease = await store.take_lease("s", "a")
-    replica = connect(redis.url_of("redis-2"))
     await redis.die("redis")
     await redis.promoted("redis-2")
-    await replica.flushall()
-    await replica.aclose()
+    async with connect(redis.url_of("redis-2")) as replica:
+        await replica.flushall()
     assert await soon(lambda: store.take_lease("s", "b", by_force=True)) > lease
     assert (await store.renew_leases("a", {"s": lease})).superseded == {"s"}
 
@@ -129,15 +128,16 @@ async def test_a_frozen_master_is_left_and_what_it_says_later_does_not_count(red
 
 async def test_a_demoted_master_that_refuses_writes_is_a_lost_connection(common: WatchedRedis) -> None:
     """Nobody has closed the connection, and the sentinels know nothing yet: it is asked who it is before it is used."""
-    store = Store(connect(common.url))
-    await store.take_lease("s", "a")
-    await common.follow("redis", "redis-2")
-    for _ in range(2):
-        with pytest.raises(StoreLost, match="is no master any more"):
-            await store.append_history("s", item("one"))
-    await common.follow("redis", "redis")
-    assert await store.append_history("s", item("one")) == 1
-    await store.close()
+    async with closing(Store(connect(common.url))) as store:
+        await store.take_lease("s", "a")
+        await common.follow("redis", "redis-2")
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreLost, match="is no master any more"):
+                    await store.append_history("s", item("one"))
+        finally:
+            await common.follow("redis", "redis")
+        assert await store.append_history("s", item("one")) == 1
 
 
 async def test_who_has_been_quiet_finds_the_new_master_at_the_first_call(redis: WatchedRedis, store: Store) -> None:
@@ -155,26 +155,26 @@ async def test_a_master_that_is_well_is_replaced(redis: WatchedRedis, store: Sto
     await replicated(redis, "redis-2", [])
     await redis.fail_over()
     await redis.promoted("redis-2")
-    there = Store(connect(redis.url_of("redis-2")))
+    async with closing(Store(connect(redis.url_of("redis-2")))) as there:
 
-    async def is_written_there() -> bool:
-        await soon(lambda: store.append_history("s", item(f"at {time.monotonic()}")))
-        return await there.history("s") != []
+        async def is_written_there() -> bool:
+            await soon(lambda: store.append_history("s", item(f"at {time.monotonic()}")))
+            return await there.history("s") != []
 
-    await until(is_written_there, SOON_S)
-    await there.close()
+        await until(is_written_there, SOON_S)
 
 
 async def test_sentinels_that_sleep_or_died_hold_nobody_up(common: WatchedRedis) -> None:
     """One of three will do, whichever it is, and a call is still answered in time."""
     common.freeze(SENTINELS[0])
     await common.die(SENTINELS[1])
-    store = Store(connect(common.url))
-    for session in ("s", "t"):
-        assert await store.take_lease(session, "a") > 0
-    await store.close()
-    common.thaw(SENTINELS[0])
-    await common.revive(SENTINELS[1])
+    try:
+        async with closing(Store(connect(common.url))) as store:
+            for session in ("s", "t"):
+                assert await store.take_lease(session, "a") > 0
+    finally:
+        common.thaw(SENTINELS[0])
+        await common.revive(SENTINELS[1])
 
 
 async def test_without_any_sentinel_one_is_refused_at_once_and_who_is_connected_goes_on(
@@ -187,44 +187,41 @@ async def test_without_any_sentinel_one_is_refused_at_once_and_who_is_connected_
     for _ in range(3):
         assert await store.take_lease("s", "a") > 0
         await asyncio.sleep(0.6)
-    newcomer = Store(connect(redis.url))
-    with pytest.raises(StoreLost, match="no sentinel knows of a living master of 'parley'"):
-        await newcomer.ping()
-    await newcomer.close()
+    async with closing(Store(connect(redis.url))) as newcomer:
+        with pytest.raises(StoreLost, match="no sentinel knows of a living master of 'parley'"):
+            await newcomer.ping()
 
 
 async def test_a_service_that_nobody_watches(common: WatchedRedis) -> None:
     """The sentinels' own words are told."""
-    store = Store(connect(common.url.replace("/parley/", "/parsley/")))
-    with pytest.raises(StoreLost, match=r"'parsley'.*No such master"):
-        await store.ping()
-    await store.close()
+    async with closing(Store(connect(common.url.replace("/parley/", "/parsley/")))) as store:
+        with pytest.raises(StoreLost, match=r"'parsley'.*No such master"):
+            await store.ping()
 
 
 @pytest.mark.parametrize("fault", ["die", "freeze"])
 async def test_the_topic_follows_a_failover(redis: WatchedRedis, store: Store, fault: str) -> None:
     """Publisher and subscriber meet again at the new master; what was missed is read from the record."""
-    client = connect(redis.url)
-    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
-    got: list[tuple[int, int]] = []
-    subscriber.follow("s", lambda interrupt: got.append((interrupt.seq, interrupt.floor)))
-    lease = await store.take_lease("s", "a")
-    await store.write_record(wire.SessionRecord(session="s", lease=lease))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(publisher.run()), group.create_task(subscriber.run())]
-        await _published(publisher, got, 1)
-        await store.raise_floor("s", 2, 9)
-        if fault == "die":
-            await redis.die("redis")
-        else:
-            redis.freeze("redis")
-        await eventually(lambda: (2, 9) in got, SECONDS)
-        await _published(publisher, got, 3)
-        for task in tasks:
-            task.cancel()
-    assert await redis.is_master("redis-2")
-    await subscriber.close()
-    await client.aclose()
+    async with connect(redis.url) as client, closing(Subscriber(redis.url, store)) as subscriber:
+        publisher = Publisher(client)
+        got: list[tuple[int, int]] = []
+        subscriber.follow("s", lambda interrupt: got.append((interrupt.seq, interrupt.floor)))
+        lease = await store.take_lease("s", "a")
+        await store.write_record(wire.SessionRecord(session="s", lease=lease))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(publisher.run()), group.create_task(subscriber.run())]
+            await _published(publisher, got, 1)
+            await store.raise_floor("s", 2, 9)
+            await replicated(redis, "redis-2", [], floor=9)
+            if fault == "die":
+                await redis.die("redis")
+            else:
+                redis.freeze("redis")
+            await eventually(lambda: (2, 9) in got, SECONDS)
+            await _published(publisher, got, 3)
+            for task in tasks:
+                task.cancel()
+        assert await redis.is_master("redis-2")
 
 
 async def _published(publisher: Publisher, got: list[tuple[int, int]], seq: int) -> None:

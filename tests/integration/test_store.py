@@ -17,6 +17,7 @@ from parley.v1 import stream_pb2
 from services.common.errors import StoreLost, Superseded
 from services.common.store import Renewed, SessionGoesOn, Store, connect
 from services.common.topic import CHANNEL, Publisher, Subscriber
+from tests.fakes.closing import closing
 
 
 @pytest.fixture
@@ -29,9 +30,8 @@ async def redis() -> AsyncIterator[RedisServer]:
 @pytest.fixture
 async def store(redis: RedisServer) -> AsyncIterator[Store]:
     """A store in it."""
-    store = Store(connect(redis.url))
-    yield store
-    await store.close()
+    async with closing(Store(connect(redis.url))) as store:
+        yield store
 
 
 async def until(happened: Callable[[], object]) -> None:
@@ -85,20 +85,18 @@ async def test_a_takeover_by_force_ends_the_renewals(store: Store) -> None:
 async def test_a_lease_that_is_not_renewed_is_free(store: Store, redis: RedisServer) -> None:
     """A dead owner blocks nobody for longer than the lease lasts."""
     first = await store.take_lease("s", "a")
-    client = connect(redis.url)
-    left_ms = await client.pttl("session:{s}:owner")
-    assert 0 < left_ms <= 5_000
-    await client.delete("session:{s}:owner")  # as its expiry does
-    await client.aclose()
+    async with connect(redis.url) as client:
+        left_ms = await client.pttl("session:{s}:owner")
+        assert 0 < left_ms <= 5_000
+        await client.delete("session:{s}:owner")  # as its expiry does
     assert await store.take_lease("s", "b") > first
 
 
 async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, redis: RedisServer) -> None:
     """It knows of no lease: the owner's next renewal puts it back, and a running conversation goes on."""
     first = await store.take_lease("s", "a")
-    client = connect(redis.url)
-    await client.flushall()
-    await client.aclose()
+    async with connect(redis.url) as client:
+        await client.flushall()
     assert (await store.renew_leases("a", {"s": first})).superseded == set()
     assert await store.take_lease("s", "b") == 0
     assert await store.take_lease("s", "b", by_force=True) > first
@@ -107,9 +105,8 @@ async def test_a_redis_that_lost_its_data_takes_no_session_away(store: Store, re
 async def test_how_long_a_session_has_been_left_alone_is_known(store: Store, redis: RedisServer) -> None:
     """Each renewal begins anew; of a session that is over, or was never there, nothing is known."""
     lease = await store.take_lease("s", "a")
-    client = connect(redis.url)
-    await client.expire("session:{s}:lease", 20)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        await client.expire("session:{s}:lease", 20)
     left_alone = await store.unrenewed_s("s")
     assert left_alone is not None
     assert left_alone >= 40
@@ -126,9 +123,8 @@ async def test_a_renewal_tells_which_records_are_gone(store: Store, redis: Redis
     lease = await store.take_lease("s", "a")
     await store.write_record(record(lease))
     assert await store.renew_leases("a", {"s": lease, "t": 5}) == Renewed(set(), {"t"})
-    client = connect(redis.url)
-    await client.flushall()
-    await client.aclose()
+    async with connect(redis.url) as client:
+        await client.flushall()
     assert await store.renew_leases("a", {"s": lease}) == Renewed(set(), {"s"})
     await store.write_record(record(lease))
     assert await store.renew_leases("a", {"s": lease}) == Renewed()
@@ -324,11 +320,9 @@ async def test_forgetting_keeps_history_only_when_asked(store: Store, redis: Red
 
 async def lifetimes(redis: RedisServer) -> dict[str, int]:
     """Return what there is of the session, and for how many seconds yet; a key without an end is -1."""
-    client = connect(redis.url)
-    keys = cast("list[bytes]", await client.keys("session:*"))
-    found = {key.decode().rpartition(":")[2]: await client.ttl(key) for key in keys}
-    await client.aclose()
-    return found
+    async with connect(redis.url) as client:
+        keys = cast("list[bytes]", await client.keys("session:*"))
+        return {key.decode().rpartition(":")[2]: await client.ttl(key) for key in keys}
 
 
 async def begun(store: Store) -> int:
@@ -344,51 +338,47 @@ async def test_everything_has_an_end_and_each_renewal_puts_it_off(
     redis: RedisServer, kept_s: int, living_s: int
 ) -> None:
     """A session whose ingress died lives on for ten minutes at least, and no longer than what is kept otherwise."""
-    store = Store(connect(redis.url), kept_s)
-    lease = await begun(store)
-    client = connect(redis.url)
-    for key in await client.keys("session:*"):
-        await client.expire(key, 3)
-    await client.aclose()
-    await store.renew_leases("a", {"s": lease})
-    left = await lifetimes(redis)
-    assert set(left) == {"owner", "lease", "record", "history"}
-    assert left["owner"] <= 5
-    assert left["lease"] <= 60
-    assert living_s - 5 <= left["record"] <= living_s
-    assert living_s - 5 <= left["history"] <= living_s
-    await store.close()
+    async with closing(Store(connect(redis.url), kept_s)) as store:
+        lease = await begun(store)
+        async with connect(redis.url) as client:
+            for key in await client.keys("session:*"):
+                await client.expire(key, 3)
+        await store.renew_leases("a", {"s": lease})
+        left = await lifetimes(redis)
+        assert set(left) == {"owner", "lease", "record", "history"}
+        assert left["owner"] <= 5
+        assert left["lease"] <= 60
+        assert living_s - 5 <= left["record"] <= living_s
+        assert living_s - 5 <= left["history"] <= living_s
 
 
 async def test_what_is_kept_after_the_end_is_kept_as_long_as_was_said(redis: RedisServer) -> None:
     """From the end on; the broker's last words may come after it and make it no longer."""
-    store = Store(connect(redis.url), kept_s=60)
-    lease = await begun(store)
-    await store.forget("s", lease=lease)
-    await store.append_history("s", wire.HistoryItem(text="bye"), lease=lease, dial=1)
-    await store.raise_floor("s", 1, 1, lease=lease, dial=1)
-    left = await lifetimes(redis)
-    assert 0 < left["record"] <= 60
-    assert 0 < left["history"] <= 60
-    await store.close()
+    async with closing(Store(connect(redis.url), kept_s=60)) as store:
+        lease = await begun(store)
+        await store.forget("s", lease=lease)
+        await store.append_history("s", wire.HistoryItem(text="bye"), lease=lease, dial=1)
+        await store.raise_floor("s", 1, 1, lease=lease, dial=1)
+        left = await lifetimes(redis)
+        assert 0 < left["record"] <= 60
+        assert 0 < left["history"] <= 60
 
 
 async def test_history_that_is_kept_off_is_gone_at_the_end_and_stays_so(redis: RedisServer) -> None:
     """What a stage writes late, or an ingress renews, brings nothing back."""
-    store = Store(connect(redis.url), kept_s=0)
-    lease = await begun(store)
-    await store.forget("s", lease=lease)
-    assert set(await lifetimes(redis)) == {"over"}
-    with pytest.raises(Superseded):
-        await store.append_history("s", wire.HistoryItem(text="late"), lease=lease, dial=1)
-    assert not await store.raise_floor("s", 1, 1, lease=lease, dial=1)
-    assert not await store.add_usage("s", wire.Usage(audio_in=1), lease=lease, dial=1)
-    assert not await store.write_record(record(lease))
-    assert (await store.renew_leases("a", {"s": lease})).superseded == {"s"}
-    assert set(await lifetimes(redis)) == {"over"}
-    assert await store.take_lease("s", "b") > lease, "the name itself can be used again"
-    assert await store.append_history("s", wire.HistoryItem(text="new")) == 1
-    await store.close()
+    async with closing(Store(connect(redis.url), kept_s=0)) as store:
+        lease = await begun(store)
+        await store.forget("s", lease=lease)
+        assert set(await lifetimes(redis)) == {"over"}
+        with pytest.raises(Superseded):
+            await store.append_history("s", wire.HistoryItem(text="late"), lease=lease, dial=1)
+        assert not await store.raise_floor("s", 1, 1, lease=lease, dial=1)
+        assert not await store.add_usage("s", wire.Usage(audio_in=1), lease=lease, dial=1)
+        assert not await store.write_record(record(lease))
+        assert (await store.renew_leases("a", {"s": lease})).superseded == {"s"}
+        assert set(await lifetimes(redis)) == {"over"}
+        assert await store.take_lease("s", "b") > lease, "the name itself can be used again"
+        assert await store.append_history("s", wire.HistoryItem(text="new")) == 1
 
 
 async def test_a_renewal_on_its_way_brings_no_lease_back(store: Store, redis: RedisServer) -> None:
@@ -428,9 +418,8 @@ async def test_a_lease_is_above_the_one_in_the_record(store: Store) -> None:
 async def test_half_a_record_is_no_record(store: Store, redis: RedisServer) -> None:
     """Redis came back without its data, and a broker was the first to write: the owner is told to write the rest."""
     lease = await begun(store)
-    client = connect(redis.url)
-    await client.flushall()
-    await client.aclose()
+    async with connect(redis.url) as client:
+        await client.flushall()
     await store.raise_floor("s", seq=3, floor=5, lease=lease, dial=1)
     assert (await store.renew_leases("a", {"s": lease})).unwritten == {"s"}
     await store.write_record(record(lease))
@@ -451,25 +440,24 @@ async def test_history_that_was_written_again_is_read_once_and_in_order(store: S
 
 async def test_losing_redis_is_told_at_once() -> None:
     """Every call fails with what could not be done; none waits or tries again: audio is being held meanwhile."""
-    store = Store(connect(f"redis://127.0.0.1:{free_port()}/0"))
-    calls: list[Callable[[], Awaitable[object]]] = [
-        store.ping,
-        lambda: store.take_lease("s", "a"),
-        lambda: store.renew_leases("a", {"s": 1}),
-        lambda: store.write_record(record(1)),
-        lambda: store.raise_floor("s", 1, 1),
-        lambda: store.add_usage("s", wire.Usage()),
-        lambda: store.read_record("s"),
-        lambda: store.append_history("s", wire.HistoryItem()),
-        lambda: store.history("s"),
-        lambda: store.forget("s", keep_history=False),
-    ]
-    began = time.monotonic()
-    for call in calls:
-        with pytest.raises(StoreLost, match="Redis "):
-            await call()
-    assert time.monotonic() - began < 2.0, "redis-py's own retries would take 4.7 s a call"
-    await store.close()
+    async with closing(Store(connect(f"redis://127.0.0.1:{free_port()}/0"))) as store:
+        calls: list[Callable[[], Awaitable[object]]] = [
+            store.ping,
+            lambda: store.take_lease("s", "a"),
+            lambda: store.renew_leases("a", {"s": 1}),
+            lambda: store.write_record(record(1)),
+            lambda: store.raise_floor("s", 1, 1),
+            lambda: store.add_usage("s", wire.Usage()),
+            lambda: store.read_record("s"),
+            lambda: store.append_history("s", wire.HistoryItem()),
+            lambda: store.history("s"),
+            lambda: store.forget("s", keep_history=False),
+        ]
+        began = time.monotonic()
+        for call in calls:
+            with pytest.raises(StoreLost, match="Redis "):
+                await call()
+        assert time.monotonic() - began < 2.0, "redis-py's own retries would take 4.7 s a call"
 
 
 async def test_a_store_finds_redis_again(store: Store, redis: RedisServer) -> None:
@@ -540,55 +528,51 @@ async def running(publisher: Publisher | None, *subscribers: Subscriber) -> Asyn
 
 async def subscribed(redis: RedisServer, count: int) -> None:
     """Wait until so many subscribers listen."""
-    client = connect(redis.url)
-    async with asyncio.timeout(5):
-        while True:
-            if (await client.pubsub_numsub(CHANNEL))[0][1] == count:
-                break
-            await asyncio.sleep(0.005)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        async with asyncio.timeout(5):
+            while True:
+                if (await client.pubsub_numsub(CHANNEL))[0][1] == count:
+                    break
+                await asyncio.sleep(0.005)
 
 
 async def test_a_cancel_reaches_every_stage(store: Store, redis: RedisServer) -> None:
     """What vad publishes comes to the session's callbacks in every process that follows it, as it was."""
-    client = connect(redis.url)
-    publisher, subscribers = Publisher(client), [Subscriber(redis.url, store) for _ in range(2)]
-    got: list[wire.Interrupt] = []
-    for subscriber in subscribers:
-        subscriber.follow("s", got.append)
-    async with running(publisher, *subscribers):
-        await subscribed(redis, 2)
-        sent = wire.Interrupt(session="s", seq=4, kind=wire.Interrupt.KIND_CANCEL, lease=7, onset_offset=16_000)
-        publisher.publish(wire.Interrupt(session="somebody else's", seq=1))
-        publisher.publish(sent)
-        await until(lambda: len(got) == 2)
-    assert got == [sent, sent]
-    assert not publisher.counters
-    await client.aclose()
+    async with connect(redis.url) as client:
+        publisher, subscribers = Publisher(client), [Subscriber(redis.url, store) for _ in range(2)]
+        got: list[wire.Interrupt] = []
+        for subscriber in subscribers:
+            subscriber.follow("s", got.append)
+        async with running(publisher, *subscribers):
+            await subscribed(redis, 2)
+            sent = wire.Interrupt(session="s", seq=4, kind=wire.Interrupt.KIND_CANCEL, lease=7, onset_offset=16_000)
+            publisher.publish(wire.Interrupt(session="somebody else's", seq=1))
+            publisher.publish(sent)
+            await until(lambda: len(got) == 2)
+        assert got == [sent, sent]
+        assert not publisher.counters
 
 
 async def test_an_interrupt_that_nobody_hears_is_counted(redis: RedisServer) -> None:
     """It costs nothing, since the same goes in band; but somebody may want to know."""
-    client = connect(redis.url)
-    publisher = Publisher(client)
-    async with running(publisher):
-        publisher.publish(wire.Interrupt(session="s", seq=1))
-        await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        publisher = Publisher(client)
+        async with running(publisher):
+            publisher.publish(wire.Interrupt(session="s", seq=1))
+            await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
 
 
 async def test_a_publisher_outlives_redis(redis: RedisServer) -> None:
     """What could not be published is counted; what comes after the restart is published again."""
-    client = connect(redis.url)
-    publisher = Publisher(client)
-    async with running(publisher):
-        redis.supervisor.kill("redis")
-        publisher.publish(wire.Interrupt(session="s", seq=1))
-        await until(lambda: publisher.counters["interrupts_not_published"] == 1)
-        await redis.supervisor.wait_ready("redis")
-        publisher.publish(wire.Interrupt(session="s", seq=2))
-        await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        publisher = Publisher(client)
+        async with running(publisher):
+            redis.supervisor.kill("redis")
+            publisher.publish(wire.Interrupt(session="s", seq=1))
+            await until(lambda: publisher.counters["interrupts_not_published"] == 1)
+            await redis.supervisor.wait_ready("redis")
+            publisher.publish(wire.Interrupt(session="s", seq=2))
+            await until(lambda: publisher.counters["interrupts_without_receiver"] == 1)
 
 
 async def test_a_new_subscriber_reads_the_stored_floors(store: Store, redis: RedisServer) -> None:
@@ -608,34 +592,32 @@ async def test_a_new_subscriber_reads_the_stored_floors(store: Store, redis: Red
 async def test_a_subscriber_reads_the_floors_again_after_a_restart_of_redis(store: Store, redis: RedisServer) -> None:
     """The floor raised while it was cut off is not missed, and later interrupts come as before."""
     await store.write_record(record(7))
-    client = connect(redis.url)
-    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
-    got: list[wire.Interrupt] = []
-    subscriber.follow("s", got.append)
-    async with running(publisher, subscriber):
-        await subscribed(redis, 1)
-        assert got == []
-        await store.raise_floor("s", seq=8, floor=6)
-        await client.save()  # this Redis keeps nothing by itself
-        redis.supervisor.kill("redis")
-        await redis.supervisor.wait_ready("redis")
-        await until(lambda: got)
-        assert (got[0].seq, got[0].floor) == (8, 6)
-        await until_answers(store)
-        publisher.publish(wire.Interrupt(session="s", seq=9, kind=wire.Interrupt.KIND_CANCEL))
-        await until(lambda: got[-1].seq == 9)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
+        got: list[wire.Interrupt] = []
+        subscriber.follow("s", got.append)
+        async with running(publisher, subscriber):
+            await subscribed(redis, 1)
+            assert got == []
+            await store.raise_floor("s", seq=8, floor=6)
+            await client.save()  # this Redis keeps nothing by itself
+            redis.supervisor.kill("redis")
+            await redis.supervisor.wait_ready("redis")
+            await until(lambda: got)
+            assert (got[0].seq, got[0].floor) == (8, 6)
+            await until_answers(store)
+            publisher.publish(wire.Interrupt(session="s", seq=9, kind=wire.Interrupt.KIND_CANCEL))
+            await until(lambda: got[-1].seq == 9)
 
 
 async def test_garbage_on_the_topic_ends_nothing(store: Store, redis: RedisServer) -> None:
     """Anybody who reaches Redis can publish; the next interrupt is handed on all the same."""
-    client = connect(redis.url)
-    publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
-    got: list[wire.Interrupt] = []
-    subscriber.follow("s", got.append)
-    async with running(publisher, subscriber):
-        await subscribed(redis, 1)
-        await client.publish(CHANNEL, b"\xff\xff\xff")
-        publisher.publish(wire.Interrupt(session="s", seq=1))
-        await until(lambda: got)
-    await client.aclose()
+    async with connect(redis.url) as client:
+        publisher, subscriber = Publisher(client), Subscriber(redis.url, store)
+        got: list[wire.Interrupt] = []
+        subscriber.follow("s", got.append)
+        async with running(publisher, subscriber):
+            await subscribed(redis, 1)
+            await client.publish(CHANNEL, b"\xff\xff\xff")
+            publisher.publish(wire.Interrupt(session="s", seq=1))
+            await until(lambda: got)

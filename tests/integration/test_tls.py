@@ -31,6 +31,7 @@ from services.common.tls import KeptCertificate, Peer, Tls
 from services.common.tls_certificate import CertificateFiles
 from services.common.trunk import StrandBroken
 from tests.fakes.certificates import Authority
+from tests.fakes.closing import closing
 from tests.fakes.eventually import eventually, until
 from tests.integration.echo_stage import Echo
 
@@ -74,8 +75,10 @@ async def echoing(tls: Tls) -> AsyncIterator[str]:
     serve(stage, rpc.add_VadServiceServicer_to_server, Echo(), callers=tls.callers())
     address = bind(stage, ANY, tls.ring_server())
     await stage.start()
-    yield address
-    await stage.stop(0)
+    try:
+        yield address
+    finally:
+        await stage.stop(0)
 
 
 async def spoken(call: grpc.aio.StreamStreamCall[wire.ListenRequest, wire.ListenResponse], offset: int) -> int:
@@ -142,15 +145,14 @@ async def test_each_of_egress_s_callers_has_its_own_method(tmp_path: Path) -> No
     address = bind(stage, ANY, egress.ring_server())
     await stage.start()
     for name, allowed in (("ingress", "Attach"), ("broker", "Speak"), ("vad", "")):
-        channels = Channels(tls=Tls(kept(authority.ring(name))))
-        stub = egress_rpc.EgressServiceStub(channels.trunk(address))
-        for method, call in (("Speak", stub.Speak), ("Attach", stub.Attach)):
-            try:
-                heard = (await anext(aiter(call()))).WhichOneof("message")
-            except StrandBroken as refused:
-                heard = str(refused)
-            assert ("ready" if method == allowed else f"{method} of egress takes a certificate for ") in heard
-        await channels.close()
+        async with closing(Channels(tls=Tls(kept(authority.ring(name))))) as channels:
+            stub = egress_rpc.EgressServiceStub(channels.trunk(address))
+            for method, call in (("Speak", stub.Speak), ("Attach", stub.Attach)):
+                try:
+                    heard = (await anext(aiter(call()))).WhichOneof("message")
+                except StrandBroken as refused:
+                    heard = str(refused)
+                assert ("ready" if method == allowed else f"{method} of egress takes a certificate for ") in heard
     await stage.stop(0)
 
 
@@ -181,8 +183,7 @@ async def test_new_certificates_are_used_by_new_connections_and_no_stream_breaks
     """Even where another CA signs them all; who still has the old ones is not let in any more."""
     former = Authority(tmp_path)
     ingress, vad, left_behind = (Tls(kept(former.ring(name))) for name in ("ingress", "vad", "egress"))
-    async with echoing(vad) as address, looked_after(ingress, vad):
-        channels = Channels(tls=ingress)
+    async with echoing(vad) as address, looked_after(ingress, vad), closing(Channels(tls=ingress)) as channels:
         old = rpc.VadServiceStub(channels.trunk(address)).Listen()
         assert await spoken(old, 1) == 1
         before = [tls.stage("vad") for tls in (ingress, vad)]
@@ -196,7 +197,6 @@ async def test_new_certificates_are_used_by_new_connections_and_no_stream_breaks
 
         await until(has_changed, 60)
         assert await spoken(old, 2) == 2
-        await channels.close()
 
 
 async def test_files_that_are_no_good_change_nothing_and_the_log_says_so(
@@ -272,14 +272,13 @@ async def test_the_door_of_another_ingress_is_trusted_by_the_certificate_that_bo
     async with health.served():
         ask = health_pb2.HealthCheckRequest(service="parley.v1.OperatorService")
         for tls, knows in ((here, True), (stranger, False), (Tls(), False)):
-            channels = Channels(tls=tls)
-            stub = health_pb2_grpc.HealthStub(channels.to(address))
-            if knows:
-                assert (await stub.Check(ask, timeout=20)).status == health_pb2.HealthCheckResponse.NOT_SERVING
-            else:
-                with pytest.raises(grpc.aio.AioRpcError):
-                    await stub.Check(ask, timeout=20)
-            await channels.close()
+            async with closing(Channels(tls=tls)) as channels:
+                stub = health_pb2_grpc.HealthStub(channels.to(address))
+                if knows:
+                    assert (await stub.Check(ask, timeout=20)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+                else:
+                    with pytest.raises(grpc.aio.AioRpcError):
+                        await stub.Check(ask, timeout=20)
     await at.stop(0)
 
 

@@ -10,6 +10,7 @@ import hmac
 from parley.v1 import session_pb2 as wire
 from services.broker.report import Ended, report
 from services.broker.webhook import Courier, Webhook
+from tests.fakes.closing import closing
 from tests.fakes.endpoint import answer, drip, endpoint, hang_up
 
 KEY = b"a key of twenty-four and more"
@@ -24,10 +25,8 @@ async def test_a_report_arrives_and_can_be_checked() -> None:
     """After two breaks; the receiver's own HMAC over what it read is the one that was sent."""
     said = wire.HistoryItem(role=wire.HistoryItem.ROLE_USER, turn=1, text="Grüß Gott ☺")
     event = report(Ended("s-1", "", 0, 1_000, "client", [said], wire.Usage()))
-    courier = Courier(sleep=at_once)
-    async with endpoint(hang_up, hang_up, answer(status=204)) as crm:
+    async with closing(Courier(sleep=at_once)) as courier, endpoint(hang_up, hang_up, answer(status=204)) as crm:
         assert await courier.send(Webhook(f"{crm.url}/hook", KEY), "s-1", event)
-    await courier.close()
     assert [got.headers["webhook-id"] for got in crm.got] == ["msg_s-1"] * 3
     last = crm.got[-1]
     assert (last.method, last.target, last.json) == ("POST", "/hook", event)
@@ -38,8 +37,6 @@ async def test_a_report_arrives_and_can_be_checked() -> None:
 
 async def test_an_answer_is_not_waited_for() -> None:
     """The status says all: a server that goes on talking keeps nobody."""
-    courier = Courier(sleep=at_once)
-    async with endpoint(drip) as crm:
+    async with closing(Courier(sleep=at_once)) as courier, endpoint(drip) as crm:
         async with asyncio.timeout(5):
             assert await courier.send(Webhook(crm.url, KEY), "s-1", {})
-    await courier.close()

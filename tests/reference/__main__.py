@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from tests.reference.doors import grpc_door, websocket_door
 from tests.reference.stage import SEEN, SLACK_MS, LiveStage
 from tests.vectors.scenes import Scene, scenes
+from tests.vectors.verdict import Slack
 
 PAUSE_S = 1.0
 """Between two scenes: a client of the one before hangs up."""
@@ -32,8 +33,9 @@ class Reference:
         """Play all of them, and tell how each went."""
         for scene in self.chosen:
             seen = sum(step.kind in SEEN for step in scene.expectations)
-            print(f"{scene.file}: {scene.name}. Start the client now.", flush=True)
-            self.stage = LiveStage(scene, self._ask, self.slack_ms)
+            how = "Start the client now" + (", with the address twice" if "twoAddresses" in scene.needs else "")
+            print(f"{scene.file}: {scene.name}. {how}.", flush=True)
+            self.stage = LiveStage(scene, self._ask, Slack(self.slack_ms, self.slack_ms))
             try:
                 faults = await self.stage.play()
             except TimeoutError:

@@ -17,7 +17,7 @@ from parley.v1.conversation_service_pb2_grpc import (
     ConversationServiceServicer,
     add_ConversationServiceServicer_to_server,
 )
-from tests.reference.stage import Call, LiveStage
+from tests.reference.stage import LiveStage
 from tests.vectors.sending import frame_of, response_of, sent_by, sent_in
 
 Present = Callable[[], LiveStage | None]
@@ -47,16 +47,15 @@ async def websocket_door(host: str, port: int, present: Present) -> AsyncIterato
 
     async def hold(connection: ServerConnection) -> None:
         stage = present()
-        if stage is None or not stage.rings():
+        if stage is None or (call := stage.rings(_WebSocketLine(connection))) is None:
             connection.transport.abort()
             return
-        call = Call(_WebSocketLine(connection))
         try:
             async for frame in connection:
                 stage.takes(call, partial(sent_in, frame=frame))
         except ConnectionClosed:
             pass
-        call.over.set()
+        call.over = True
 
     protocols = [Subprotocol("parley.v1")]
     # A client that does not name the subprotocol is served as well.
@@ -71,8 +70,11 @@ def _choose(_: ServerConnection, offered: Any) -> Subprotocol | None:
 
 class _GrpcLine:
     def __init__(self, context: Any) -> None:
+        self.ended = asyncio.Event()
+        """Set when the call is to end."""
+        self.broken = False
+        """Whether it is not to end in order."""
         self._context = context
-        self._task = asyncio.current_task()
 
     async def say(self, message: dict[str, Any]) -> None:
         try:
@@ -81,17 +83,11 @@ class _GrpcLine:
             return
 
     def cut(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        self.broken = True
+        self.ended.set()
 
     async def hang_up(self) -> None:
         self.ended.set()
-
-    @property
-    def ended(self) -> asyncio.Event:
-        """Set when the call is to end in order."""
-        self._ended = getattr(self, "_ended", asyncio.Event())
-        return self._ended
 
 
 class _GrpcDoor(ConversationServiceServicer):
@@ -100,11 +96,10 @@ class _GrpcDoor(ConversationServiceServicer):
 
     async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]
         stage = self._present()
-        if stage is None or not stage.rings():
+        line = _GrpcLine(context)
+        if stage is None or (call := stage.rings(line)) is None:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the network is away")
             return
-        line = _GrpcLine(context)
-        call = Call(line)
 
         async def read() -> None:
             async for request in request_iterator:
@@ -114,9 +109,11 @@ class _GrpcDoor(ConversationServiceServicer):
         try:
             await asyncio.wait([reading, ended], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            call.over.set()
+            call.over = True
             for task in (reading, ended):
                 task.cancel()
+        if line.broken:  # a handler that is cancelled would tell the client nothing
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke off")
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,25 @@ QUIET_MESSAGES = ("audio", "heartbeat")
 _PLACES = ("position", "micOffset")
 
 
-def faults_of(scene: Scene, journal: Journal, *, only: frozenset[str] | None = None, slack_ms: int = 0) -> list[str]:
-    """Return what was expected in vain, each in a line. `only`: of these kinds; `slack_ms`: for real time."""
+class Slack(NamedTuple):
+    """What real time is allowed that virtual time is not."""
+
+    late_ms: int = 0
+    """So much later may come what is wanted, and so much further on may places be."""
+    left_ms: int = 0
+    """For so long after its moment what must not come any more may be left from before."""
+
+
+NONE = Slack()
+
+
+def faults_of(scene: Scene, journal: Journal, *, only: frozenset[str] | None = None, slack: Slack = NONE) -> list[str]:
+    """Return what was expected in vain, each in a line. `only`: of these kinds; `slack`: for real time."""
     return [
         f"{step.at_ms}–{step.until_ms} ms: {fault}"
         for step in scene.expectations
         if only is None or step.kind in only
-        for fault in _LOOKS[step.kind](step, journal, slack_ms)
+        for fault in _LOOKS[step.kind](step, journal, slack)
     ]
 
 
@@ -37,14 +49,14 @@ def matches(wanted: Any, got: Any, slack: int = 0) -> bool:
     `slack`: in samples, by which ranges of places are wider, in real time.
     """
     if isinstance(wanted, dict):
-        if set(wanted) <= {"min", "max"} and wanted:
+        if _is_range(wanted):
             number = _number(got)
             least, most = float(wanted.get("min", "-inf")), float(wanted.get("max", "inf"))
             return number is not None and least - slack <= number <= most + slack
         if wanted.get("any") is True:
             return bool(got)
         return all(
-            matches(value, (got or {}).get(key), slack if key in _PLACES or isinstance(value, dict) else 0)
+            matches(value, (got or {}).get(key), 0 if _is_range(value) and key not in _PLACES else slack)
             for key, value in wanted.items()
         )
     if isinstance(wanted, bool) or isinstance(got, bool):
@@ -54,6 +66,10 @@ def matches(wanted: Any, got: Any, slack: int = 0) -> bool:
     if isinstance(wanted, str) and not wanted.lstrip("-").isdigit():
         return bool(wanted == got)
     return _number(wanted) == _number(got)
+
+
+def _is_range(wanted: Any) -> bool:
+    return isinstance(wanted, dict) and bool(wanted) and set(wanted) <= {"min", "max"}
 
 
 def _number(value: Any) -> float | None:
@@ -70,29 +86,38 @@ def _has(message: dict[str, Any], wanted: dict[str, Any], slack: int = 0) -> boo
     return all(kind in message and matches(fields, message[kind], slack) for kind, fields in wanted.items())
 
 
-def _sent(step: Step, journal: Journal, slack_ms: int = 0) -> list[Sent]:
+def _sent(step: Step, journal: Journal, slack: Slack) -> list[Sent]:
     return [
         sent
         for sent in journal.sent
-        if step.at_ms <= sent.at_ms <= step.until_ms + slack_ms and step.over in (None, sent.over)
+        if step.at_ms <= sent.at_ms <= step.until_ms + slack.late_ms and step.over in (None, sent.over)
     ]
 
 
-def _expect(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
+def _expect(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
     """In real time as many as are wanted may come a little later, and what is too much may be left from before."""
-    wanted = {"min": 1} if step.times is None else step.times
-    least, most = (wanted.get("min", 0), wanted.get("max")) if isinstance(wanted, dict) else (wanted, wanted)
-    sent = _sent(step, journal, slack_ms)
-    fitting = [each for each in sent if _has(each.message, step.what, slack_ms * SAMPLES_PER_MS)]
-    surely = [each for each in fitting if slack_ms == 0 or step.at_ms + slack_ms <= each.at_ms <= step.until_ms]
-    if len(fitting) < least or (most is not None and len(surely) > most):
+    sent = _sent(step, journal, slack)
+    fitting = [each for each in sent if _has(each.message, step.what, slack.late_ms * SAMPLES_PER_MS)]
+    surely = [each for each in fitting if _is_surely_within(step, each.at_ms, slack)]
+    if not _are_so_many({"min": 1} if step.times is None else step.times, len(fitting), len(surely)):
         kinds = [each.message for each in sent if each.kind in step.what][:4]
         times = "" if step.times is None else f" {step.times} times"
         yield f"{step.what} was expected{times} and came {len(fitting)} times; of its kind came {kinds}"
 
 
-def _expect_mic(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
-    frames = [sent for sent in _sent(step, journal, slack_ms) if sent.kind == "audio"]
+def _is_surely_within(step: Step, at_ms: int, slack: Slack) -> bool:
+    """Whether it neither may be left from before, nor belongs to what comes later."""
+    return step.at_ms + slack.left_ms <= at_ms <= step.until_ms
+
+
+def _are_so_many(wanted: Any, possible: int, sure: int) -> bool:
+    """Whether it may be so many: there are enough that may count, and not too many that do in any case."""
+    least, most = (wanted.get("min", 0), wanted.get("max")) if isinstance(wanted, dict) else (wanted, wanted)
+    return possible >= least and (most is None or sure <= most)
+
+
+def _expect_mic(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
+    frames = [sent for sent in _sent(step, journal, slack) if sent.kind == "audio"]
     if not frames:
         yield "no microphone frame came"
         return
@@ -106,13 +131,13 @@ def _expect_mic(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
         yield "the microphone is not silent"
 
 
-def _expect_first(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
-    sent = [each.message for each in _sent(step, journal, slack_ms) if each.kind not in QUIET_MESSAGES]
+def _expect_first(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
+    sent = [each.message for each in _sent(step, journal, slack) if each.kind not in QUIET_MESSAGES]
     if len(sent) < len(step.what) or not all(_has(got, want) for want, got in zip(step.what, sent, strict=False)):
         yield f"first should have come {step.what}, and came {sent[: len(step.what)]}"
 
 
-def _expect_output(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
+def _expect_output(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
     sound = journal.sound(step.at_ms, step.until_ms)
     if step.what.get("silent"):
         if loud := int(np.count_nonzero(sound)):
@@ -126,7 +151,7 @@ def _expect_output(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]
         yield f"reply {step.what['reply']} sounds from {begins} (of {PERIOD}), not from {step.what['from']}"
 
 
-def _expect_heard(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
+def _expect_heard(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
     sound = journal.sound(step.at_ms, step.until_ms)
     first, end = step.what["from"], step.what["to"]
     heard, whole = sound[sound != 0], reply_pcm(step.what["reply"], first, end - first)
@@ -138,21 +163,22 @@ def _expect_heard(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
         yield f"sample {first + int(wrong[0])} is not what came out in its place"
 
 
-def _expect_calls(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
-    calls = [at for at in journal.calls_ms if step.at_ms <= at <= step.until_ms + slack_ms]
-    if "times" in step.what and not matches(step.what["times"], len(calls)):
+def _expect_calls(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
+    calls = [at for at in journal.calls_ms if step.at_ms <= at <= step.until_ms + slack.late_ms]
+    surely = [at for at in calls if _is_surely_within(step, at, slack)]
+    if "times" in step.what and not _are_so_many(step.what["times"], len(calls), len(surely)):
         yield f"{len(calls)} calls were made, not {step.what['times']}: at {calls} ms"
     for before, after in pairwise(calls):
         if "apart_ms" in step.what and not matches(step.what["apart_ms"], after - before):
             yield f"a call came {after - before} ms after the one before it, not {step.what['apart_ms']}"
 
 
-def _expect_state(step: Step, journal: Journal, slack_ms: int) -> Iterator[str]:
+def _expect_state(step: Step, journal: Journal, slack: Slack) -> Iterator[str]:
     if (state := journal.states.get(step.until_ms)) != step.what:
         yield f"the client is {state}, not {step.what}"
 
 
-_LOOKS: dict[str, Callable[[Step, Journal, int], Iterator[str]]] = {
+_LOOKS: dict[str, Callable[[Step, Journal, Slack], Iterator[str]]] = {
     "expect": _expect,
     "expect_mic": _expect_mic,
     "expect_first": _expect_first,

@@ -31,15 +31,20 @@ def test_what_is_silent_already_takes_no_time() -> None:
     assert track(LOUD, SILENT, SILENT, SILENT).silent_after_s(10.03) == 0
 
 
-def test_sound_after_the_silence_is_another_reply() -> None:
-    """The next one may begin soon."""
-    assert track(LOUD, LOUD, SILENT, SILENT, LOUD).silent_after_s(10.01) == pytest.approx(0.03)
+def test_sound_after_the_next_words_is_another_reply() -> None:
+    """It may begin soon after they were typed."""
+    assert track(LOUD, LOUD, SILENT, SILENT, LOUD).silent_after_s(10.01, 10.06) == pytest.approx(0.03)
 
 
-def test_a_zero_within_sound_is_no_silence() -> None:
-    """It takes 20 ms of it."""
-    holed = LOUD[:400] + bytes(160) + LOUD[560:]
-    assert track(holed, LOUD, SILENT, SILENT).silent_after_s(10.0) == pytest.approx(0.04)
+def test_a_gap_is_no_silence() -> None:
+    """Who is cut off from the network at the decision, and goes on afterwards, was not silent."""
+    assert track(LOUD, SILENT, SILENT, LOUD, SILENT).silent_after_s(10.03) == pytest.approx(0.05)
+
+
+def test_a_track_that_ends_early_tells_nothing() -> None:
+    """The recording of a client that died is not silence."""
+    assert track(LOUD, LOUD).silent_after_s(10.05) is None
+    assert SoundTrack().silent_after_s(10.0) is None
 
 
 def test_the_return_of_sound() -> None:

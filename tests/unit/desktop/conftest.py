@@ -1,22 +1,15 @@
-"""No test of the desktop client looks into the settings of whoever runs it; a sound card for those that want one."""
+"""What the desktop's tests share: nobody's settings reach them from this machine."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from clients.desktop.settings import SETTINGS
+from tests.fakes.nobodys_settings import nobodys_settings
 
 from .live_stage import Clock, FakeListing
 from .sound_card import Machine, plug_in
 
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("clients.desktop.config_file.default_path", lambda: tmp_path / "no-config.toml")
-    for variable in ("PARLEY_CONFIG", *(setting.variable for setting in SETTINGS if setting.variable)):
-        monkeypatch.delenv(variable, raising=False)
+__all__ = ["nobodys_settings"]
 
 
 @pytest.fixture(params=["pyaudio", "sounddevice"])

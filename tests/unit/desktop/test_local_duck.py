@@ -17,7 +17,6 @@ from tests.fakes import speech
 from .signals import reply_pcm
 
 MIC_BYTES = 2 * MIC_FRAME_SAMPLES
-HISS = np.random.default_rng(5)
 
 
 def frames(pcm: bytes) -> list[bytes]:
@@ -26,8 +25,8 @@ def frames(pcm: bytes) -> list[bytes]:
 
 
 def room(ms: int, rms: float = 20) -> bytes:
-    """Return the hiss of a quiet room."""
-    return pcm_of((HISS.standard_normal(ms * 16) * rms).astype(np.int16))
+    """Return the hiss of a quiet room, the same each time."""
+    return pcm_of((np.random.default_rng(5).standard_normal(ms * 16) * rms).astype(np.int16))
 
 
 def mixed(one: bytes, other: bytes, gain_db: float = 0.0) -> bytes:

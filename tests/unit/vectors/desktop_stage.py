@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,14 +15,14 @@ from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ClientError
 from clients.desktop.websocket_frames import decode, encode
 from parley.v1 import conversation_service_pb2 as wire
-from tests.vectors.journal import Journal
+from tests.vectors.journal import Journal, Sent
 from tests.vectors.scenes import TICK_MS, Scene, Step, speech_pcm
-from tests.vectors.sending import frame_of, pieces, sent_in
+from tests.vectors.sending import frame_of, sent_in
+from tests.vectors.servers import Call, Doing, Servers
 
 SETTLE_S = 0.001
 MIC_SAMPLES = 320
 SPEAKER_SAMPLES = 480
-AWAY, VANISHED = "down", "vanish"
 
 
 class Stage:
@@ -32,28 +31,20 @@ class Stage:
     def __init__(self, scene: Scene) -> None:
         self.journal = Journal()
         self._scene = scene
-        self._network = "up"
-        self._lines: list[StageTransport] = []
-        self._answers: list[tuple[int, StageTransport, dict[str, Any]]] = []
-        self._stream: Iterator[list[dict[str, Any]]] = iter(())
-        self._stream_over: StageTransport | None = None
+        self._servers = Servers(scene, self.journal)
+        self._lines: dict[Call, StageTransport] = {}
         self._card = StageCard(scene.setup)
-        self._conversation = Conversation("stage:1", self._card, dial=self._dial)
+        self._conversation = Conversation(_addresses(scene), self._card, dial=self._dial)
         self._doing: list[asyncio.Task[None]] = []
-        self._hung_up = False
 
     async def play(self) -> Journal:
         """Play it."""
         loop = asyncio.get_running_loop()
         client = loop.create_task(self._converse())
-        happenings = deque(self._scene.happenings)
         for moment in range(0, self._scene.end_ms + TICK_MS, TICK_MS):
             await asyncio.sleep(moment / 1000 - loop.time())
-            self._answer(moment)
-            self._beat(moment)
-            self._send_piece()
-            while happenings and happenings[0].at_ms == moment:
-                self._happen(happenings.popleft())
+            for doing in self._servers.moment(moment):
+                self._do(doing)
             await asyncio.sleep(SETTLE_S)
             if moment:
                 self._card.pass_tick()
@@ -87,92 +78,38 @@ class Stage:
 
     @asynccontextmanager
     async def _dial(self, _: str) -> AsyncIterator[StageTransport]:
-        self.journal.calls_ms.append(self.now_ms())
-        if self._network == AWAY:
-            raise ConnectionFailed(Cause.UNREACHABLE, "the network is away")
-        transport = StageTransport(self)
-        if self._network == VANISHED:
-            transport.lost = True
-        elif self._scene.answer(len(self._lines) + 1).refused:
-            self._lines.append(transport)
+        call = self._servers.rings(self.now_ms())
+        if call is None:
             raise ConnectionFailed(Cause.UNREACHABLE, "connection refused")
+        transport = self._lines[call] = StageTransport(self, call)
         try:
             yield transport
         finally:
-            transport.abandon()
+            call.over = True
 
-    def take(self, transport: StageTransport, request: wire.ConverseRequest) -> None:
+    def take(self, call: Call, request: wire.ConverseRequest) -> None:
         """Receive what the client sent."""
         frame = encode(request)
-        if request.HasField("open"):
-            self._lines.append(transport)
-            transport.call = len(self._lines)
-            answer = self._scene.answer(transport.call)
-            if not answer.silent:
-                self._answers.append((self.now_ms() + answer.after_ms, transport, answer.message))
-        sent = sent_in(self.now_ms(), transport.call, frame)
-        assert sent is not None, f"the client sent what no server reads: {frame!r}"
-        self.journal.sent.append(sent)
 
-    def _answer(self, moment: int) -> None:
-        for due in [answer for answer in self._answers if answer[0] <= moment]:
-            self._answers.remove(due)
-            _, transport, message = due
-            transport.say(message)
-            if "opened" in message:
-                transport.stands = True
-                transport.stands_since_ms = moment
+        def read(at_ms: int, number: int) -> Sent:
+            sent = sent_in(at_ms, number, frame)
+            assert sent is not None, f"the client sent what no server reads: {frame!r}"
+            return sent
 
-    def _beat(self, moment: int) -> None:
-        for transport in self._lines:
-            stood_ms = moment - transport.stands_since_ms
-            if transport.stands and stood_ms > 0 and stood_ms % 1000 == 0:
-                transport.say({"heartbeat": {"beat": str(stood_ms // 1000)}})
+        self._servers.takes(call, self.now_ms(), read)
 
-    def _standing(self, over: int | None = None) -> StageTransport:
-        if over is not None:
-            return self._lines[over - 1]
-        standing = [line for line in self._lines if line.stands]
-        assert standing, f"{self._scene}: nobody is there to be sent something at {self.now_ms()} ms"
-        return standing[-1]
-
-    def _send_piece(self) -> None:
-        for message in next(self._stream, []):
-            if self._stream_over:
-                self._stream_over.say(message)
-
-    def _happen(self, step: Step) -> None:
-        match step.kind:
-            case "server":
-                for message in step.what if isinstance(step.what, list) else [step.what]:
-                    self._standing(step.over).say(message)
-            case "audio":
-                self._stream, self._stream_over = iter(()), None
-                if step.what != "stop":
-                    self._stream, self._stream_over = pieces(step.what), self._standing(step.over)
-                    self._send_piece()
-            case "mic":
-                self._card.speaks = step.what == "speech"
-            case "network":
-                self._change_network(step.what)
-            case "person":
-                self._press(step.what)
-
-    def _change_network(self, how: str) -> None:
-        match how:
-            case "down":
-                self._network = AWAY
-                for line in self._lines:
-                    line.end(ConnectionFailed(Cause.UNREACHABLE, "the network is away"))
-            case "vanish":
-                self._network = VANISHED
-                for line in self._lines:
-                    line.lost = True
-            case "hang_up":
-                for line in self._lines:
-                    line.end(None)
-            case "up":
-                self._network = "up"
+    def _do(self, doing: Doing | Step) -> None:
+        match doing:
+            case Doing(call, "say", message):
+                self._lines[call].come(frame_of(message))
+            case Doing(call, "cut"):
+                self._lines[call].come(ConnectionFailed(Cause.UNREACHABLE, "the network is away"))
+            case Doing(call, "hang_up"):
+                self._lines[call].come(None)
+            case Step(kind="mic", what=what):
+                self._card.speaks = what == "speech"
+            case Step(what=what):
+                self._press(what)
 
     def _press(self, what: dict[str, Any]) -> None:
         match what:
@@ -188,25 +125,23 @@ class Stage:
                 self._doing.append(asyncio.create_task(self._conversation.hang_up()))
 
 
+def _addresses(scene: Scene) -> str:
+    return ",".join(f"stage:{number}" for number in range(1, scene.setup.get("addresses", 1) + 1))
+
+
 class StageTransport:
     """One connection."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.call = 0
-        self.stands = False
-        self.stands_since_ms = 0
-        self.lost = False
-        """Nothing comes through any more."""
+    def __init__(self, stage: Stage, call: Call) -> None:
         self._stage = stage
-        self._ended = False
+        self._call = call
         self._inbox: asyncio.Queue[str | bytes | ConnectionFailed | None] = asyncio.Queue()
 
     async def send(self, request: wire.ConverseRequest) -> None:
         """Send."""
-        if self._ended:
+        if self._call.over:
             raise ConnectionFailed(Cause.UNREACHABLE, "it is gone")
-        if not self.lost:
-            self._stage.take(self, request)
+        self._stage.take(self._call, request)
 
     async def finish(self) -> None:
         """Say nothing more."""
@@ -223,18 +158,11 @@ class StageTransport:
 
     def abandon(self) -> None:
         """Go."""
-        self._ended, self.stands = True, False
+        self._call.over = True
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Say something as the server."""
-        if not self._ended and not self.lost:
-            self._inbox.put_nowait(frame_of(message))
-
-    def end(self, how: ConnectionFailed | None) -> None:
-        """Break off, or hang up."""
-        if not self._ended:
-            self._inbox.put_nowait(how)
-            self.abandon()
+    def come(self, what: str | bytes | ConnectionFailed | None) -> None:
+        """Bring the client a frame, or the end."""
+        self._inbox.put_nowait(what)
 
 
 class StageCard:

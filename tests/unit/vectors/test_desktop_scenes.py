@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.unit.engine.virtual_time import run
@@ -11,16 +13,21 @@ from tests.vectors.verdict import faults_of
 
 from .desktop_stage import Stage
 
-LACKS = frozenset({"keepsCalling", "twoAddresses"})
+LACKS = frozenset({"keepsCalling"})
 """It tells a person at a terminal at once that nobody answers, instead of calling on."""
+LACKING = pytest.mark.skip("the desktop does not call on")
 
 
-@pytest.mark.parametrize("scene", [scene for scene in scenes() if not scene.needs & LACKS], ids=str)
+@pytest.mark.parametrize(
+    "scene",
+    [pytest.param(scene, marks=LACKING if scene.needs & LACKS else (), id=scene.file) for scene in scenes()],
+)
 def test_the_desktop_plays_the_scene(scene: Scene) -> None:
     """What is expected comes, and what is not expected does not."""
 
     async def play() -> Journal:
         return await Stage(scene).play()
 
+    random.seed(8)  # waits between calls are drawn by chance
     faults = faults_of(scene, run(play()))
     assert not faults, "\n".join([f"{scene.name} ({scene.why}):", *faults])
