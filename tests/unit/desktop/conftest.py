@@ -1,4 +1,4 @@
-"""What the desktop's tests share: nobody's settings reach them from this machine."""
+"""No test of the desktop client looks into the settings of whoever runs it; a sound card for those that want one."""
 
 from __future__ import annotations
 
