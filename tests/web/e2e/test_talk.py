@@ -152,7 +152,10 @@ async def test_the_network_goes_and_comes_back(house: House) -> None:
         line.plug()
         await sees(page, ".line.event", "Connected again")
         await page.locator(".line.assistant:not(:has(.ahead))", has_text="20").wait_for(timeout=PATIENCE_MS)
-        played = await happenings(page, "replyPlayed")
+        for _ in range(100):  # a word is lit when it begins; the reply is played when it ends
+            if played := await happenings(page, "replyPlayed"):
+                break
+            await asyncio.sleep(0.1)
         assert len(played) == 1
         words = (await sees(page, ".line.assistant .said")).strip()
         assert [int(number) for number in re.findall(r"\d+", words)] == list(range(1, 21)), words
