@@ -1,5 +1,6 @@
 import { NoMicrophone } from "./browser/microphone.js";
 import { NoSound, SoundSystem } from "./browser/sound_system.js";
+import { forServer, forSound, localDuck } from "./choices.js";
 import { Conversation } from "./conversation.js";
 
 /**
@@ -27,7 +28,6 @@ const LAST_WORDS_MS = 3000;
 
 const UNHEARD = Object.freeze({ bufferedMs: 0, startMs: 20, underruns: 0, gapMs: 0, playedMs: 0, droppedMs: 0 });
 const NOBODY = Object.freeze({ id: "", quality: { quietMs: 0, resumed: 0, lostMs: 0, lostWords: 0, unreadable: 0 } });
-const ECHO = { device: "ECHO_DEVICE", server: "ECHO_SERVER", headphones: "ECHO_HEADPHONES" };
 
 /**
  * Holds one conversation at a time.
@@ -73,7 +73,7 @@ export class ParleyClient extends EventTarget {
     );
     this._sound = sound;
     try {
-      await sound.begin(this._forSound());
+      await sound.begin(forSound(this.options, this._echo));
     } catch (error) {
       if (sound === this._sound) this._fail(error);
     }
@@ -83,11 +83,11 @@ export class ParleyClient extends EventTarget {
     }
     sound.send([
       { do: "mute", muted: this._isMuted },
-      this._localDuck(),
+      localDuck(this.options, this._echo),
     ]);
     this._timer = setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS);
     this._conversation = new Conversation(
-      { url: this.options.url, open: this._open(), isMuted: this._isMuted },
+      { url: this.options.url, open: forServer(this.options, this._echo), isMuted: this._isMuted },
       {
         speaker: (commands) => sound.send(commands),
         event: (type, detail) => this._tell(type, detail),
@@ -137,11 +137,12 @@ export class ParleyClient extends EventTarget {
     this.options = { ...before, ...options };
     const sound = this._sound;
     if (!sound || !this._conversation) return;
+    const wanted = forSound(this.options, this._echo);
     const changed = (...names) => names.some((name) => before[name] !== this.options[name]);
-    sound.send([this._localDuck()]);
+    sound.send([localDuck(this.options, this._echo)]);
     try {
-      if (!sound.isTyped && changed("inputDevice", "noiseSuppression", "autoGainControl")) await sound.open(this._forSound());
-      if (changed("outputDevice", "loopback")) await sound.route(this._forSound());
+      if (!sound.isTyped && changed("inputDevice", "noiseSuppression", "autoGainControl")) await sound.open(wanted);
+      if (changed("outputDevice", "loopback")) await sound.route(wanted);
     } catch (error) {
       this._tell("notice", { code: "CODE_MICROPHONE", message: error.message });
     }
@@ -166,22 +167,6 @@ export class ParleyClient extends EventTarget {
   get quality() {
     const { outputLatencyMs = 0, inputLatencyMs = 0, isLooped: loopback = false } = this._sound ?? {};
     return { ...this._heard, ...(this._conversation ?? NOBODY).quality, outputLatencyMs, inputLatencyMs, loopback };
-  }
-
-  /** The settings, echo as this conversation has begun; `?loopback=1` or `0` in the page's address goes before what is set. */
-  _forSound() {
-    const asked = { 0: "off", 1: "on" }[new URLSearchParams(globalThis.location?.search).get("loopback")];
-    return { ...this.options, echo: this._echo, ...(asked ? { loopback: asked } : {}) };
-  }
-
-  /** A microphone that is full of echo would find the reply itself. */
-  _localDuck() {
-    return { do: "localDuck", isOn: this._echo !== "server" && (this.options.localDuck ?? true) };
-  }
-
-  _open() {
-    const { token, agent, microphone = true } = this.options;
-    return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? this._echo : "headphones"] };
   }
 
   /** Take what the audio thread tells. */
@@ -216,7 +201,7 @@ export class ParleyClient extends EventTarget {
   async _replaceMicrophone(sound) {
     const tell = (message) => sound === this._sound && this._tell("notice", { code: "CODE_MICROPHONE", message });
     try {
-      await sound.open({ ...this._forSound(), inputDevice: "" });
+      await sound.open({ ...forSound(this.options, this._echo), inputDevice: "" });
       tell("The microphone has gone: the system's own is used now.");
     } catch (error) {
       tell(`The microphone has gone. ${error.message}`);

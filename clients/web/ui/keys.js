@@ -30,10 +30,11 @@ export function meaning(press, where) {
 }
 
 /**
- * Say where a key was pressed.
- * @param {Element | null} target
+ * Say where a key was pressed. A window that was closed just now may still have the focus, until the page is drawn again.
+ * @param {Element | null} focused
  */
-export function whereIs(target) {
+export function whereIs(focused) {
+  const target = focused?.closest("dialog:not([open])") ? null : focused;
   const writing = target?.matches("input:not([type=checkbox], [type=radio]), textarea, select") ?? false;
   const onControl = target?.matches("button, a[href], summary, input, select, textarea") ?? false;
   return { writing, onControl, inDialog: Boolean(target?.closest("dialog")) };

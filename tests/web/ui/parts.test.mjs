@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Captions, MOST_LINES, rest } from "../../../clients/web/ui/captions.js";
-import { KEYS, meaning } from "../../../clients/web/ui/keys.js";
+import { KEYS, meaning, whereIs } from "../../../clients/web/ui/keys.js";
 import { Latencies, MOST_TURNS } from "../../../clients/web/ui/latency.js";
 import { DEFAULTS, forClient, load, save } from "../../../clients/web/ui/settings.js";
 import { Theme } from "../../../clients/web/ui/theme.js";
@@ -105,6 +105,13 @@ test("a key means something only where nobody types; Esc stops Parley from every
   assert.equal(meaning(key("Escape"), { ...nowhere, writing: true, singleKeys: false }), "interrupt");
   assert.equal(meaning(key("Escape"), { ...nowhere, inDialog: true }), "");
   assert.equal(new Set(KEYS.flatMap(({ keys }) => keys)).size, KEYS.length);
+});
+
+test("the button of a window that was closed just now still has the focus, and keeps no key from its meaning", () => {
+  const button = (isOpen) => ({ matches: (names) => names.startsWith("button"), closest: (name) => (name === "dialog" || !isOpen ? {} : null) });
+  assert.deepEqual(whereIs(button(true)), { writing: false, onControl: true, inDialog: true });
+  assert.deepEqual(whereIs(button(false)), { writing: false, onControl: false, inDialog: false });
+  assert.equal(meaning(key("s"), { ...whereIs(button(false)), singleKeys: true }), "settings");
 });
 
 test("settings: what is broken or unknown falls back; a token is kept only if told so", () => {
