@@ -33,8 +33,9 @@ from .transport import connect
 DEFAULT_SERVER = "127.0.0.1:7700"
 GOODBYE_S = 2.0
 """How long an ending may take: for the server's Closed after our End, for the last buffered words after Closed."""
-CLIENT_BUFFER_MS = 200
-"""A reply comes so far ahead of its time: it begins at its first piece, and still rides out 150 ms of jitter."""
+CLIENT_BUFFER_MS = 400
+"""A reply comes so far ahead of its time, the most that a server gives: it begins at its first piece, and still rides
+out what TCP makes of 150 ms of jitter and one lost packet in twenty. docs/sound.md has the figures."""
 PREBUFFER_MS = 20
 ECHO = {"device": wire.Open.ECHO_DEVICE, "off": wire.Open.ECHO_DEVICE, "server": wire.Open.ECHO_SERVER}
 """What a server is told of the way in which a device keeps echo away; else that there is none."""

@@ -59,8 +59,8 @@ void parley_defaults(parley_config *config) {
                             .output = {PARLEY_PCM16, 24000},
                             .echo = PARLEY_ECHO_DEVICE,
                             .local_duck = true,
-                            .client_buffer_ms = 200,
-                            .playout_ms = 400,
+                            .client_buffer_ms = 400,
+                            .playout_ms = 600,
                             .retention_ms = 400};
 }
 

@@ -40,8 +40,8 @@ typedef struct parley_config {
   parley_format output;                        /* the speaker: PCM16 24000 */
   parley_echo echo;                            /* DEVICE. With SERVER the local duck is off: echo would set it off */
   bool local_duck;                             /* true: lower a sounding reply as soon as the person speaks */
-  uint32_t client_buffer_ms;                   /* 200: the lead that is asked of the server */
-  uint32_t playout_ms;                         /* 400: the playout ring. When it is full no more is read (see parley_received) */
+  uint32_t client_buffer_ms;                   /* 400: the lead that is asked of the server */
+  uint32_t playout_ms;                         /* 600: the playout ring. When it is full no more is read (see parley_received) */
   uint32_t retention_ms;                       /* 400: microphone kept for a resumption, and while the network is slow */
 } parley_config;
 
@@ -128,7 +128,7 @@ typedef struct parley_counters {
 
 typedef struct parley parley;
 
-/* Fill in the defaults: PCM16 16 kHz in, 24 kHz out, 400 ms of each, echo cancelled by the device. */
+/* Fill in the defaults: PCM16 16 kHz in, 24 kHz out, room for 600 ms of replies, echo cancelled by the device. */
 void parley_defaults(parley_config *config);
 
 /* How much memory parley_init needs for this configuration; 0: the configuration is not possible. */

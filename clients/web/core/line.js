@@ -8,8 +8,8 @@ import { Pulse } from "./pulse.js";
 import { PROTOCOL, Search } from "./search.js";
 import { Uplink } from "./uplink.js";
 
-/** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out 150 ms of jitter. */
-const CLIENT_BUFFER_MS = 200;
+/** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out what TCP makes of losses. */
+const CLIENT_BUFFER_MS = 400;
 /** How long a server may take to say its last word. */
 const HANG_UP_MS = 2000;
 

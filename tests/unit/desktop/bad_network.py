@@ -11,7 +11,7 @@ from clients.desktop.sound import FRAME_MS, SPEAKER_FRAME_SAMPLES, speaker_sampl
 from .signals import reply_pcm
 
 PIECE_MS = 80
-"""A server with a lead of 200 ms sends pieces so long, after the first, which is the whole lead."""
+"""A server with a lead of 400 ms sends pieces so long, after the first, which is the whole lead."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Heard:
         return self.gap_ms / self.played_ms
 
 
-def converse(playout: Playout, way: Way, replies: int, length_ms: int = 8_000, lead_ms: int = 200) -> Heard:
+def converse(playout: Playout, way: Way, replies: int, length_ms: int = 8_000, lead_ms: int = 400) -> Heard:
     """Let so many replies be played one after another, a second apart, and tell how it went."""
     sent = [
         (at, reply, position, length)
