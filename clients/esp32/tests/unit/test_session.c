@@ -106,7 +106,10 @@ static void bears_a_slow_network(void) {
 }
 
 static void holds_back_what_does_not_fit(void) {
-  stage_begin(NULL);
+  parley_config config;
+  stage_config(&config);
+  config.playout_ms = 400;
+  stage_begin(&config);
   stage_open();
   size_t taken = stage_audio(1, 0, 12000, 3000);
   CHECK_NUMBER(taken, 16 + 9600 * 2);
