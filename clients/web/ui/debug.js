@@ -62,7 +62,7 @@ class Debug {
 
   /**
    * What was given to the speaker, the device's latency not counted: PCM16 in base64, the rate, and when its first sample
-   * was rendered. The silence before an output first sounds is left out.
+   * was handed on by the browser. The silence before an output first sounds is left out.
    */
   recording() {
     return this.outputs.map(({ rateHz, beganMs, blocks }) => ({ rateHz, beganMs, pcm: base64(blocks) }));
@@ -76,7 +76,9 @@ class Debug {
     recorder.port.onmessage = ({ data: { frame, samples } }) => {
       if (!output.blocks.length) {
         if (!samples.some((value) => value !== 0)) return;
-        output.beganMs = performance.now() - (context.currentTime - frame / context.sampleRate) * 1000;
+        // Rendered are whole buffers of the browser's, at once, and currentTime is already at the end of one then.
+        const aheadS = context.currentTime - (context.baseLatency || 0) - frame / context.sampleRate;
+        output.beganMs = performance.now() - aheadS * 1000;
         this.outputs.push(output);
       }
       output.blocks.push(samples);
