@@ -118,6 +118,20 @@ test("without a network the browser is asked seldom, and at once when it says th
   assert.equal(told.length, 1);
 });
 
+test("one that has been wrong about it is not believed again", () => {
+  const network = new Network();
+  network.isOffline = true;
+  const { told, dialler } = dial(network);
+  network.run(1600);
+  assert.equal(told.length, 1);
+  network.isUp = false;
+  const again = dial(network, dialler);
+  network.run(1000);
+  network.isUp = true;
+  network.run(700);
+  assert.equal(again.told.length, 1);
+});
+
 test("one that is wrong about it is asked all the same", () => {
   const network = new Network();
   network.isOffline = true;

@@ -15,7 +15,7 @@ const SLOWER = 2;
  * and forgets them after some minutes. So from then on the calls are made that the conversation asks for, and no more.
  */
 const MOST_ANEW = 8;
-/** Where the browser says that there is no network, an attempt waits so long for it; it may be wrong. */
+/** Where the browser says that there is no network, an attempt waits so long for it, until it was found to be wrong. */
 const OFFLINE_MS = 1500;
 /** Nor is there a need for one to reach this very machine. */
 const THIS_MACHINE = /^wss?:\/\/(localhost|127\.|\[::1\])/;
@@ -51,6 +51,8 @@ export class Dialler {
     /** What the last attempt took that came to stand; before the first nobody knows what is long here. */
     this._tookMs = Infinity;
     this._anew = 0;
+    /** The browser does not see the network that there is: one came to stand while it said that there is none. */
+    this._isBlind = false;
   }
 
   /**
@@ -64,8 +66,10 @@ export class Dialler {
     const attempts = new Attempts(this._around, address, {
       patienceMs: () => (this._anew < MOST_ANEW ? Math.max(ANEW_MS, SLOWER * this._tookMs) : Infinity),
       anew: () => this._anew++,
+      seesNone: () => !this._isBlind && this._around.isOffline() && !THIS_MACHINE.test(address),
       stands: (socket, tookMs) => {
         Object.assign(this, { _tookMs: tookMs, _anew: 0 });
+        this._isBlind ||= this._around.isOffline() && !THIS_MACHINE.test(address);
         stands(socket);
       },
       failed,
@@ -84,7 +88,7 @@ class Attempts {
     this._socket = null;
     this._callOff = () => {};
     this._unlisten = around.onceOnline(() => this._try());
-    if (around.isOffline() && !THIS_MACHINE.test(address)) this._callOff = around.after(OFFLINE_MS, () => this._try());
+    if (told.seesNone()) this._callOff = around.after(OFFLINE_MS, () => this._try());
     else this._try();
   }
 
