@@ -9,7 +9,7 @@ from services.broker.custody import Custody
 from services.broker.late_notes import LateNotes
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
-from services.broker.tools.executor import Callers
+from services.broker.tools.executor import ToolCallers
 from services.common.channels import Channels
 from services.common.parking import Parking
 from services.common.store import Store
@@ -23,7 +23,7 @@ class House:
     channels: Channels
     meter: Meter
     write_turn: Writer
-    callers: Callers
+    tool_callers: ToolCallers
     reporting: Reporting
     parking: Parking[Custody]
     late_notes: LateNotes

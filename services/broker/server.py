@@ -20,7 +20,7 @@ from services.broker.late_notes import LateNotes
 from services.broker.meter import Meter
 from services.broker.reporting import Reporting
 from services.broker.sessions import MOST_SESSIONS, Sessions
-from services.broker.tools.executor import Callers
+from services.broker.tools.executor import ToolCallers
 from services.common.agents import Agents
 from services.common.boundary import session_boundary
 from services.common.channels import Channels
@@ -50,12 +50,12 @@ class BrokerServer(rpc.BrokerServiceServicer):
         meter = meter or Meter()
         for name in agents.names():
             meter.know(agents.find(name))
-        self._callers = Callers()
+        self._tool_callers = ToolCallers()
         self._reporting = Reporting()
         self._parking: Parking[Custody] = Parking(lambda custody: custody.give_up())
         self._late_notes = LateNotes(store)
         house = House(
-            store, channels, meter, write_turn, self._callers, self._reporting, self._parking, self._late_notes
+            store, channels, meter, write_turn, self._tool_callers, self._reporting, self._parking, self._late_notes
         )
         self._sessions = Sessions(agents, house, room or Room("broker", MOST_SESSIONS))
 
@@ -93,4 +93,4 @@ class BrokerServer(rpc.BrokerServiceServicer):
         await self._sessions.close()
         await self._late_notes.close()
         await self._reporting.close()
-        await self._callers.close()
+        await self._tool_callers.close()

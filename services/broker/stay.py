@@ -170,7 +170,7 @@ class Stay:
             self.thinking.closed.set()
 
     def _background(self) -> list[Coroutine[Any, Any, None]]:
-        executor = Executor(self._agent.toolbox, self._house.callers)
+        executor = Executor(self._agent.toolbox, self._house.tool_callers)
         work = [
             self._begin(),
             ModelLine(self.thinking, self._agent.model).run(),

@@ -49,7 +49,8 @@ async def test_a_collector_that_hangs_costs_nobody_anything() -> None:
         listens, hangs = tracing_to(made.endpoint), tracing_to(endpoint)
         for each in (listens, hangs):  # both have their threads now
             record(each, 100)
-        usual_s, hung_s = record(listens, 1_500), record(hangs, 1_500)
+        # The best of several: the collector of garbage strikes now and then.
+        usual_s, hung_s = (min(record(each, 500) for _ in range(3)) for each in (listens, hangs))
         record(hangs, 2 * WAITING)
         assert hung_s <= 5 * usual_s
         assert hangs.dropped >= WAITING - 100

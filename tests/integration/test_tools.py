@@ -13,7 +13,7 @@ from local.redis_server import free_port
 from parley.v1 import session_pb2 as wire
 from services.broker.tools.call import MOST_BYTES, Outcome, ToolRequest
 from services.broker.tools.declaration import FunctionTool, HttpEndpoint, Retry, Toolbox
-from services.broker.tools.executor import Callers, Executor
+from services.broker.tools.executor import Executor, ToolCallers
 from services.broker.tools.reading import read_tools
 from services.common.agents import read_agents
 from services.common.settings import Environment
@@ -25,14 +25,14 @@ ANYTHING = {"type": "object", "additionalProperties": True}
 
 
 @pytest.fixture
-async def callers() -> AsyncIterator[Callers]:
+async def callers() -> AsyncIterator[ToolCallers]:
     """What makes the calls."""
-    callers = Callers()
+    callers = ToolCallers()
     yield callers
     await callers.http.close()
 
 
-def executor(callers: Callers, url: str, retry: Retry = Retry.ALWAYS, method: str = "POST") -> Executor:
+def executor(callers: ToolCallers, url: str, retry: Retry = Retry.ALWAYS, method: str = "POST") -> Executor:
     """Return one with a single impatient tool."""
     retries = 0 if retry is Retry.NEVER else 2
     way = HttpEndpoint(url, method, timeout_s=0.5, retries=retries)
@@ -44,7 +44,7 @@ def request(arguments: str = '{"room": 7}', name: str = "book") -> ToolRequest:
     return ToolRequest("call_1", name, arguments, "s-1", turn=3, agent="clerk")
 
 
-async def test_a_profile_becomes_calls(callers: Callers, tmp_path: Path) -> None:
+async def test_a_profile_becomes_calls(callers: ToolCallers, tmp_path: Path) -> None:
     """An HTTP tool with its secret and a Python tool, declared in a file, are carried out."""
     async with endpoint(answer({"price": 12})) as shop:
         profile = f"""
@@ -81,7 +81,7 @@ async def test_a_profile_becomes_calls(callers: Callers, tmp_path: Path) -> None
     assert got.headers["idempotency-key"] == request('{"article": "tea/green", "count": 2}', "price").idempotency_key
 
 
-async def test_a_request_is_as_documented(callers: Callers) -> None:
+async def test_a_request_is_as_documented(callers: ToolCallers) -> None:
     """docs/tools.md shows a call to the byte: line, headers, body, but for the host."""
     shown = (Path(__file__).parents[2] / "docs/tools.md").read_text(encoding="utf-8").split("```http\n")[1]
     head, _, body = shown.partition("```")[0].partition("\n\n")
@@ -96,7 +96,7 @@ async def test_a_request_is_as_documented(callers: Callers) -> None:
 
 
 @pytest.mark.parametrize("failure", [hang_up, gibberish])
-async def test_a_connection_that_breaks_is_tried_again_with_the_same_key(callers: Callers, failure: Deed) -> None:
+async def test_a_connection_that_breaks_is_tried_again_with_the_same_key(callers: ToolCallers, failure: Deed) -> None:
     """The tool may have run the first time; by the key it knows the second."""
     async with endpoint(failure, answer("booked")) as shop:
         assert await executor(callers, shop.url).call(request()) == Outcome('"booked"', DONE)
@@ -105,7 +105,7 @@ async def test_a_connection_that_breaks_is_tried_again_with_the_same_key(callers
 
 
 @pytest.mark.parametrize("failure", [hang_up, gibberish, never, drip])
-async def test_a_tool_that_must_not_run_twice_is_unknown_after_a_break(callers: Callers, failure: Deed) -> None:
+async def test_a_tool_that_must_not_run_twice_is_unknown_after_a_break(callers: ToolCallers, failure: Deed) -> None:
     """It was asked once; nobody knows the rest, and the model is told so. Of a GET it has only failed."""
     async with endpoint(failure) as shop:
         outcome = await executor(callers, shop.url, Retry.NEVER).call(request())
@@ -117,13 +117,13 @@ async def test_a_tool_that_must_not_run_twice_is_unknown_after_a_break(callers: 
 
 
 @pytest.mark.parametrize("retry", Retry)
-async def test_a_tool_that_cannot_be_reached_has_failed(callers: Callers, retry: Retry) -> None:
+async def test_a_tool_that_cannot_be_reached_has_failed(callers: ToolCallers, retry: Retry) -> None:
     """Nothing was sent: it was not carried out."""
     outcome = await executor(callers, f"http://127.0.0.1:{free_port()}/", retry).call(request())
     assert outcome == Outcome("Failed: book cannot be reached at the moment.", FAILED)
 
 
-async def test_an_endless_answer_is_cut(callers: Callers) -> None:
+async def test_an_endless_answer_is_cut(callers: ToolCallers) -> None:
     """And not read any further."""
     async with endpoint(flood) as shop:
         outcome = await executor(callers, shop.url).call(request())
@@ -132,7 +132,7 @@ async def test_an_endless_answer_is_cut(callers: Callers) -> None:
     assert outcome.output.endswith("longer than 65536 bytes.]")
 
 
-async def test_a_tool_that_must_not_run_twice_has_a_connection_of_its_own(callers: Callers) -> None:
+async def test_a_tool_that_must_not_run_twice_has_a_connection_of_its_own(callers: ToolCallers) -> None:
     """A kept one may be closed just as it is used, and then nobody knows; others share theirs."""
     for retry, connections in ((Retry.ALWAYS, 1), (Retry.NEVER, 3)):
         async with endpoint() as shop:
@@ -141,7 +141,7 @@ async def test_a_tool_that_must_not_run_twice_has_a_connection_of_its_own(caller
         assert shop.connections == connections
 
 
-async def test_many_calls_at_once_are_all_answered(callers: Callers) -> None:
+async def test_many_calls_at_once_are_all_answered(callers: ToolCallers) -> None:
     """More than may be under way; each by its own answer."""
     async with endpoint(answer({"ok": 1})) as shop:
         tools = executor(callers, shop.url)
@@ -150,7 +150,7 @@ async def test_many_calls_at_once_are_all_answered(callers: Callers) -> None:
     assert sorted(got.json["room"] for got in shop.got) == list(range(40))
 
 
-async def test_a_session_that_ends_lets_its_calls_go(callers: Callers) -> None:
+async def test_a_session_that_ends_lets_its_calls_go(callers: ToolCallers) -> None:
     """A call that is cancelled raises nothing else, and the next one works."""
     async with endpoint(never, answer(1)) as shop:
         tools = executor(callers, shop.url)

@@ -23,7 +23,7 @@ WAITING: Final = 64
 """More than so many are refused."""
 
 
-class Callers:
+class ToolCallers:
     """What carries out the calls of all sessions of a process."""
 
     def __init__(self, http: HttpCaller | None = None, python: PythonCaller | None = None) -> None:
@@ -38,7 +38,7 @@ class Callers:
 class Executor:
     """One session's. Its methods raise nothing but a cancel, which leaves the call to its fate."""
 
-    def __init__(self, toolbox: Toolbox, callers: Callers) -> None:
+    def __init__(self, toolbox: Toolbox, callers: ToolCallers) -> None:
         self._toolbox = toolbox
         self._callers = callers
         self._places = asyncio.Semaphore(AT_ONCE)
