@@ -11,7 +11,7 @@ import pytest
 from parley.v1 import session_pb2 as wire
 from services.broker.tools.call import Outcome, ToolRequest, done
 from services.broker.tools.declaration import FunctionTool, HttpEndpoint, Retry, Toolbox
-from services.broker.tools.executor import AT_ONCE, WAITING, ToolCallers, Executor
+from services.broker.tools.executor import AT_ONCE, WAITING, Executor, ToolCallers
 from services.broker.tools.http_tool import HttpCaller
 
 DONE, FAILED, UNKNOWN = wire.ToolCall.STATUS_DONE, wire.ToolCall.STATUS_FAILED, wire.ToolCall.STATUS_UNKNOWN
