@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from services.engine.worker import Header, Worker, WorkerDiedError
 
@@ -20,11 +21,10 @@ class SteadyWorker:
         self._replacing = asyncio.Lock()
 
     async def __aenter__(self) -> SteadyWorker:
-        try:
+        async with AsyncExitStack() as undo:  # no process outlives a beginning that failed or was cancelled
+            undo.push_async_callback(self._worker.close)
             await self._start(self._worker)
-        except BaseException:  # whatever it was, a cancel too: no process may outlive it; it is raised again
-            await self._worker.close()
-            raise
+            undo.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -47,8 +47,8 @@ _EARLY: Final = 400
 class Session:
     """What goes between a client and the two hops, whoever answers there: `dial_vad` and `dial_egress` begin anew.
 
-    `elsewhere`: what is known of a session that has begun at another ingress, or under another connection. Its client
-    is told nothing before Opened, and its microphone begins where vad wants it to.
+    Its client is told nothing of the conversation before Opened. `elsewhere`: what is known of a session that has begun
+    at another ingress, or under another connection; its microphone begins where vad wants it to.
     Raises FormatFault when the formats asked for are not taken, ProtocolFault where nobody can be who resumes.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +24,18 @@ UPGRADE: Final = (
     "Sec-WebSocket-Protocol: parley.v1\r\n"
 )
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+OPENED: Final = {
+    "opened": {
+        "session": "s",
+        "limits": {"maxFrameMs": 200, "maxMessageBytes": 65536, "maxMessagesPerS": 200, "maxAheadMs": 10000},
+        "leadMs": 200,
+        "protocol": 1,
+        "input": {"encoding": "ENCODING_PCM16", "rateHz": 16000},
+        "output": {"encoding": "ENCODING_PCM16", "rateHz": 24000},
+    }
+}
+OPENED_BYTES: Final = json.dumps(OPENED).encode()
 
 
 @dataclass
@@ -96,3 +109,12 @@ async def door(
         yield f"{'wss' if tls else 'ws'}://{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+
+
+async def takes_the_call(caller: Caller) -> None:
+    """Open the conversation, and hear whatever comes from then on."""
+    await caller.upgrade()
+    await caller.frame_of(TEXT)
+    caller.send(TEXT, OPENED_BYTES)
+    while True:
+        await caller.frame()

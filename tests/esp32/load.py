@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from tests.esp32.door import BINARY, TEXT, Caller, door
+from tests.esp32.door import BINARY, OPENED, TEXT, Caller, door
 from tests.esp32.process import run
 from tests.esp32.program import BuildFault, build, obstacle
-from tests.esp32.test_websocket import OPENED
 
 PIECE_MS: Final = 100
 PIECE: Final = struct.pack("<2400h", *(1000 if at % 48 < 24 else -1000 for at in range(2400)))

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.esp32.door import TEXT, Caller, door
+from tests.esp32.door import door, takes_the_call
 from tests.esp32.process import DeviceProcess, run, write_wav
-from tests.esp32.test_websocket import OPENED_BYTES
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -65,14 +64,7 @@ async def test_a_long_file_is_read_as_it_is_said(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(400 << 20)
 
-    async def serve(caller: Caller) -> None:
-        await caller.upgrade()
-        await caller.frame_of(TEXT)
-        caller.send(TEXT, OPENED_BYTES)
-        while True:
-            await caller.frame()
-
-    async with door(serve) as url, DeviceProcess(url) as device:
+    async with door(takes_the_call) as url, DeviceProcess(url) as device:
         await device.sees("opened")
         device.tell(f"say {path}")
         device.tell("status")
@@ -99,17 +91,9 @@ async def test_nobody_answers() -> None:
 
 async def test_commands_and_their_faults() -> None:
     """A command that is none, or can't be done, is told in a sentence; the program goes on, and ends when told to."""
-
-    async def serve(caller: Caller) -> None:
-        await caller.upgrade()
-        await caller.frame_of(TEXT)
-        caller.send(TEXT, OPENED_BYTES)
-        while True:
-            await caller.frame()
-
     long = "type " + "x" * 2000
     stdin = f"dance\n{long}\ntype {'x' * 256}\n7 hush\nsay /no/such.wav\n\n2 status\nmute\nopen\nquit\n".encode()
-    async with door(serve) as url:
+    async with door(takes_the_call) as url:
         code, _, lines = await run("--server", url, "--devices", "2", "--stagger-ms", "0", stdin=stdin)
     told = [json.loads(line) for line in lines]
     faults = [got["words"] for got in told if got["event"] == "fault"]

@@ -15,9 +15,8 @@ from local.ring import Ring, RingSettings
 from tests.e2e.scene import Lines, Scene
 from tests.e2e.test_conversation import QUESTION
 from tests.esp32.conftest import PROMPT
-from tests.esp32.door import TEXT, Caller, door
+from tests.esp32.door import door, takes_the_call
 from tests.esp32.process import DeviceProcess, run, write_wav
-from tests.esp32.test_websocket import OPENED_BYTES
 from tests.fakes import speech
 from tests.fakes.realtime import Reply
 
@@ -115,14 +114,7 @@ async def test_tls(tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
-    async def serve(caller: Caller) -> None:
-        await caller.upgrade()
-        await caller.frame_of(TEXT)
-        caller.send(TEXT, OPENED_BYTES)
-        while True:
-            await caller.frame()
-
-    async with door(serve, context) as url:
+    async with door(takes_the_call, context) as url:
         async with DeviceProcess(url) as stranger:
             why = (await stranger.sees("link"))["words"]
         if "without TLS" in why:

@@ -9,22 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.esp32.door import BINARY, CLOSE, PING, PONG, TEXT, UPGRADE, Caller, door
+from tests.esp32.door import BINARY, CLOSE, OPENED_BYTES, PING, PONG, TEXT, UPGRADE, Caller, door
 from tests.esp32.process import DeviceProcess
 
 pytestmark = pytest.mark.timeout(120)
-
-OPENED = {
-    "opened": {
-        "session": "s",
-        "limits": {"maxFrameMs": 200, "maxMessageBytes": 65536, "maxMessagesPerS": 200, "maxAheadMs": 10000},
-        "leadMs": 200,
-        "protocol": 1,
-        "input": {"encoding": "ENCODING_PCM16", "rateHz": 16000},
-        "output": {"encoding": "ENCODING_PCM16", "rateHz": 24000},
-    }
-}
-OPENED_BYTES = json.dumps(OPENED).encode()
 
 
 async def test_a_message_in_pieces_with_a_ping_between() -> None:
