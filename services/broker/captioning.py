@@ -20,8 +20,8 @@ from services.broker.model_settings import ModelSettings
 from services.broker.realtime import RealtimeSocket, model_session
 from services.broker.session import Thinking
 from services.common.errors import ModelFault
-from services.common.link import first_of
 from services.common.outbox import Outbox
+from services.common.outcome import until_fault
 
 log = logging.getLogger("parley.broker")
 
@@ -118,14 +118,7 @@ class Captioning:
         self._dictation.lose()
         self._outbox.clear_audio()
         self._is_there = True
-        fault: ModelFault | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(socket.run(self._take))
-                group.create_task(self._feed(socket))
-        except* ModelFault as errors:
-            found = first_of(errors)
-            fault = found if isinstance(found, ModelFault) else None
+        fault = await until_fault(socket.run(self._take), self._feed(socket))
         if fault is not None:
             raise fault
 

@@ -19,7 +19,7 @@ from services.broker.model_settings import ModelSettings
 from services.broker.realtime import RealtimeSocket, model_session
 from services.broker.session import Thinking
 from services.common.errors import ModelFault, ParleyError
-from services.common.link import first_of
+from services.common.outcome import until_fault
 
 log = logging.getLogger("parley.broker")
 
@@ -48,7 +48,7 @@ _LOOK_S: Final = 0.05
 _NEXT_TRY_S: Final = 15.0
 
 
-class _Replaced(Exception):
+class _Replaced(ParleyError):
     """A successor stands."""
 
 
@@ -113,28 +113,24 @@ class ModelLine:
     async def _next(self, line: Line) -> Line:
         """Serve a connection to its end; return the one that takes its place."""
         successor: Line | None = None
-        fault: ParleyError | None = None
-
-        async def replace() -> None:
-            nonlocal successor
-            successor = await self._successor(line)
-            raise _Replaced
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(line.socket.run(self._from_model))
-                group.create_task(self._thinking.feed_model(line.socket))
-                group.create_task(line.socket.watch(self._settings.server.freeze_s))
-                group.create_task(replace())
-        except* _Replaced:
-            log.info("session %s: its connection to the model was replaced in time", self._thinking.session)
-        except* ParleyError as errors:
-            fault = first_of(errors)
-        if successor is None and fault is not None and not (isinstance(fault, ModelFault) and fault.retryable):
-            raise fault
         async with AsyncExitStack() as unless_kept:
+
+            async def replace() -> None:
+                nonlocal successor
+                successor = await self._successor(line)
+                unless_kept.push_async_callback(successor.close)  # when this is cancelled, or the old one won't go
+                raise _Replaced("a successor stands")
+
+            fault = await until_fault(
+                line.socket.run(self._from_model),
+                self._thinking.feed_model(line.socket),
+                line.socket.watch(self._settings.server.freeze_s),
+                replace(),
+            )
             if successor is not None:
-                unless_kept.push_async_callback(successor.close)  # also when this is cancelled, or the old one won't go
+                log.info("session %s: its connection to the model was replaced in time", self._thinking.session)
+            elif fault is not None and not (isinstance(fault, ModelFault) and fault.retryable):
+                raise fault
             self._thinking.lose_model()
             await line.close()
             unless_kept.pop_all()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import grpc
 
 from parley.v1 import stream_pb2 as wire
-from services.common.errors import LimitFault, ParleyError, PeerLost, RemoteFault
+from services.common.errors import ParleyError, PeerLost
 from services.common.outbox import Outbox
+from services.common.outcome import outcome, worst_of
 from services.common.rpc import explain
 from services.common.trunk import StrandBroken
 
@@ -31,6 +32,7 @@ class Message(Protocol):
     def WhichOneof(self, oneof_group: Literal["message"], /) -> str | None: ...  # noqa: N802 - protobuf's name
 
 
+Ending: TypeAlias = "asyncio.Task[ParleyError | None]"
 In = TypeVar("In", bound=Message)
 Out = TypeVar("Out", bound=Message)
 
@@ -78,28 +80,28 @@ class Link(Generic[In, Out]):
             RemoteFault: the peer told of a fault.
             ParleyError: whatever `handle` raised.
         """
-        tasks: list[asyncio.Task[None]] = []
-        fault: ParleyError | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks.append(group.create_task(self._read(handle)))
-                tasks.append(group.create_task(self._send()))
-                pulse = group.create_task(self._pulse())
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                if self._finish is not None and not tasks[0].done():
-                    # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
-                    await self._finish()
-                    await asyncio.wait(tasks[:1], timeout=_CLOSING_S)
-                if (self._ended or self._refused) and self.outbox.is_closed and not tasks[1].done():
-                    # The peer has said its last word, or one too many, and waits for ours.
-                    await asyncio.wait(tasks[1:], timeout=_CLOSING_S)
-                for task in [*tasks, pulse]:
-                    task.cancel()
-        except* ParleyError as errors:
-            fault = first_of(errors)
-        fault = self._refused or fault
-        if fault is not None:  # raised out here: what is raised inside except* may come out wrapped in a group
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(outcome(self._read(handle)))
+            sending = group.create_task(outcome(self._send()))
+            tasks = [reading, sending, group.create_task(outcome(self._pulse()))]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if worst_of(task.result() for task in done) is None:
+                await self._part(reading, sending)
+            for task in tasks:
+                task.cancel()
+        fault = self._refused or worst_of(task.result() for task in tasks if not task.cancelled())
+        if fault is not None:
             raise fault
+
+    async def _part(self, reading: Ending, sending: Ending) -> None:
+        """The stream ends well: let the last words of both sides through."""
+        if self._finish is not None and not reading.done():
+            # The dialling side says that it has sent all, and lets the peer close: cancelling would race `end`.
+            await self._finish()
+            await asyncio.wait([reading], timeout=_CLOSING_S)
+        if (self._ended or self._refused) and self.outbox.is_closed and not sending.done():
+            # The peer has said its last word, or one too many, and waits for ours.
+            await asyncio.wait([sending], timeout=_CLOSING_S)
 
     async def _read(self, handle: Callable[[In], None]) -> None:
         try:
@@ -160,20 +162,6 @@ class Link(Generic[In, Out]):
                 sent += 1
                 self.outbox.control(self._beat(beat))
             known_sent = sent
-
-
-def first_of(errors: BaseExceptionGroup[ParleyError]) -> ParleyError:
-    """Return the most telling of several simultaneous faults: a remote one, then a limit, then any."""
-    leaves: list[ParleyError] = []
-    stack: list[BaseException] = [errors]
-    while stack:
-        error = stack.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            stack.extend(error.exceptions)
-        elif isinstance(error, ParleyError):
-            leaves.append(error)
-    ranked = sorted(leaves, key=lambda e: (not isinstance(e, RemoteFault), not isinstance(e, LimitFault)))
-    return ranked[0]
 
 
 async def tell(write: Callable[[Out], Awaitable[None]], message: Out) -> None:

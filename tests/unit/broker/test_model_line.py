@@ -128,6 +128,24 @@ def apologies(thinking: Thinking) -> list[str]:
     return [request.caption.text for request in thinking.mouth.outbox._audio if request.HasField("caption")]
 
 
+@pytest.mark.parametrize("spins", range(12))
+def test_a_cancellation_is_not_lost_when_the_line_breaks_that_moment(
+    monkeypatch: pytest.MonkeyPatch, spins: int
+) -> None:
+    """However many steps of the loop lie between the two, no line is made again."""
+    first, second = Socket(), Socket()
+
+    async def steps(exchange: Exchange, thinking: Thinking, line: asyncio.Task[None]) -> None:
+        first.said.put_nowait(ModelFault("gone"))
+        for _ in range(spins):
+            await asyncio.sleep(0)
+        line.cancel()
+        await asyncio.sleep(30)
+        assert line.done()
+
+    play(monkeypatch, Exchange(first, second), steps)
+
+
 def test_a_line_that_breaks_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a short pause, and the client knows; what the core wants said goes to the new one."""
     first, second = Socket(), Socket()

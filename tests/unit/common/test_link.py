@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
 import pytest
 
 from parley.v1 import egress_service_pb2 as egress
 from parley.v1 import stream_pb2 as wire
-from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault, RemoteFault
-from services.common.link import FROZEN_S, Link, first_of, tell
+from services.common.errors import LimitFault, ParleyError, PeerLost, ProtocolFault
+from services.common.link import FROZEN_S, Link, tell
 from services.common.outbox import Outbox
 from tests.unit.common.ticks import Ticks, settle, ticks
 
@@ -35,7 +34,9 @@ def ended(reply: int) -> Request:
 class Peer:
     """The other end: what it says is put into `says` (None: the stream breaks off), what it is told is in `told`."""
 
-    def __init__(self, silence_s: float | None = FROZEN_S, *, dialled: bool = False, beats: bool = True) -> None:
+    def __init__(
+        self, silence_s: float | None = FROZEN_S, *, dialled: bool = False, beats: bool = True, goes_on: bool = False
+    ) -> None:
         self.says: asyncio.Queue[Request | Exception | None] = asyncio.Queue()
         self.told: list[Response] = []
         self.may_write = asyncio.Event()
@@ -47,6 +48,7 @@ class Peer:
         beat = (lambda n: Response(heartbeat=wire.Heartbeat(beat=n))) if beats else None
         finish = self._finish if dialled else None
         self.link = Link("broker", self._messages(), self._write, self.outbox, beat, silence_s, finish)
+        self._goes_on = goes_on
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -54,6 +56,8 @@ class Peer:
             await self.link.run(lambda request: self.heard.append(request.reply_ended.reply))
         except ParleyError as error:
             self.fault = error
+        if self._goes_on:
+            await asyncio.Event().wait()
 
     async def _messages(self) -> AsyncIterator[Request]:
         while (message := await self.says.get()) is not None:
@@ -105,6 +109,19 @@ async def test_a_stream_that_ends_after_we_have_closed_is_no_crash() -> None:
     peer.says.put_nowait(None)
     assert await peer.over() is None
     assert peer.kinds() == ["end"]
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_cancellation_is_not_lost_in_a_fault_of_the_same_moment(steps: int) -> None:
+    """However many steps of the loop lie between the two, whoever would go on after the fault ends."""
+    peer = Peer(goes_on=True)
+    await settle()
+    peer.says.put_nowait(None)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    peer.task.cancel()
+    await settle()
+    assert peer.task.cancelled()
 
 
 async def test_a_broken_call_is_told_in_words() -> None:
@@ -278,17 +295,6 @@ async def test_a_peer_that_reads_nothing_hits_the_limit_of_control(ticks: Ticks)
     peer.outbox._max_control = 3
     await ticks.advance(10)
     assert isinstance(await peer.over(), LimitFault)
-
-
-def test_the_most_telling_of_several_faults() -> None:
-    """What the far end told counts most, then a limit, then whatever came first, however deep it is nested."""
-    remote = RemoteFault(wire.Error(message="the model refused"))
-    lost, limit = PeerLost("vad", "gone"), LimitFault("too much")
-    inner: list[Any] = [limit, ExceptionGroup("", [remote])]
-    outer: list[Any] = [lost, ExceptionGroup("", inner)]
-    assert first_of(ExceptionGroup("", outer)) is remote
-    assert first_of(ExceptionGroup("", [lost, limit])) is limit
-    assert first_of(ExceptionGroup("", [lost, PeerLost("broker", "gone")])) is lost
 
 
 async def test_a_last_word_to_somebody_who_has_gone() -> None:
