@@ -16,8 +16,9 @@ trap 'rm -rf "$folder"' EXIT
 lot() { # NUMBER ARGS OF PYTEST
   number=$1
   shift
+  # A temporary folder of its own, too: pytest tidies up those of earlier runs, and lots would trip over each other.
   # shellcheck disable=SC2086
-  exec .venv/bin/python -m pytest -o cache_dir="$folder/cache$number" "$@" $common
+  exec .venv/bin/python -m pytest -o cache_dir="$folder/cache$number" --basetemp="$folder/tmp$number" "$@" $common
 }
 
 n=0

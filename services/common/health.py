@@ -33,6 +33,9 @@ AT_ONCE: Final = 32
 WATCHERS: Final = 100
 """Callers that watch, at all doors; one more is refused. The clients' door is open to anybody who can reach it."""
 
+LAST_WORD_S: Final = 0.5
+"""Who watches at the door of its own has so long to be told that the process goes; without one it closes at once."""
+
 _HERE: Final = "127.0.0.1"
 _EXAMPLE: Final = f"{_HERE}:7790"
 
@@ -117,7 +120,7 @@ class Health:
         try:
             yield address
         finally:
-            await server.stop(grace=None)
+            await server.stop(grace=LAST_WORD_S)
 
     async def opened(self) -> None:
         """Say that the process has begun."""

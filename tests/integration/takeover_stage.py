@@ -307,10 +307,11 @@ class Speaker:
     def __init__(self, caller: RawCaller, start: int = 0) -> None:
         self.caller = caller
         self.mic_offset = start
+        self._is_speaking = True
         self._task = asyncio.create_task(self._speak())
 
     async def _speak(self) -> None:
-        while True:
+        while self._is_speaking:
             await self.say()
             await asyncio.sleep(0.02)
 
@@ -322,7 +323,9 @@ class Speaker:
         await self.caller.send(client.ConverseRequest(audio=frame))
 
     async def stop(self) -> None:
-        """Say no more."""
+        """Say no more. A frame under way is let go first: cancelling a write ends its call."""
+        self._is_speaking = False
+        await asyncio.wait([self._task], timeout=1)
         self._task.cancel()
         await asyncio.wait([self._task])
 

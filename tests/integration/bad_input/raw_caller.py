@@ -113,6 +113,7 @@ class GrpcCaller(RawCaller):
 
     def __init__(self, channel: grpc.aio.Channel, relay: Relay) -> None:
         self._relay = relay
+        self._one_writer = asyncio.Lock()  # two writes at once end a call
         self._call: grpc.aio.StreamStreamCall[bytes, wire.ConverseResponse] = channel.stream_stream(
             CONVERSE, request_serializer=None, response_deserializer=wire.ConverseResponse.FromString
         )()
@@ -125,8 +126,9 @@ class GrpcCaller(RawCaller):
         assert isinstance(message, bytes)
         if self.has_heard("closed"):
             return
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # told by what is heard
-            await self._call.write(message)
+        async with self._one_writer:
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # told by what is heard
+                await self._call.write(message)
 
     async def vanish(self) -> None:
         await self._relay.cut()
