@@ -4,7 +4,7 @@
  *
  * Moments are samples of the speaker that the device has asked for (`playout.handed`), the microphone's too.
  */
-import { samplesOf } from "./frames.js";
+import { pcmOf, samplesOf } from "./frames.js";
 import { LOCAL_DUCK_DB, LocalDuck } from "./local_duck.js";
 import { levelDb, Meter, SILENCE_DB } from "./meter.js";
 import { Playout } from "./playout.js";
@@ -217,13 +217,6 @@ export class Duplex {
 
   /** @returns {Uint8Array} a frame's PCM16, little-endian; zeros while muted */
   _pcmOf(frame) {
-    const bytes = new Uint8Array(2 * frame.length);
-    if (this._isMuted) return bytes;
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < frame.length; at++) {
-      const sample = Math.round(frame[at] * 32768);
-      view.setInt16(2 * at, sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample, true);
-    }
-    return bytes;
+    return this._isMuted ? new Uint8Array(2 * frame.length) : pcmOf(frame);
   }
 }

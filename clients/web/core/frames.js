@@ -22,7 +22,7 @@ const ESTIMATED = 1;
  * @typedef {object} Piece
  * @property {number} reply
  * @property {number|bigint} position Samples of the reply before this piece.
- * @property {Uint8Array} pcm PCM16, little-endian.
+ * @property {Uint8Array} pcm In the encoding opened for `output`: PCM16, little-endian, or an Opus packet.
  */
 
 /**
@@ -56,6 +56,21 @@ export function decodeReply(buffer) {
 
 /** @param {bigint} count @returns {number|bigint} a number, where that holds every digit */
 export const countOf = (count) => (count <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(count) : count);
+
+/**
+ * PCM16 of samples of ±1, or of every `step`th of them.
+ * @param {Float32Array} samples
+ * @returns {Uint8Array} little-endian
+ */
+export function pcmOf(samples, step = 1) {
+  const bytes = new Uint8Array(2 * Math.ceil(samples.length / step));
+  const view = new DataView(bytes.buffer);
+  for (let at = 0, from = 0; from < samples.length; at += 2, from += step) {
+    const sample = Math.round(samples[from] * 32768);
+    view.setInt16(at, sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample, true);
+  }
+  return bytes;
+}
 
 /**
  * The samples of PCM16; half a sample at the end is none.

@@ -4,6 +4,7 @@
  * An attempt takes the place of the one before. Beside it it would be of no use: browsers make one WebSocket at a time to
  * a server (RFC 6455, 4.1), so the second would wait for the first.
  */
+import { isThisMachine } from "../this_machine.js";
 
 const SUBPROTOCOL = "parley.v1";
 /** A first packet that is lost is sent again by the machine after 1, 3 and 7 s: too late for a network that is back. */
@@ -15,10 +16,8 @@ const SLOWER = 2;
  * and forgets them after some minutes. So from then on the calls are made that the conversation asks for, and no more.
  */
 const MOST_ANEW = 8;
-/** Where the browser says that there is no network, an attempt waits so long for it, until it was found to be wrong. */
+/** Where the browser says that there is no network, an attempt waits so long for it, until it was found to be wrong; one to this machine not at all. */
 const OFFLINE_MS = 1500;
-/** Nor is there a need for one to reach this very machine. */
-const THIS_MACHINE = /^wss?:\/\/(localhost|127\.|\[::1\])/;
 
 /**
  * @typedef {object} Surroundings What a browser has; tests have their own.
@@ -66,10 +65,10 @@ export class Dialler {
     const attempts = new Attempts(this._around, address, {
       patienceMs: () => (this._anew < MOST_ANEW ? Math.max(ANEW_MS, SLOWER * this._tookMs) : Infinity),
       anew: () => this._anew++,
-      seesNone: () => !this._isBlind && this._around.isOffline() && !THIS_MACHINE.test(address),
+      seesNone: () => !this._isBlind && this._around.isOffline() && !isThisMachine(address),
       stands: (socket, tookMs) => {
         Object.assign(this, { _tookMs: tookMs, _anew: 0 });
-        this._isBlind ||= this._around.isOffline() && !THIS_MACHINE.test(address);
+        this._isBlind ||= this._around.isOffline() && !isThisMachine(address);
         stands(socket);
       },
       failed,
