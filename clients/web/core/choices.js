@@ -36,3 +36,15 @@ export function localDuck({ localDuck: isWanted = true }, echo) {
 export function forServer({ token, agent, microphone = true }, echo) {
   return { ...(agent ? { agent } : {}), ...(token ? { token } : {}), echo: ECHO[microphone ? echo : "headphones"] };
 }
+
+/**
+ * The addresses as the person wrote them; none: the server that the page came from.
+ * @param {ClientOptions} options
+ * @returns {string[]}
+ */
+export function addressesIn({ url = "" }) {
+  const given = url.split(",").map((address) => address.trim()).filter(Boolean);
+  if (given.length) return given;
+  const { protocol, host } = globalThis.location;
+  return [`${protocol === "https:" ? "wss" : "ws"}://${host}/v1/converse`];
+}

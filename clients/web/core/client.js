@@ -1,7 +1,9 @@
+import { canDecodeOpus } from "./browser/opus.js";
 import { NoMicrophone } from "./browser/microphone.js";
 import { NoSound, SoundSystem } from "./browser/sound_system.js";
-import { forServer, forSound, localDuck } from "./choices.js";
+import { addressesIn, forServer, forSound, localDuck } from "./choices.js";
 import { Conversation } from "./conversation.js";
+import { encodingFor } from "./output.js";
 
 /**
  * The web client: one object that a page talks to. It captures the microphone, plays the replies, and keeps the
@@ -32,8 +34,8 @@ const NOBODY = Object.freeze({ id: "", quality: { quietMs: 0, resumed: 0, lostMs
 /**
  * Holds one conversation at a time.
  *
- * Events: `state`, `caption`, `duck`, `flush`, `level`, `turnReport`, `notice`, `error`, `quality`, and, each with
- * `{reply, position}`, `replyStarted` and `replyPlayed` (its first and its last sample have left the speaker) and
+ * Events: `state`, `caption`, `duck`, `flush`, `level`, `turnReport`, `notice`, `error`, `quality`, `output`, and, each
+ * with `{reply, position}`, `replyStarted` and `replyPlayed` (its first and its last sample have left the speaker) and
  * `underrun` (it goes on after the speaker ran dry).
  */
 export class ParleyClient extends EventTarget {
@@ -55,6 +57,8 @@ export class ParleyClient extends EventTarget {
     this._sound = null;
     this._heard = UNHEARD;
     this._isUnderway = false;
+    /** Whether Opus could not be decoded once: for the rest of this page PCM16 is asked for. */
+    this._isPlain = false;
     this._timer = 0;
   }
 
@@ -72,8 +76,11 @@ export class ParleyClient extends EventTarget {
       () => void this._replaceMicrophone(sound),
     );
     this._sound = sound;
+    const addresses = addressesIn(this.options);
+    const asked = encodingFor(this.options, addresses, async () => !this._isPlain && canDecodeOpus());
+    let encoding;
     try {
-      await sound.begin(forSound(this.options, this._echo));
+      [encoding] = await Promise.all([asked, sound.begin(forSound(this.options, this._echo))]);
     } catch (error) {
       if (sound === this._sound) this._fail(error);
     }
@@ -87,10 +94,11 @@ export class ParleyClient extends EventTarget {
     ]);
     this._timer = setInterval(() => this.state.session === "conversation" && this._tell("quality", this.quality), QUALITY_MS);
     this._conversation = new Conversation(
-      { url: this.options.url, open: forServer(this.options, this._echo), isMuted: this._isMuted },
+      { addresses, encoding, open: forServer(this.options, this._echo), isMuted: this._isMuted },
       {
         speaker: (commands) => sound.send(commands),
         event: (type, detail) => this._tell(type, detail),
+        undecodable: () => (this._isPlain = true),
         over: (code) => this._finish(code),
       },
     );

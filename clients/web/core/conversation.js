@@ -1,5 +1,7 @@
 /** One conversation of the page: a session, the connections that it asks for, and the clock that it goes by. */
+import { OpusDecoder } from "./browser/opus.js";
 import { Sockets } from "./browser/sockets.js";
+import { Decoding } from "./decoding.js";
 import { Session } from "./session.js";
 
 /** How often the session is asked what is due. */
@@ -9,22 +11,32 @@ const TICK_MS = 50;
  * @typedef {object} Told Whom a conversation tells.
  * @property {(commands: object[]) => void} speaker what the audio thread is to do
  * @property {(type: string, detail: object) => void} event what the page may want to know
+ * @property {() => void} undecodable this browser can't decode Opus, whatever it says
  * @property {(code: string) => void} over it has ended; why. What is left to be done of it, it does by itself
  */
 
 export class Conversation {
   /**
    * @param {object} options
-   * @param {string} [options.url] where to call, as the person wrote it
+   * @param {string[]} options.addresses where to call
    * @param {object} options.open the fields of the first message, as the `Session` takes them
+   * @param {import("./output.js").Encoding} options.encoding how replies shall come
    * @param {boolean} options.isMuted
    * @param {Told} told
    */
-  constructor({ url, ...options }, told) {
-    this._session = new Session({ ...options, addresses: addressesIn(url), random: Math.random });
+  constructor(options, told) {
+    this._session = new Session({ ...options, random: Math.random });
     this._told = told;
     this._isOver = false;
     this._timer = 0;
+    this._decoding = new Decoding({
+      decoder: (heard) => new OpusDecoder(heard),
+      speaker: (commands) => told.speaker(commands),
+      giveUp: (why, from) => {
+        told.undecodable();
+        this.run((session) => session.giveUpOpus(why, from));
+      },
+    });
     this._sockets = new Sockets({
       connected: (call) => this.run((session, nowMs) => session.connected(call, nowMs)),
       came: (call, data) => this.run((session, nowMs) => session.came(call, data, nowMs)),
@@ -43,7 +55,10 @@ export class Conversation {
   }
 
   begin() {
-    this._timer = setInterval(() => this.run((session, nowMs) => session.tick(nowMs)), TICK_MS);
+    this._timer = setInterval(() => {
+      this._decoding.tick();
+      this.run((session, nowMs) => session.tick(nowMs));
+    }, TICK_MS);
     this.run((session, nowMs) => session.begin(nowMs));
   }
 
@@ -69,7 +84,7 @@ export class Conversation {
     for (let effects; (effects = this._session.take()).length; ) {
       const commands = [];
       for (const effect of effects) this._carryOut(effect, commands);
-      if (commands.length) this._told.speaker(commands);
+      if (commands.length) this._decoding.take(commands);
     }
     this._send(() => this._sockets.isReady(this._session.line));
     if (!this._session.isDone) return;
@@ -98,15 +113,7 @@ export class Conversation {
   _finish() {
     if (this._isOver) return;
     this._isOver = true;
+    this._decoding.finish();
     this._told.over(this._session.code);
   }
-}
-
-/** The addresses as the person wrote them; none: the server that the page came from. */
-function addressesIn(url) {
-  const written = (url ?? "").split(",").map((address) => address.trim());
-  const given = written.filter(Boolean);
-  if (given.length) return given;
-  const { protocol, host } = globalThis.location;
-  return [`${protocol === "https:" ? "wss" : "ws"}://${host}/v1/converse`];
 }

@@ -4,14 +4,15 @@
  */
 import { decodeReply } from "./frames.js";
 import { decode, encode } from "./messages.js";
+import { asking } from "./output.js";
 import { Pulse } from "./pulse.js";
 import { PROTOCOL, Search } from "./search.js";
 import { Uplink } from "./uplink.js";
 
-/** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out what TCP makes of losses. */
-const CLIENT_BUFFER_MS = 400;
 /** How long a server may take to say its last word. */
 const HANG_UP_MS = 2000;
+/** What is said of Opus by a server without it, and of a token that does not allow it. */
+const OPUS_REFUSED = new Set(["CODE_FORMAT", "CODE_UNAUTHENTICATED"]);
 
 /**
  * @typedef {object} Told Whom the line tells.
@@ -21,16 +22,18 @@ const HANG_UP_MS = 2000;
  * @property {(code: string, message: string) => void} refused a first call has failed, and is made again
  * @property {() => void} away the connection is lost or about to be, another one is looked for
  * @property {(why: string) => void} lost there is none meanwhile
+ * @property {(why: string) => void} plain Opus was asked for, and is no more: PCM16 comes from here on
  * @property {(code: string, message: string) => void} failed nothing more will be done: the session has to end
  */
 
 export class Line {
   /**
-   * @param {{addresses: string[], open: object, random: () => number}} options as the `Session` takes them
+   * @param {{addresses: string[], open: object, encoding: import("./output.js").Encoding, random: () => number}} options as
+   *   the `Session` takes them
    * @param {import("./effects.js").Effects} effects
    * @param {Told} told
    */
-  constructor({ addresses, open, random }, effects, told) {
+  constructor({ addresses, open, encoding, random }, effects, told) {
     /** The connection on which the conversation stands. 0: none. */
     this.call = 0;
     /** Frames from the server that were none. */
@@ -38,7 +41,9 @@ export class Line {
     /** When time passed last. */
     this.nowMs = 0;
     this.uplink = new Uplink(random);
-    this._open = { protocol: PROTOCOL, clientBufferMs: CLIENT_BUFFER_MS, ...open };
+    this._first = { protocol: PROTOCOL, ...open };
+    /** What is asked for; the server's `opened` says what comes. */
+    this._encoding = encoding;
     this._effects = effects;
     this._told = told;
     this._search = new Search(addresses, random, effects);
@@ -105,8 +110,8 @@ export class Line {
   connected(call, nowMs) {
     if (!this._search.isCalling(call)) return;
     this._search.connected(nowMs);
-    const open = this._search.isResuming ? this._resumption.open(this._open) : this._open;
-    this._effects.send(call, encode("open", open));
+    const first = { ...this._first, ...asking(this._encoding) };
+    this._effects.send(call, encode("open", this._search.isResuming ? this._resumption.open(first) : first));
   }
 
   /** A message came. @param {string|ArrayBuffer} data */
@@ -143,7 +148,12 @@ export class Line {
         break;
       case "hopeless":
         this._search.stop();
-        if (!this.call) this._told.failed(verdict.code, verdict.message);
+        if (this._encoding === "opus" && OPUS_REFUSED.has(verdict.code)) {
+          this._askForPcm16(verdict.message);
+          this._search.begin(nowMs, this._search.isResuming);
+        } else if (!this.call) {
+          this._told.failed(verdict.code, verdict.message);
+        }
         break;
       case "over":
         this._told.failed(verdict.code, verdict.message);
@@ -186,6 +196,19 @@ export class Line {
   }
 
   // From one connection to the next
+
+  /** Opus can't be decoded here: have the rest `from` that place on come as PCM16, over another connection. */
+  giveUpOpus(why, from) {
+    if (this._isOver || this._encoding !== "opus") return;
+    this._askForPcm16(why);
+    this._resumption.missed(from);
+    if (this.call) this._lose(`The sound that came can't be played here: ${why}.`, false);
+  }
+
+  _askForPcm16(why) {
+    this._encoding = "pcm16";
+    this._told.plain(why);
+  }
 
   _lose(why, isElsewhere) {
     this._drop();

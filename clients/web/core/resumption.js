@@ -1,4 +1,5 @@
 /** What a conversation needs to go on over another connection: who it is, how far it got, what has to be said again. */
+import { encodingOf, samplesIn } from "./output.js";
 import { Retention } from "./retention.js";
 
 /** The newest replies whose last report is said again: no more can have sounded while a connection was away. */
@@ -12,6 +13,8 @@ export class Resumption {
     this.resumeS = 0;
     this._token = "";
     this._next = { reply: 0, position: 0 };
+    /** @type {import("./output.js").Encoding} */
+    this._encoding = "pcm16";
     this._seq = 0;
     /** @type {Map<number, import("./retention.js").Request>} */
     this._reports = new Map();
@@ -29,9 +32,10 @@ export class Resumption {
       case "opened":
         this._token = message.resumeToken;
         this.resumeS = message.resumeS;
+        this._encoding = encodingOf(message);
         break;
       case "audio":
-        this._noteReceived(message.reply, message.position + (message.pcm.length >> 1));
+        this._noteReceived(message.reply, message.position + samplesIn(this._encoding, message.pcm));
         break;
       case "replyEnded":
         this._noteReceived(message.reply, message.samples);
@@ -58,6 +62,12 @@ export class Resumption {
     } else if (request.kind === "flushed") {
       this._flushed = request;
     }
+  }
+
+  /** What came from there on is of no use: it is wanted again. @param {import("./decoding.js").Place} place */
+  missed({ reply, position }) {
+    const { _next: next } = this;
+    if (reply < next.reply || (reply === next.reply && position < next.position)) this._next = { reply, position };
   }
 
   /** The `open` that takes the conversation up again; `first` was its first. */

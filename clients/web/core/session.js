@@ -5,6 +5,7 @@
 import { Effects } from "./effects.js";
 import { Hearing } from "./hearing.js";
 import { Line } from "./line.js";
+import { encodingOf } from "./output.js";
 import { StopKey } from "./stop_key.js";
 
 export class Session {
@@ -12,10 +13,11 @@ export class Session {
    * @param {object} options
    * @param {string[]} options.addresses
    * @param {object} options.open the fields of the first message, protocol and formats aside
+   * @param {import("./output.js").Encoding} [options.encoding] how replies shall come
    * @param {() => number} options.random from 0 to 1
    * @param {boolean} [options.isMuted]
    */
-  constructor({ addresses, open, random, isMuted = false }) {
+  constructor({ addresses, open, encoding = "pcm16", random, isMuted = false }) {
     /** @type {"idle"|"connecting"|"conversation"|"resuming"|"ended"} */
     this.state = "idle";
     this.why = "";
@@ -27,12 +29,13 @@ export class Session {
     this._effects = new Effects();
     this._stopKey = new StopKey();
     this._hearing = new Hearing((type, detail) => this._effects.event(type, detail));
-    this._line = new Line({ addresses, open, random }, this._effects, {
+    this._line = new Line({ addresses, open, encoding, random }, this._effects, {
       stands: (opened, isResuming, nowMs) => this._stands(opened, isResuming, nowMs),
       heard: (message) => this._heard(message),
       refused: (code, message) => this._refused(code, message),
       away: () => this._stopKey.away(),
       lost: (why) => this._become("resuming", why),
+      plain: (why) => this._effects.event("output", { encoding: "pcm16", why }),
       failed: (code, message) => this._fail(code, message),
     });
   }
@@ -115,6 +118,11 @@ export class Session {
     else if (this._isOn) this._line.uplink.hear(frame);
   }
 
+  /** Opus can't be decoded here; it is wanted otherwise `from` there on. @param {import("./decoding.js").Place} from */
+  giveUpOpus(why, from) {
+    this._line.giveUpOpus(why, from);
+  }
+
   // Time
 
   tick(nowMs) {
@@ -144,7 +152,9 @@ export class Session {
   /** A server has taken the conversation. */
   _stands(opened, isResuming, nowMs) {
     this.id = opened.session;
-    this._effects.speaker({ do: isResuming ? "letGo" : "begin" });
+    const encoding = encodingOf(opened);
+    this._effects.speaker({ do: isResuming ? "letGo" : "begin", encoding });
+    this._effects.event("output", { encoding, why: "" });
     this._become("conversation");
     if (this._stopKey.back(nowMs)) this._send("interrupt", {});
     if (isResuming) {

@@ -20,8 +20,18 @@
  * @property {boolean} [autoGainControl] Likewise.
  * @property {"auto"|"on"|"off"} [loopback] Whether playback goes through a loopback connection, for browsers whose echo
  *   canceller does not hear Web Audio. Default "auto". `?loopback=1` or `0` in the page's address goes before it.
+ * @property {"auto"|"pcm16"|"opus"} [output] How replies shall come. Default "auto": as Opus, where the browser decodes it and
+ *   the server is not this very machine; else as PCM16. "opus": also from this machine. What can't be had is PCM16.
+ *   `?output=pcm16` or `opus` in the page's address goes before it. Counts from the next conversation on.
  * @property {boolean} [localDuck] Whether the reply is lowered at once when somebody speaks, before the server has
  *   judged. Default true. Not with `echo` "server": it would hear the reply itself.
+ */
+
+/**
+ * `output`: how replies come; told when a conversation stands, and when something else is asked for.
+ * @typedef {object} OutputDetail
+ * @property {"pcm16"|"opus"} encoding
+ * @property {string} why Why it is no longer Opus, for a log; else empty.
  */
 
 /**

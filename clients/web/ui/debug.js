@@ -2,6 +2,7 @@
  * `?debug=1`: `parleyDebug` in the page's console, and for measurements: what happened when, what went over the wire, and
  * what was given to the speaker. Times are those of `performance.now()`.
  */
+import { encodingOf, samplesIn } from "../core/output.js";
 
 /** So many of each are kept, of the recording some seven minutes, over all outputs; then the oldest goes. */
 const MOST = 20000;
@@ -9,7 +10,7 @@ const MOST = 20000;
 const SECRETS = new Set(["token", "resume", "resumeToken"]);
 const NAMES = [
   ...["state", "caption", "duck", "flush", "level", "turnReport", "notice", "error", "quality"],
-  ...["replyStarted", "replyPlayed", "underrun"],
+  ...["replyStarted", "replyPlayed", "underrun", "output"],
 ];
 const RECORDER = new URL("debug_recorder.js", import.meta.url);
 const REPLY_KIND = 2;
@@ -116,7 +117,12 @@ function tapSockets(told) {
   globalThis.WebSocket = class extends WebSocket {
     constructor(...address) {
       super(...address);
-      this.addEventListener("message", ({ data }) => told({ atMs: performance.now(), from: "server", ...meaning(data) }));
+      let encoding = "pcm16";
+      this.addEventListener("message", ({ data }) => {
+        const frame = { atMs: performance.now(), from: "server", ...meaning(data, encoding) };
+        if (frame.message?.opened) encoding = encodingOf(frame.message.opened);
+        told(frame);
+      });
     }
 
     send(data) {
@@ -126,11 +132,11 @@ function tapSockets(told) {
   };
 }
 
-function meaning(data) {
+function meaning(data, encoding = "pcm16") {
   if (typeof data === "string") return { message: readable(data) };
   const view = new DataView(data);
   if (view.byteLength < REPLY_HEADER_BYTES || view.getUint8(0) !== REPLY_KIND) return {};
-  const samples = (view.byteLength - REPLY_HEADER_BYTES) / 2;
+  const samples = samplesIn(encoding, new Uint8Array(data, REPLY_HEADER_BYTES));
   return { audio: { reply: view.getUint32(4, true), position: Number(view.getBigUint64(8, true)), samples } };
 }
 

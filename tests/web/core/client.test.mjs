@@ -202,3 +202,51 @@ test("without a microphone the person is told; the next conversation may be type
   assert.deepEqual([browser.asked, typed.told.notice], [asked, []]);
   typed.client.hangUp();
 });
+
+test("where the browser says that it decodes Opus, and does not, the conversation goes on as PCM16, the page's next one too", async () => {
+  globalThis.AudioDecoder = class {
+    static isConfigSupported = async () => ({ supported: true });
+    state = "configured";
+    configure() {}
+    decode() {
+      throw new Error("no");
+    }
+    close() {}
+  };
+  globalThis.EncodedAudioChunk = class {};
+  const output = { encoding: "ENCODING_OPUS", rateHz: 24_000 };
+  browser.sockets.length = 0;
+  const client = new ParleyClient({ microphone: false });
+  const told = [];
+  client.addEventListener("output", ({ detail }) => told.push(detail));
+  const connected = client.connect();
+  await until(() => browser.sockets.length);
+  const [socket] = browser.sockets;
+  socket.open();
+  assert.deepEqual(socket.sent[0].open.output, output);
+  socket.say({ opened: { ...OPENED, output } });
+  await connected;
+  const packet = new Uint8Array(20);
+  packet.set([2, 0, 0, 0, 1]);
+  packet[16] = 0xfc;
+  socket.onmessage({ data: packet.buffer });
+  await until(() => browser.sockets.length === 2);
+  const again = browser.sockets[1];
+  again.open();
+  assert.deepEqual([again.sent[0].open.resume, again.sent[0].open.output, again.sent[0].open.next], ["t", undefined, { reply: "1" }]);
+  again.say({ opened: { ...OPENED, resumed: true } });
+  const pcm = new Uint8Array(18);
+  pcm.set([2, 0, 0, 0, 1]);
+  again.onmessage({ data: pcm.buffer });
+  const commands = browser.posted["parley-playout"].flat().map((command) => command.do);
+  assert.deepEqual(commands.filter((what) => ["begin", "letGo", "audio"].includes(what)), ["begin", "letGo", "audio"]);
+  assert.deepEqual(told.map(({ encoding, why }) => [encoding, why]), [["opus", ""], ["pcm16", "no"], ["pcm16", ""]]);
+  client.hangUp();
+  const second = client.connect();
+  await until(() => browser.sockets.length === 3);
+  browser.sockets[2].open();
+  assert.equal(browser.sockets[2].sent[0].open.output, undefined);
+  client.hangUp();
+  await second;
+  delete globalThis.AudioDecoder;
+});

@@ -78,10 +78,13 @@ async def chromium(voice: Path | None = None, allowed: bool = True) -> AsyncIter
 
 
 @asynccontextmanager
-async def page_of(browser: Any, address: str, script: Path | None = None, **context: Any) -> AsyncIterator[Page]:
+async def page_of(
+    browser: Any, address: str, script: Path | None = None, before: str = "", **context: Any
+) -> AsyncIterator[Page]:
     """Open the page at `address` in a window of its own; whatever it complains of, or refuses, fails the test.
 
     With `script` no server is asked: the files come as ingress would give them, that one in place of the client.
+    `before` runs before the page's own code.
     """
     complaints: list[str] = []
     window = await browser.new_context(**{"viewport": LAPTOP, "color_scheme": "light", **context})
@@ -90,6 +93,8 @@ async def page_of(browser: Any, address: str, script: Path | None = None, **cont
         page = await window.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        if before:
+            await page.add_init_script(before)
         if script is not None:
             await page.route("**/*", _files(script))
         await page.goto(address)

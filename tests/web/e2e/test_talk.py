@@ -38,6 +38,11 @@ HEARD_MS: Final = 20
 """How far what the servers believe was heard may be from what the page says its speaker played."""
 AWAY_S: Final = 5.0
 DEBUG: Final = "?debug=1"
+OPUS: Final = "?debug=1&output=opus"
+NO_DECODER: Final = """
+AudioDecoder.prototype.decode = function decode() { throw new Error("a decoder that decodes nothing"); };
+"""
+"""What says that it decodes Opus, and does not."""
 STILL: Final[dict[str, Any]] = {"reduced_motion": "reduce"}
 """A picture that moves costs a machine without a graphics card more than the conversation does."""
 
@@ -144,13 +149,55 @@ async def test_the_key_that_stops(house: House) -> None:
         await sees(page, ".line.assistant", re.compile("It is"))
 
 
-async def test_the_network_goes_and_comes_back(house: House) -> None:
+async def test_replies_as_opus(house: House) -> None:
+    """The page asks for Opus: a reply is cut off to the sample, the next one is played to its last packet."""
+    async with chromium() as browser, page_of(browser, house.ring.page + OPUS, **STILL) as page:
+        await page.click("#mute")  # the fake microphone's beeps are no words
+        await page.fill("#typed", "Tell me a story.")
+        await page.keyboard.press("Enter")
+        await sees(page, ".line.assistant", "at the foot")
+        await page.keyboard.press("Escape")
+        await sees(page, ".line.assistant .cut")
+        await house.assert_memory_is_true(page)
+        await page.fill("#typed", "What is your name?")
+        await page.keyboard.press("Enter")
+        await comes_true(page, "parleyDebug.of('replyPlayed').length > 0")
+        assert [event["detail"]["encoding"] for event in await happenings(page, "output")] == ["opus"]
+        played = (await happenings(page, "replyPlayed"))[0]["detail"]
+        pieces = await page.evaluate("parleyDebug.frames.flatMap(({audio}) => audio ?? [])")
+        came = [piece for piece in pieces if piece["reply"] == played["reply"]]
+        assert {piece["samples"] for piece in came} == {480}
+        assert played["position"] == came[-1]["position"] + 480 == 480 * len(came)
+        assert any(output["pcm"].strip("A=") for output in await page.evaluate("parleyDebug.recording()"))
+
+
+async def test_opus_that_can_not_be_decoded(house: House) -> None:
+    """The same reply comes again as PCM16, from its first sample on, and is heard whole."""
+    async with chromium() as browser, page_of(browser, house.ring.page + OPUS, before=NO_DECODER, **STILL) as page:
+        await page.click("#mute")  # the fake microphone's beeps are no words
+        await page.fill("#typed", "What is your name?")
+        await page.keyboard.press("Enter")
+        await comes_true(page, "parleyDebug.of('replyPlayed').length > 0")
+        told_ = [event["detail"] for event in await happenings(page, "output")]
+        assert [(one["encoding"], bool(one["why"])) for one in told_] == [
+            ("opus", False),
+            ("pcm16", True),
+            ("pcm16", False),
+        ]
+        ended = await page.evaluate("parleyDebug.messages('server', 'replyEnded').at(-1).message.replyEnded")
+        quality = await page.evaluate("parleyDebug.client.quality")
+        assert quality["resumed"] == 1
+        assert abs(quality["playedMs"] - int(ended["samples"]) / 24) <= HEARD_MS
+
+
+@pytest.mark.parametrize("debug", [DEBUG, OPUS])
+async def test_the_network_goes_and_comes_back(house: House, debug: str) -> None:
     """Five seconds without a network in mid-reply: the page says so, the same reply goes on, no word twice or lost."""
     door = house.ring.websocket.split("/")[2]
     async with (
         chromium() as browser,
         cable(door) as line,
-        page_of(browser, f"http://{line.address}/{DEBUG}", **STILL) as page,
+        page_of(browser, f"http://{line.address}/{debug}", **STILL) as page,
     ):
         await page.click("#mute")  # the fake microphone's beeps are no words
         await page.fill("#typed", "Count to twenty.")
