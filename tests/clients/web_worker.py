@@ -82,7 +82,7 @@ async def hand_over(page: Page, folder: Path) -> None:
         tell("recording", words=str(path), rate_hz=output["rateHz"], at_s=began_s + output["beganMs"] / 1000)
 
 
-async def converse(server: str, record: Path) -> None:
+async def converse(server: str, record: Path, output: str) -> None:
     """Open the page that the server serves, and hold a conversation as it is told to."""
     where = urlsplit(server)
     origin = f"http://{where.netloc}"
@@ -103,17 +103,19 @@ async def converse(server: str, record: Path) -> None:
     async with library("playwright.async_api").async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, headless=True)
         try:
-            await talk(browser, origin, obey, record)
+            await talk(browser, origin, obey, record, output)
         finally:
             await browser.close()
 
 
-async def talk(browser: Any, origin: str, doing: Callable[[Page], Awaitable[None]], record: Path) -> None:
-    """Talk over one page, then hang up."""
+async def talk(
+    browser: Any, origin: str, doing: Callable[[Page], Awaitable[None]], record: Path, output: str = ""
+) -> None:
+    """Talk over one page, then hang up. `output`: how replies come; empty: as the page chooses."""
     page = await browser.new_page(reduced_motion="reduce")
     page.set_default_timeout(PATIENCE_MS)
     await page.add_init_script(AT_24_KHZ)
-    await page.goto(f"{origin}/?debug=1")
+    await page.goto(f"{origin}/?debug=1{f'&output={output}' if output else ''}")
     await page.wait_for_selector("html[data-turn]")
     await page.click("#talk")
     following = asyncio.create_task(follow(page))
@@ -131,10 +133,13 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.clients.web_worker", description=__doc__)
     parser.add_argument("--server", required=True)
     parser.add_argument("--record", type=Path, required=True, help="a FIFO; it is left empty, but its folder is used")
+    parser.add_argument(
+        "--output", choices=("pcm16", "opus"), default="", help="how replies come; else the page chooses"
+    )
     options = parser.parse_args()
     if options.record.exists():
         options.record.open("wb").close()
-    asyncio.run(converse(options.server, options.record))
+    asyncio.run(converse(options.server, options.record, options.output))
     return 0
 
 
