@@ -132,7 +132,14 @@ def _choice(options: Options) -> SoundChoice:
 
 def _conversation(options: Options, device: AudioDevice) -> Conversation:
     dial = partial(connect, trust=Trust.of(options.ca))
-    return Conversation(options.server, device, agent=options.agent, token=options.token, dial=dial)
+    return Conversation(
+        options.server,
+        device,
+        agent=options.agent,
+        token=options.token,
+        reply_format=options.reply_format,
+        dial=dial,
+    )
 
 
 async def _follow_script(

@@ -13,6 +13,7 @@ from .connecting import Dial
 from .connection import Connection, NotTaken
 from .doors import Doors
 from .failures import ClientError, ServerRefused
+from .reply_format import ask_for_pcm16, is_opus
 
 OPEN_WITHIN_S = 10.0
 """A server that says nothing at all to Open is given up by then."""
@@ -30,9 +31,11 @@ class NotTakenUp(Exception):
 class Caller:
     """Knows the doors and goes round them."""
 
-    def __init__(self, doors: Doors, dial: Dial) -> None:
+    def __init__(self, doors: Doors, dial: Dial, *, plain_will_do: bool = True) -> None:
+        """`plain_will_do`: where a server, or the token, does not allow Opus, replies may come as PCM16."""
         self.doors = doors
         self._dial = dial
+        self._plain_will_do = plain_will_do
         self._unanswered_s = -math.inf
 
     @property
@@ -41,7 +44,10 @@ class Caller:
         return asyncio.get_running_loop().time() - self._unanswered_s < LATE_ANSWER_S
 
     async def first(self, open_: wire.Open) -> Connection:
-        """Call each server once; return the connection to the first that takes it. Raises the last one's reason."""
+        """Call each server once; return the connection to the first that takes it. Raises the last one's reason.
+
+        `open_` is what is said from then on, too: it asks for PCM16 once Opus was refused.
+        """
         left = len(self.doors)
         while True:
             left -= 1
@@ -49,6 +55,10 @@ class Caller:
             try:
                 return await Connection.made(server, open_, self._dial, NEXT_WITHIN_S if left else OPEN_WITHIN_S)
             except NotTaken as refusal:
+                if self._plain_will_do and refusal.error.code == stream_pb2.Error.CODE_FORMAT and is_opus(open_):
+                    ask_for_pcm16(open_)
+                    left += 1
+                    continue
                 if not (left and refusal.elsewhere):
                     raise _refused(refusal.problem, len(self.doors) - left) from None
             self.doors.next()

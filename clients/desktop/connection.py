@@ -13,6 +13,7 @@ from .connecting import Dial, connected
 from .connection_failures import ConnectionFailed, closed_early, lost, unanswered
 from .failures import ClientError, ServerRefused
 from .outbox import Outbox
+from .reply_format import Replies
 from .transport import Transport
 from .wire_events import error_words_of
 
@@ -45,10 +46,13 @@ class NotTaken(Exception):
 class Connection:
     """A connection over which a server has answered Open with `opened`."""
 
-    def __init__(self, server: str, transport: Transport, opened: wire.Opened, context: AsyncExitStack) -> None:
+    def __init__(
+        self, server: str, transport: Transport, open_: wire.Open, opened: wire.Opened, context: AsyncExitStack
+    ) -> None:
         self.server = server
         self.opened = opened
         self._transport = transport
+        self._replies = Replies(open_)
         self._context = context
 
     @classmethod
@@ -65,7 +69,7 @@ class Connection:
                 raise NotTaken(unanswered(server, answer_s), unanswered=True) from None
             except ConnectionFailed as failure:
                 raise NotTaken(lost(server, False, failure)) from None
-            return cls(server, transport, opened, context.pop_all())
+            return cls(server, transport, open_, opened, context.pop_all())
         raise AssertionError("a context that swallows exceptions")
 
     async def write(self, outbox: Outbox) -> None:
@@ -76,8 +80,9 @@ class Connection:
             await self._transport.finish()
 
     async def receive(self) -> wire.ConverseResponse | None:
-        """Return the next response; None when the server has hung up. Raises ConnectionFailed."""
-        return await self._transport.receive()
+        """Return the next response, sound as PCM16; None when the server has hung up. Raises ConnectionFailed."""
+        response = await self._transport.receive()
+        return response and self._replies.decode(response)
 
     async def hang_up(self, reason: str) -> None:
         """Say End, and wait for nothing."""

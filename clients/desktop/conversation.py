@@ -26,6 +26,7 @@ from .line import Line
 from .meters import Quality
 from .playout import Playout
 from .quality import follow_device, quality_of
+from .reply_format import ask_for
 from .session import PROTOCOL, Session
 from .sound import MIC_FRAME_SAMPLES
 from .transport import connect
@@ -33,9 +34,6 @@ from .transport import connect
 DEFAULT_SERVER = "127.0.0.1:7700"
 GOODBYE_S = 2.0
 """How long an ending may take: for the server's Closed after our End, for the last buffered words after Closed."""
-CLIENT_BUFFER_MS = 400
-"""A reply comes so far ahead of its time, the most that a server gives: it begins at its first piece, and still rides
-out what TCP makes of 150 ms of jitter and one lost packet in twenty. docs/sound.md has the figures."""
 PREBUFFER_MS = 20
 ECHO = {"device": wire.Open.ECHO_DEVICE, "off": wire.Open.ECHO_DEVICE, "server": wire.Open.ECHO_SERVER}
 """What a server is told of the way in which a device keeps echo away; else that there is none."""
@@ -46,7 +44,9 @@ class Conversation:
 
     Entering returns once a server has opened the session: the first of `server` ("a:7700,b:7700") that takes the call.
     Iteration ends when the conversation has ended, and raises the ClientError that ended it if it did not end well; a
-    connection that is lost before is made again, where the server offers that. Leaving hangs up.
+    connection that is lost before is made again, where the server offers that. Leaving hangs up. `reply_format`: auto,
+    pcm16 or opus, see `reply_format.py`; raises UsageError for an Opus that is not there. `client_buffer_ms` 0: as long
+    as the format wants it.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class Conversation:
         agent: str = "",
         token: str = "",
         echo: wire.Open.Echo.ValueType | None = None,
-        client_buffer_ms: int = CLIENT_BUFFER_MS,
+        reply_format: str = "auto",
+        client_buffer_ms: int = 0,
         prebuffer_ms: float = PREBUFFER_MS,
         dial: Dial = connect,
     ) -> None:
@@ -68,8 +69,11 @@ class Conversation:
             way = device.echo.way if isinstance(device, KnownDevice) else ""
             echo = ECHO.get(way, wire.Open.ECHO_HEADPHONES)
         self.session.local_duck.enabled = echo != wire.Open.ECHO_SERVER
-        open_ = wire.Open(protocol=PROTOCOL, agent=agent, token=token, echo=echo, client_buffer_ms=client_buffer_ms)
-        self._line = Line(Caller(Doors(server), dial), open_, self.session, self._publish)
+        open_ = wire.Open(protocol=PROTOCOL, agent=agent, token=token, echo=echo)
+        ask_for(open_, reply_format, server)
+        open_.client_buffer_ms = client_buffer_ms or open_.client_buffer_ms
+        caller = Caller(Doors(server), dial, plain_will_do=reply_format == "auto")
+        self._line = Line(caller, open_, self.session, self._publish)
         self._events = EventFeed()
         self._opened = asyncio.Event()
         self._quiet = asyncio.Event()

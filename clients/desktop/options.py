@@ -13,6 +13,7 @@ from . import config_file, help_words
 from .conversation import DEFAULT_SERVER
 from .failures import EXIT_USAGE, UsageError
 from .grpc_transport import SCHEME
+from .reply_format import REPLY_FORMATS
 from .script import PATIENCE_S
 from .settings import BACKENDS, ECHO_WAYS, SETTINGS, THEMES, Setting, WrongValue, merged
 
@@ -35,6 +36,7 @@ class Options:
     output: str = ""
     backend: str = "auto"
     echo: str = "auto"
+    reply_format: str = "auto"
     theme: str = "auto"
     plain: bool = False
     """Lines instead of a screen, also on a terminal."""
@@ -115,6 +117,13 @@ def _parser() -> argparse.ArgumentParser:
         f"how the speaker is kept out of the microphone: {', '.join(ECHO_WAYS)}. device: cancelled here; headphones: "
         "you wear some; server: left to it",
         "WAY",
+        sound,
+    )
+    add(
+        "reply_format",
+        f"how replies come over the network: {', '.join(REPLY_FORMATS)}. auto: Opus, a twelfth of the bytes, unless "
+        "the server is this machine",
+        "FORMAT",
         sound,
     )
     screen = parser.add_argument_group("screen")

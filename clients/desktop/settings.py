@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from .conversation import DEFAULT_SERVER
 from .failures import UsageError
 from .grpc_transport import SCHEME
+from .reply_format import REPLY_FORMATS
 from .script import PATIENCE_S
 from .websocket_transport import SCHEMES
 
@@ -165,6 +166,7 @@ SETTINGS = (
     Setting("output", str, "", "PARLEY_OUTPUT"),
     Setting("backend", one_of(*BACKENDS), "auto", "PARLEY_BACKEND"),
     Setting("echo", one_of(*ECHO_WAYS), "auto", "PARLEY_ECHO"),
+    Setting("reply_format", one_of(*REPLY_FORMATS), "auto", "PARLEY_REPLY_FORMAT"),
     Setting("theme", one_of(*THEMES), "auto", "PARLEY_THEME"),
     Setting("plain", switch, False, "PARLEY_PLAIN"),
     Setting("wait_s", seconds, PATIENCE_S),

@@ -6,7 +6,7 @@ from typing import Final
 
 DEFAULT_LEAD_MS: Final = 100
 MIN_LEAD_MS: Final = 60
-MAX_LEAD_MS: Final = 400
+MAX_LEAD_MS: Final = 2_000
 
 
 def agreed_lead_ms(wanted_ms: int) -> int:

@@ -17,6 +17,7 @@ from clients.desktop import events
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ClientError
 from clients.desktop.headless import HeadlessDevice
+from clients.desktop.reply_format import REPLY_FORMATS
 
 
 class RecordedDevice(HeadlessDevice):
@@ -64,9 +65,9 @@ async def commands() -> asyncio.StreamReader:
     return reader
 
 
-async def converse(server: str, record: Path) -> None:
+async def converse(server: str, record: Path, reply_format: str) -> None:
     """Hold a conversation as it is told to. Raises ClientError."""
-    conversation = Conversation(server, RecordedDevice(record))
+    conversation = Conversation(server, RecordedDevice(record), reply_format=reply_format)
 
     async def obey() -> None:
         lines = await commands()
@@ -93,9 +94,10 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.clients.desktop_worker", description=__doc__)
     parser.add_argument("--server", required=True)
     parser.add_argument("--record", type=Path, required=True, help="where the speaker's samples go, raw: a FIFO, say")
+    parser.add_argument("--reply-format", choices=REPLY_FORMATS, default="auto")
     options = parser.parse_args()
     try:
-        asyncio.run(converse(options.server, options.record))
+        asyncio.run(converse(options.server, options.record, options.reply_format))
     except ClientError as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code

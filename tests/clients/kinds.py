@@ -23,6 +23,10 @@ class Kind:
     """Why it can't be started here; "" when it can."""
     command: Callable[[str], tuple[str, ...]]
     """How it is started for a server's URL; `--record FIFO` is put behind."""
+    exact: tuple[str, ...] = ()
+    """What has it ask for PCM16 at 24 kHz, where it would not."""
+    usual: tuple[str, ...] = ()
+    """What has it ask for what it usually does, where a test's program would not."""
 
 
 def _no_obstacle() -> str:
@@ -38,8 +42,7 @@ def _esp32(server: str) -> tuple[str, ...]:
 
 
 def _web(server: str) -> tuple[str, ...]:
-    # Left to itself it asks for Opus here, which no sample that tells its position survives.
-    return (sys.executable, "-m", "tests.clients.web_worker", "--output", "pcm16", "--server", server)
+    return (sys.executable, "-m", "tests.clients.web_worker", "--server", server)
 
 
 def _web_obstacle() -> str:
@@ -49,8 +52,8 @@ def _web_obstacle() -> str:
 
 
 KINDS: Final = (
-    Kind("desktop", _no_obstacle, _desktop),
-    Kind("esp32", obstacle, _esp32),
-    Kind("web", _web_obstacle, _web),
+    Kind("desktop", _no_obstacle, _desktop, ("--reply-format", "pcm16")),
+    Kind("esp32", obstacle, _esp32, usual=("--output-hz", "16000")),  # as boards have it
+    Kind("web", _web_obstacle, _web, ("--output", "pcm16")),
 )
 ENVIRONMENT: Final = {"PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}", "PYTHONUNBUFFERED": "1"}

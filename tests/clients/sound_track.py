@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from tests.fakes.position_code import Run
 
 HZ: Final = 24_000
+SHORTEST_GAP: Final = HZ // 200
 
 
 class SoundTrack:
@@ -53,10 +53,16 @@ class SoundTrack:
         return None
 
 
-def gaps_of(runs: list[Run]) -> tuple[int, int]:
-    """Return the silence within a reply, in samples, and how many gaps it is in: what lies between its runs."""
-    holes = [after.at_sample - before.end_sample for before, after in pairwise(runs)]
-    return sum(holes), sum(1 for hole in holes if hole > 0)
+def gaps_in(pcm: bytes) -> tuple[int, int]:
+    """Return how many samples of a reply's recording sound, and how many lie in gaps between them.
+
+    A gap is 5 ms or more of nothing at all: no codec makes that of a signal that is loud throughout. So the samples
+    need not tell where they stand.
+    """
+    loud = np.flatnonzero(np.frombuffer(pcm, "<i2"))
+    holes = np.diff(loud) - 1
+    gap = int(holes[holes >= SHORTEST_GAP].sum())
+    return (int(loud[-1] - loud[0]) + 1 - gap, gap) if len(loud) else (0, 0)
 
 
 def is_whole(runs: list[Run], samples: int) -> bool:

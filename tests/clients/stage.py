@@ -63,9 +63,12 @@ class Stage:
     server: str
 
     @asynccontextmanager
-    async def client(self, kind: Kind, rule: Rule | None = None) -> AsyncIterator[ClientProgram]:
-        """Start a client and open a conversation: on loopback, or behind a network of this kind."""
-        command = kind.command(self.server)
+    async def client(self, kind: Kind, rule: Rule | None = None, *, exact: bool = True) -> AsyncIterator[ClientProgram]:
+        """Start a client and open a conversation: on loopback, or behind a network of this kind.
+
+        `exact`: its replies come as they are, so that each sample tells where it stands. Else as it usually has them.
+        """
+        command = (*kind.command(self.server), *(kind.exact if exact else kind.usual))
         if rule is not None:
             assert self.net is not None
             command = (*self.net.pod(POD), *command)

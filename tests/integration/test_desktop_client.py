@@ -24,10 +24,11 @@ from clients.desktop import calling, events, pulse
 from clients.desktop import conversation as conversation_module
 from clients.desktop.__main__ import live
 from clients.desktop.connection_failures import ConnectionFailed
-from clients.desktop.conversation import CLIENT_BUFFER_MS, Conversation
+from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.headless import HeadlessDevice
 from clients.desktop.options import parse
+from clients.desktop.reply_format import PCM16_BUFFER_MS
 from clients.desktop.sound import pcm_of
 from clients.desktop.transport import Transport, connect
 from parley.v1 import audio_pb2, session_pb2, stream_pb2
@@ -166,7 +167,7 @@ async def test_whole_conversation_is_stamped_reported_and_heard() -> None:
             told = await all_events(conversation)
     call = server.calls[0]
     assert call.requests[0].open == wire.Open(
-        protocol=1, agent="tutor", echo=wire.Open.ECHO_HEADPHONES, client_buffer_ms=CLIENT_BUFFER_MS
+        protocol=1, agent="tutor", echo=wire.Open.ECHO_HEADPHONES, client_buffer_ms=PCM16_BUFFER_MS
     )
     assert [type(event) for event in told] == [
         events.Opened,

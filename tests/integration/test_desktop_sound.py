@@ -6,8 +6,9 @@ import asyncio
 
 import numpy as np
 
-from clients.desktop.conversation import CLIENT_BUFFER_MS, Conversation
+from clients.desktop.conversation import Conversation
 from clients.desktop.headless import HeadlessDevice
+from clients.desktop.reply_format import PCM16_BUFFER_MS
 from clients.desktop.sound import MIC_HZ, SPEAKER_HZ
 from parley.v1 import audio_pb2
 from parley.v1 import conversation_service_pb2 as wire
@@ -53,7 +54,7 @@ async def test_speech_over_a_reply_lowers_it_here_and_it_comes_back() -> None:
         async for _ in conversation:
             pass
         quality = conversation.quality
-    assert server.calls[0].requests[0].open.client_buffer_ms == CLIENT_BUFFER_MS
+    assert server.calls[0].requests[0].open.client_buffer_ms == PCM16_BUFFER_MS
     assert server.calls[0].requests[0].open.echo == wire.Open.ECHO_HEADPHONES
     heard = device.recording().stereo()
     onset = int(np.argmax(np.abs(heard[:, 0]) > 500))

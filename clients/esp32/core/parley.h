@@ -40,7 +40,7 @@ typedef struct parley_config {
   parley_format output;                        /* the speaker: PCM16 24000 */
   parley_echo echo;                            /* DEVICE. With SERVER the local duck is off: echo would set it off */
   bool local_duck;                             /* true: lower a sounding reply as soon as the person speaks */
-  uint32_t client_buffer_ms;                   /* 400: the lead that is asked of the server */
+  uint32_t client_buffer_ms;                   /* 400: the lead that is asked of the server. See parley_fit_buffers */
   uint32_t playout_ms;                         /* 600: the playout ring. When it is full no more is read (see parley_received) */
   uint32_t retention_ms;                       /* 400: microphone kept for a resumption, and while the network is slow */
 } parley_config;
@@ -130,6 +130,15 @@ typedef struct parley parley;
 
 /* Fill in the defaults: PCM16 16 kHz in, 24 kHz out, room for 600 ms of replies, echo cancelled by the device. */
 void parley_defaults(parley_config *config);
+
+/* Once the formats are chosen: as much of a reply as 28,800 bytes hold of its format (600 ms of PCM16 at 24 kHz, 900 at
+ * 16 kHz, 1.8 s at 8 kHz; never less than 600 ms), two thirds of it asked for ahead of its time. What comes further ahead
+ * survives a worse network, and what takes fewer bytes may: nothing urgent waits long behind it. */
+static inline void parley_fit_buffers(parley_config *config) {
+  uint32_t ms = 14400000u / config->output.rate_hz;
+  config->playout_ms = ms < 600 ? 600 : ms;
+  config->client_buffer_ms = config->playout_ms * 2 / 3;
+}
 
 /* How much memory parley_init needs for this configuration; 0: the configuration is not possible. */
 size_t parley_memory_bytes(const parley_config *config);

@@ -12,7 +12,7 @@ import { Uplink } from "./uplink.js";
 /** How long a server may take to say its last word. */
 const HANG_UP_MS = 2000;
 /** What is said of Opus by a server without it, and of a token that does not allow it. */
-const OPUS_REFUSED = new Set(["CODE_FORMAT", "CODE_UNAUTHENTICATED"]);
+const OPUS_REFUSED = "CODE_FORMAT";
 
 /**
  * @typedef {object} Told Whom the line tells.
@@ -148,7 +148,7 @@ export class Line {
         break;
       case "hopeless":
         this._search.stop();
-        if (this._encoding === "opus" && OPUS_REFUSED.has(verdict.code)) {
+        if (this._encoding === "opus" && verdict.code === OPUS_REFUSED) {
           this._askForPcm16(verdict.message);
           this._search.begin(nowMs, this._search.isResuming);
         } else if (!this.call) {

@@ -69,6 +69,7 @@ class Doorkeeper:
 
         Raises:
             BadToken: nothing; or not what it asks for. The more of these an address has had, the longer it takes.
+            FormatFault: not in this format.
             StoreLost: what is revoked can't be looked up, so nobody new comes in.
         """
         if self._keys is None:

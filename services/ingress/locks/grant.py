@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from parley.v1 import audio_pb2 as audio
-from services.common.errors import Unauthenticated
+from services.common.errors import FormatFault, Unauthenticated
 from services.ingress.limits import Limits
 from services.ingress.locks.keys import EVERY_AGENT, NAME, SigningKey
 
@@ -136,15 +136,13 @@ class Grant:
             )
 
     def check_formats(self, *chosen: audio.AudioFormat) -> None:
-        """Raise BadToken when it does not allow an encoding."""
+        """Raise FormatFault when it does not allow an encoding: another one may do."""
         for each in chosen:
             number = each.encoding or audio.AudioFormat.ENCODING_PCM16
             name = _ENCODINGS.get(number, "")
             if self.formats and name not in self.formats:
                 allowed = ", ".join(sorted(self.formats))
-                raise BadToken(
-                    "other", f"the token allows audio as {allowed}, not as {name or number}: choose one of these."
-                )
+                raise FormatFault(f"the token allows audio as {allowed}, not as {name or number}: choose one of these.")
 
     def check_session(self, resume: str) -> None:
         """Raise BadToken when it is for one session, and that is not the one to be resumed; "" begins a new one."""

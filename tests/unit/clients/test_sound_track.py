@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.clients.sound_track import HZ, SoundTrack, gaps_of, is_whole, quantile
+from tests.clients.sound_track import HZ, SoundTrack, gaps_in, is_whole, quantile
 from tests.fakes.position_code import Run
 
 LOUD = np.full(480, 1000, np.int16).tobytes()
@@ -54,10 +54,16 @@ def test_the_return_of_sound() -> None:
     assert track(LOUD, SILENT).sounds_again_after_s(10.02) is None
 
 
-def test_gaps_lie_between_the_runs_of_a_reply() -> None:
-    """And a whole reply is all of its samples, each once."""
+def test_gaps_are_nothing_at_all_between_what_sounds() -> None:
+    """What is before the reply and after it is none, nor is a moment at which the signal happens to be 0."""
+    assert gaps_in(SILENT + LOUD + bytes(2 * 119) + LOUD + SILENT) == (2 * len(LOUD) // 2 + 119, 0)
+    assert gaps_in(LOUD + bytes(2 * 120) + LOUD + SILENT + LOUD) == (3 * len(LOUD) // 2, 120 + len(SILENT) // 2)
+    assert gaps_in(SILENT) == gaps_in(b"") == (0, 0)
+
+
+def test_a_whole_reply_is_all_of_its_samples() -> None:
+    """Each once."""
     runs = [Run(1, 0, 4800, 100, 0.0), Run(1, 4800, 4800, 5380, 0.0), Run(1, 9600, 400, 10180, 0.0)]
-    assert gaps_of(runs) == (480, 1)
     assert is_whole(runs, 10_000)
     assert not is_whole(runs, 10_001)
     assert not is_whole([*runs[:1], runs[2]], 10_000)

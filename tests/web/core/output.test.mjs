@@ -119,7 +119,7 @@ function piece(reply, position, ...packet) {
 
 test("the next sample is the one after what a packet holds, and Opus is asked for again", () => {
   const { session, opens, told, run, say } = asking();
-  assert.deepEqual([opens[0].output, opens[0].clientBufferMs, told], [OPUS, 1000, [{ encoding: "opus", why: "" }]]);
+  assert.deepEqual([opens[0].output, opens[0].clientBufferMs, told], [OPUS, 2000, [{ encoding: "opus", why: "" }]]);
   say(piece(1, 0, 0xfc, 1, 2, 3));
   say(piece(1, 480, 0xf4, 1, 2));
   session.broke(opens[0].call, 10);
@@ -150,17 +150,17 @@ test("a server that resumes nothing ends it then, and says so", () => {
 });
 
 test("a server without Opus, and a token that does not allow it, are called again; what is wrong otherwise is told", () => {
-  for (const code of ["CODE_FORMAT", "CODE_UNAUTHENTICATED"]) {
-    const { session, opens, told, run, say } = asking(null);
-    say({ error: { code, message: "not this." } });
-    session.tick(300);
-    run(300);
-    assert.deepEqual(opens.map(({ output }) => output?.encoding), ["ENCODING_OPUS", undefined]);
-    assert.deepEqual(told, [{ encoding: "pcm16", why: "not this." }]);
-    say({ error: { code, message: "nor that." } });
-    assert.deepEqual([session.state, session.why], ["ended", "nor that."]);
+  const { session, opens, told, run, say } = asking(null);
+  say({ error: { code: "CODE_FORMAT", message: "not this." } });
+  session.tick(300);
+  run(300);
+  assert.deepEqual(opens.map(({ output }) => output?.encoding), ["ENCODING_OPUS", undefined]);
+  assert.deepEqual(told, [{ encoding: "pcm16", why: "not this." }]);
+  say({ error: { code: "CODE_FORMAT", message: "nor that." } });
+  assert.deepEqual([session.state, session.why], ["ended", "nor that."]);
+  for (const code of ["CODE_PROTOCOL", "CODE_UNAUTHENTICATED"]) {
+    const other = asking(null);
+    other.say({ error: { code, message: "no." } });
+    assert.deepEqual([other.session.state, other.opens.length], ["ended", 1]);
   }
-  const { session, opens, say } = asking(null);
-  say({ error: { code: "CODE_PROTOCOL", message: "no." } });
-  assert.deepEqual([session.state, opens.length], ["ended", 1]);
 });

@@ -174,7 +174,7 @@ static int take(options *options, int which, const char *name, const char *text)
   } ranges[] = {
       {OPT_WAIT, 0.1, 3600, "a number of seconds up to 3600"},  {OPT_SECONDS, 0.1, 86400, "a number of seconds up to a day"},
       {OPT_IN_HZ, 8000, 48000, "a rate in Hz"},                 {OPT_OUT_HZ, 8000, 48000, "a rate in Hz"},
-      {OPT_BUFFER, 60, 400, "60 to 400 ms"},                    {OPT_PLAYOUT, 100, 10000, "100 to 10000 ms"},
+      {OPT_BUFFER, 60, 2000, "60 to 2000 ms"},                  {OPT_PLAYOUT, 100, 10000, "100 to 10000 ms"},
       {OPT_RETENTION, 100, 10000, "100 to 10000 ms"},           {OPT_LATENCY, 0, 1000, "0 to 1000 ms"},
       {OPT_DEVICES, 1, LARGEST_DEVICES, "1 to 2000 devices"},   {OPT_STAGGER, 0, 10000, "0 to 10000 ms"},
   };
@@ -186,8 +186,8 @@ static int take(options *options, int which, const char *name, const char *text)
   if (which == OPT_SECONDS) options->seconds = value;
   if (which == OPT_IN_HZ) options->config.input.rate_hz = whole;
   if (which == OPT_OUT_HZ) options->config.output.rate_hz = whole;
-  if (which == OPT_BUFFER) options->config.client_buffer_ms = whole;
-  if (which == OPT_PLAYOUT) options->config.playout_ms = whole;
+  if (which == OPT_BUFFER) options->buffer_ms = whole;
+  if (which == OPT_PLAYOUT) options->playout_ms = whole;
   if (which == OPT_RETENTION) options->config.retention_ms = whole;
   if (which == OPT_LATENCY) options->latency_ms = whole;
   if (which == OPT_DEVICES) options->devices = whole;
@@ -216,6 +216,9 @@ int options_parse(options *options, int count, char **arguments) {
     }
     done = take(options, which, longs[index].name, optarg ? optarg : "");
   }
+  parley_fit_buffers(&options->config);
+  if (options->buffer_ms) options->config.client_buffer_ms = options->buffer_ms;
+  if (options->playout_ms) options->config.playout_ms = options->playout_ms;
   if (done < 0 && optind < count) return wrong("say", arguments[optind], "files are named each after its own --say");
   return done;
 }

@@ -16,6 +16,8 @@ typedef struct {
   parley_config config;
   unsigned devices;
   unsigned stagger_ms;  /* between the starts of two devices */
+  unsigned buffer_ms;   /* asked ahead of its time; 0: as the format allows */
+  unsigned playout_ms;  /* room for a reply; 0: likewise */
   unsigned latency_ms;  /* of the speaker: a sample is heard so long after it was given */
   double wait_s;        /* for an answer to what was said */
   double seconds;       /* after which all hang up; 0: never */

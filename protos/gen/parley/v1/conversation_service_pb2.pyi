@@ -272,7 +272,7 @@ class Open(google.protobuf.message.Message):
     echo: Global___Open.Echo.ValueType
     """How echo is dealt with."""
     client_buffer_ms: builtins.int
-    """How much audio the client wants to hold ahead of its speaker, in milliseconds: 60 to 400, 0 lets the server choose."""
+    """How much audio the client wants to hold ahead of its speaker, in milliseconds: 60 to 2000, 0 lets the server choose."""
     traceparent: builtins.str
     """W3C trace context of the client, if it traces."""
     oldest_protocol: builtins.int

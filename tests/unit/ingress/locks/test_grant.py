@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.v1 import audio_pb2 as audio
+from services.common.errors import FormatFault
 from services.ingress.limits import Limits
 from services.ingress.locks.grant import EVERYBODY, FORMATS, Account, BadToken, Grant
 from services.ingress.locks.keys import SigningKey
@@ -49,7 +50,7 @@ def test_it_may_be_for_some_formats_only() -> None:
     plain.check_formats(audio.AudioFormat(), pcm)
     GRANT.check_formats(opus, unknown)
     for chosen in ((opus, pcm), (pcm, opus), (unknown, pcm)):
-        with pytest.raises(BadToken, match="allows audio as mulaw, pcm16, not as"):
+        with pytest.raises(FormatFault, match="allows audio as mulaw, pcm16, not as"):
             plain.check_formats(*chosen)
     assert Grant.of(plain.claims("parley"), KEY).formats == plain.formats
     assert "formats" not in GRANT.claims("parley")

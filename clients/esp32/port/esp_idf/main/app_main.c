@@ -79,6 +79,7 @@ static const char *configure(parley_config *config) {
 #if CONFIG_PARLEY_MULAW
   config->input.encoding = config->output.encoding = PARLEY_MULAW;
 #endif
+  parley_fit_buffers(config);
   const parley_kv_port store = settings_nvs_port();
   const char *missing = parley_settings_load(&store, &settings, config);
   if (config->echo == PARLEY_ECHO_DEVICE && !audio_i2s_cancels_echo()) config->echo = PARLEY_ECHO_SERVER;
