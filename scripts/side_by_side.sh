@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 common=$1
 shift
-MOST_AGAIN=3
+MOST_AGAIN=5
 folder=$(mktemp -d)
 pids=
 trap 'kill $pids 2>/dev/null; rm -rf "$folder"; exit 130' INT TERM

@@ -17,6 +17,7 @@ from clients.desktop import events
 from clients.desktop.conversation import Conversation
 from clients.desktop.failures import ConversationBroken, ServerRefused
 from clients.desktop.headless import HeadlessDevice
+from clients.desktop.reply_format import is_opus
 from clients.desktop.sound import pcm_of, samples_of
 from parley.v1 import conversation_service_pb2 as wire
 from parley.v1 import stream_pb2
@@ -36,13 +37,14 @@ def words(samples: int) -> NDArray[np.int16]:
 class Talk:
     """A conversation, and what came of it."""
 
-    def __init__(self, ring: FakeRing, servers: str = "one:1") -> None:
+    def __init__(self, ring: FakeRing, servers: str = "one:1", reply_format: str = "pcm16") -> None:
         loop = asyncio.get_running_loop()
         self.ring = ring
         self.device = HeadlessDevice(clock=loop.time, sleep=asyncio.sleep)
         self.device.say(pcm_of(words(int(TALK_S * 16_000))))
         # Who talks all the time talks over replies; as echo is left to the server, that does not lower them here.
-        self.conversation = Conversation(servers, self.device, dial=ring.dial, echo=wire.Open.ECHO_SERVER)
+        echo = wire.Open.ECHO_SERVER
+        self.conversation = Conversation(servers, self.device, dial=ring.dial, echo=echo, reply_format=reply_format)
         self.told: list[events.Event] = []
 
     async def for_s(self, seconds: float) -> None:
@@ -91,12 +93,13 @@ def talk(
     seconds: float,
     servers: str = "one:1",
     meanwhile: Callable[[Talk], Coroutine[None, None, None]] | None = None,
+    reply_format: str = "pcm16",
 ) -> Talk:
     """Hold a conversation in virtual time, with pauses between calls that are the same each time."""
     random.seed(PAUSES)
 
     async def hold() -> Talk:
-        held = Talk(ring, servers)
+        held = Talk(ring, servers, reply_format)
         acting = asyncio.create_task(meanwhile(held)) if meanwhile else None
         await held.for_s(seconds)
         if acting:
@@ -445,3 +448,17 @@ def test_a_refusal_that_others_would_repeat_is_final() -> None:
     with pytest.raises(ServerRefused, match=r"^The server refused: No such rate\.$"):
         talk(ring, 1, "one:1,two:2")
     assert ring.called == ["one:1"]
+
+
+def test_where_opus_is_not_allowed_replies_come_as_they_are() -> None:
+    """The same server is called again, and from then on PCM16 is asked for; a person's own word is not changed."""
+    wrong = stream_pb2.Error(code=stream_pb2.Error.CODE_FORMAT, message="No Opus here.")
+    ring = FakeRing(deque([Fate(error=wrong), Fate(2.0), Fate()]), reply_samples=96_000)
+    held = talk(ring, 8, "one:1,two:2", reply_format="auto")
+    held.assert_played_whole()
+    assert ring.called[:2] == ["one:1", "one:1"]
+    assert [is_opus(open_) for open_ in ring.opens] == [True, False, False]
+    assert ring.opens[0].client_buffer_ms > ring.opens[1].client_buffer_ms
+    ring = FakeRing(deque([Fate(error=wrong)]))
+    with pytest.raises(ServerRefused, match="No Opus here"):
+        talk(ring, 1, "one:1,two:2", reply_format="opus")
