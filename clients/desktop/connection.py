@@ -46,13 +46,11 @@ class NotTaken(Exception):
 class Connection:
     """A connection over which a server has answered Open with `opened`."""
 
-    def __init__(
-        self, server: str, transport: Transport, open_: wire.Open, opened: wire.Opened, context: AsyncExitStack
-    ) -> None:
+    def __init__(self, server: str, transport: Transport, opened: wire.Opened, context: AsyncExitStack) -> None:
         self.server = server
         self.opened = opened
         self._transport = transport
-        self._replies = Replies(open_)
+        self._replies = Replies(opened)
         self._context = context
 
     @classmethod
@@ -69,7 +67,7 @@ class Connection:
                 raise NotTaken(unanswered(server, answer_s), unanswered=True) from None
             except ConnectionFailed as failure:
                 raise NotTaken(lost(server, False, failure)) from None
-            return cls(server, transport, open_, opened, context.pop_all())
+            return cls(server, transport, opened, context.pop_all())
         raise AssertionError("a context that swallows exceptions")
 
     async def write(self, outbox: Outbox) -> None:

@@ -69,10 +69,10 @@ def _is_here(address: str) -> bool:
 
 
 class Replies:
-    """Makes PCM16 of what comes by one connection, in the format asked for: else the call would have been refused."""
+    """Makes PCM16 of what comes by one connection, in the format that its server has `opened` it with."""
 
-    def __init__(self, open_: wire.Open) -> None:
-        self._is_opus = is_opus(open_)
+    def __init__(self, opened: wire.Opened) -> None:
+        self._is_opus = opened.output.encoding == audio_pb2.AudioFormat.ENCODING_OPUS
         self._decoder: Any = None
         self._reply = 0
 

@@ -144,6 +144,8 @@ class ClientFormats:
     def responses(self, response: wire.ConverseResponse) -> list[wire.ConverseResponse]:
         """Return what the client is told for a response of the wire."""
         match response.WhichOneof("message"):
+            case "opened":
+                response.opened.ClearField("output")  # what it gets is what it knows
             case "audio":
                 if self._speaker is None or response.audio.reply != self._reply:
                     self._reply = response.audio.reply

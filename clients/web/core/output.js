@@ -12,7 +12,7 @@ import { isThisMachine } from "./this_machine.js";
 
 /** How far ahead of the speaker audio shall come: a reply starts at its first piece, and rides out what TCP makes of losses. */
 const CLIENT_BUFFER_MS = 400;
-/** The most that a server sends ahead: of Opus that is 4 kB, which a bad network carries at once, too. */
+/** The most that a server sends ahead: of Opus that is 8 kB, which a bad network carries at once, too. */
 const OPUS_CLIENT_BUFFER_MS = 2000;
 const ASKED = {
   pcm16: { clientBufferMs: CLIENT_BUFFER_MS },

@@ -37,7 +37,7 @@ def words(samples: int) -> NDArray[np.int16]:
 class Talk:
     """A conversation, and what came of it."""
 
-    def __init__(self, ring: FakeRing, servers: str = "one:1", reply_format: str = "pcm16") -> None:
+    def __init__(self, ring: FakeRing, servers: str = "one:1", reply_format: str = "auto") -> None:
         loop = asyncio.get_running_loop()
         self.ring = ring
         self.device = HeadlessDevice(clock=loop.time, sleep=asyncio.sleep)
@@ -93,7 +93,7 @@ def talk(
     seconds: float,
     servers: str = "one:1",
     meanwhile: Callable[[Talk], Coroutine[None, None, None]] | None = None,
-    reply_format: str = "pcm16",
+    reply_format: str = "auto",
 ) -> Talk:
     """Hold a conversation in virtual time, with pauses between calls that are the same each time."""
     random.seed(PAUSES)
@@ -443,9 +443,9 @@ def test_when_nobody_takes_the_call_the_last_reason_is_told() -> None:
 
 def test_a_refusal_that_others_would_repeat_is_final() -> None:
     """What is wrong with the caller is not mended by calling elsewhere."""
-    wrong = stream_pb2.Error(code=stream_pb2.Error.CODE_FORMAT, message="No such rate.")
+    wrong = stream_pb2.Error(code=stream_pb2.Error.CODE_VERSION, message="No such version.")
     ring = FakeRing(deque([Fate(error=wrong)]))
-    with pytest.raises(ServerRefused, match=r"^The server refused: No such rate\.$"):
+    with pytest.raises(ServerRefused, match=r"^The server refused: No such version\.$"):
         talk(ring, 1, "one:1,two:2")
     assert ring.called == ["one:1"]
 
@@ -454,7 +454,7 @@ def test_where_opus_is_not_allowed_replies_come_as_they_are() -> None:
     """The same server is called again, and from then on PCM16 is asked for; a person's own word is not changed."""
     wrong = stream_pb2.Error(code=stream_pb2.Error.CODE_FORMAT, message="No Opus here.")
     ring = FakeRing(deque([Fate(error=wrong), Fate(2.0), Fate()]), reply_samples=96_000)
-    held = talk(ring, 8, "one:1,two:2", reply_format="auto")
+    held = talk(ring, 8, "one:1,two:2")
     held.assert_played_whole()
     assert ring.called[:2] == ["one:1", "one:1"]
     assert [is_opus(open_) for open_ in ring.opens] == [True, False, False]

@@ -22,9 +22,9 @@ def tone(samples: int) -> bytes:
     return (8_000 * np.sin(np.arange(samples) * 2 * np.pi * 300 / 24_000)).astype("<i2").tobytes()
 
 
-def asked(encoding: audio_pb2.AudioFormat.Encoding.ValueType) -> wire.Open:
-    """What a server was asked for."""
-    return wire.Open(output=audio_pb2.AudioFormat(encoding=encoding, rate_hz=24_000))
+def opened(encoding: audio_pb2.AudioFormat.Encoding.ValueType) -> wire.Opened:
+    """What a server answers."""
+    return wire.Opened(output=audio_pb2.AudioFormat(encoding=encoding, rate_hz=24_000))
 
 
 def piece(reply: int, position: int, coded: bytes) -> wire.ConverseResponse:
@@ -75,7 +75,7 @@ def test_without_a_codec_replies_come_as_they_are(monkeypatch: pytest.MonkeyPatc
 
 def test_a_packet_becomes_as_many_samples_as_it_stands_for() -> None:
     """And what the speaker gets sounds as it should: each reply by a decoder of its own, for so it was encoded."""
-    replies = Replies(asked(OPUS))
+    replies = Replies(opened(OPUS))
     for reply in (1, 2):
         encoder = OpusEncoder()
         pcm = tone(FRAME * 10)
@@ -91,15 +91,15 @@ def test_a_packet_becomes_as_many_samples_as_it_stands_for() -> None:
 def test_what_is_not_opus_passes_untouched() -> None:
     """PCM16, and all that is no sound."""
     pcm = tone(FRAME)
-    assert Replies(asked(audio_pb2.AudioFormat.ENCODING_PCM16)).decode(piece(1, 0, pcm)).audio.pcm == pcm
-    assert Replies(wire.Open()).decode(piece(1, 0, pcm)).audio.pcm == pcm
+    assert Replies(opened(audio_pb2.AudioFormat.ENCODING_PCM16)).decode(piece(1, 0, pcm)).audio.pcm == pcm
+    assert Replies(wire.Opened()).decode(piece(1, 0, pcm)).audio.pcm == pcm
     flush = wire.ConverseResponse(flush=wire.Flush(seq=3))
-    assert Replies(asked(OPUS)).decode(flush) == flush
+    assert Replies(opened(OPUS)).decode(flush) == flush
 
 
 @pytest.mark.parametrize("bad", [b"", b"\xff", b"\xfc\xff" * 700])
 def test_what_is_no_packet_ends_the_connection_in_words(bad: bytes) -> None:
     """The next server would send the same."""
     with pytest.raises(ConnectionFailed, match="no Opus packet") as failure:
-        Replies(asked(OPUS)).decode(piece(1, 0, bad))
+        Replies(opened(OPUS)).decode(piece(1, 0, bad))
     assert failure.value.cause == Cause.UNREADABLE

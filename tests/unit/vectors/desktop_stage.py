@@ -34,7 +34,7 @@ class Stage:
         self._servers = Servers(scene, self.journal)
         self._lines: dict[Call, StageTransport] = {}
         self._card = StageCard(scene.setup)
-        self._conversation = Conversation(_addresses(scene), self._card, dial=self._dial, reply_format="pcm16")
+        self._conversation = Conversation(_addresses(scene), self._card, dial=self._dial)
         self._doing: list[asyncio.Task[None]] = []
 
     async def play(self) -> Journal:
