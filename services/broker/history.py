@@ -63,8 +63,9 @@ class Said:
         return len(self.words)
 
     def recall(self, teller: Teller) -> None:
-        """Tell them."""
-        teller.say(self.role, self.words)
+        """Tell them, if there are any: of a reply that was cut off at once no word may have been heard."""
+        if self.words:
+            teller.say(self.role, self.words)
 
 
 class Place:

@@ -140,6 +140,22 @@ def test_an_interrupted_reply_is_told_as_far_as_it_was_heard() -> None:
     assert reconnect(scene)[1:] == ["user: count", "assistant: one two"]
 
 
+def test_a_reply_of_which_no_word_was_heard_is_not_told_as_nothing() -> None:
+    """A breath of it sounded, and history knows that; there are no words to be told."""
+    scene = Scene(aligned=True)
+    scene.turn(1, item="u1")
+    scene.transcript("u1", "count")
+    scene.created("r1")
+    scene.item("r1", "a1")
+    for word in ("one", " two"):
+        scene.speak("r1", "a1", 500, word)
+    scene.interrupt(1)
+    scene.played(1, 50, seq=1)
+    scene.done("r1", "cancelled")
+    assert scene.said[-1] == ("assistant", "")
+    assert reconnect(scene)[1:] == ["user: count"]
+
+
 def counting(scene: Scene) -> None:
     """A reply of four words of half a second each, all generated."""
     scene.turn(1, item="u1")
