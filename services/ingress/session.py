@@ -217,7 +217,7 @@ class Session:
             case "end":
                 _raise(ended(VAD, response.end))
             case _ if self._is_early:
-                self._early.append(partial(self.from_vad, response))
+                self._keep_early(partial(self.from_vad, response))
             case "interrupt":
                 self.verdict(response.interrupt, LISTEN)
             case "state":
@@ -245,7 +245,7 @@ class Session:
             case "end":
                 _raise(ended(EGRESS, response.end))
             case _ if self._is_early:
-                self._early.append(partial(self.from_egress, response))
+                self._keep_early(partial(self.from_egress, response))
             case "audio":
                 self.downlink.play(response.audio)
             case "reply_ended":
@@ -262,7 +262,7 @@ class Session:
         if interrupt.kind != session_pb2.Interrupt.KIND_CANCEL or 0 < interrupt.lease < self.lease:
             return
         if self._is_early:
-            self._early.append(partial(self.from_topic, interrupt))
+            self._keep_early(partial(self.from_topic, interrupt))
         else:
             self.verdict(interrupt, TOPIC, has_floor=interrupt.floor > 0)
 
@@ -293,6 +293,11 @@ class Session:
     def _is_early(self) -> bool:
         """Whether the client has yet to be told that the session stands; a greeting may come before vad is ready."""
         return not self.is_announced
+
+    def _keep_early(self, act: Callable[[], None]) -> None:
+        """Do it once the client has been told; of too much the oldest goes."""
+        self.counters["early_dropped"] += len(self._early) == _EARLY
+        self._early.append(act)
 
     def announce(self, opened: client.Opened) -> None:
         """Tell the client that the session stands, and if it comes back to it, what it has missed."""
