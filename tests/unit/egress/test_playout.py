@@ -229,7 +229,7 @@ def test_the_lead_is_the_client_s_choice_within_bounds() -> None:
     """60 to 2000 ms; 0 asks for the default of 100."""
     for wanted_ms, samples in ((0, 2_400), (10, 1_440), (250, 6_000), (9_999, 48_000)):
         playout = Playout(wanted_ms)
-        playout.feed(audio.ReplyAudio(reply=1, pcm=pcm(0, HZ)), 0)
+        playout.feed(audio.ReplyAudio(reply=1, pcm=pcm(0, 3 * HZ)), 0)
         (first,) = playout.poll(0)
         assert isinstance(first, audio.ReplyAudio)
         assert len(first.pcm) == 2 * samples
