@@ -50,7 +50,8 @@ class Person:
         self.log: list[events.Event] = []
         self.failure = ""
         """Why the conversation ended before the person hung up; empty if it has not."""
-        self._conversation = Conversation(",".join(doors), self.device)
+        # No sample that tells where it stands survives Opus, which would be asked for over a network.
+        self._conversation = Conversation(",".join(doors), self.device, reply_format="pcm16")
         self._watcher: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._hangs_up = False
