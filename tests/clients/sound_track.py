@@ -28,6 +28,10 @@ class SoundTrack:
         """All of it."""
         return b"".join(pcm for _, pcm in self._frames)
 
+    def between(self, from_s: float, until_s: float) -> bytes:
+        """Return what was given to the speaker between two moments."""
+        return b"".join(pcm for at_s, pcm in self._frames if from_s <= at_s < until_s)
+
     def silent_after_s(self, decided_s: float, until_s: float = float("inf")) -> float | None:
         """Return how long after that moment the last sample sounds that began before `until_s`; 0: none does.
 

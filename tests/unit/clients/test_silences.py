@@ -14,7 +14,7 @@ import pytest
 from parley.v1 import session_pb2
 from tests.clients.failures import ClientLost
 from tests.clients.kinds import KINDS
-from tests.clients.silences import Silences, apart, measure_silence
+from tests.clients.silences import LOOKAHEAD_SAMPLES, Silences, apart, heard_in, measure_silence
 from tests.clients.sound_track import SoundTrack
 from tests.clients.stage import Stage
 from tests.fakes.position_code import Run
@@ -51,7 +51,7 @@ class Scripted:
         self.session = "s"
 
     @asynccontextmanager
-    async def client(self, *_: object) -> AsyncIterator[Scripted]:
+    async def client(self, *_: object, **__: object) -> AsyncIterator[Scripted]:
         """Start a client."""
         self.clients += 1
         if not self.opens:
@@ -86,9 +86,9 @@ class Scripted:
         """Return what was heard."""
         return [Run(each.track, 0, HEARD, 0, 0.0) for each in responses]
 
-    def measure(self, rounds: int) -> Silences:
+    def measure(self, rounds: int, *, exact: bool = True) -> Silences:
         """Measure."""
-        return run(measure_silence(cast(Stage, self), KINDS[0], None, rounds))
+        return run(measure_silence(cast(Stage, self), KINDS[0], None, rounds, exact=exact))
 
 
 def test_every_round_has_its_figures() -> None:
@@ -126,10 +126,25 @@ def test_a_decision_that_was_never_made_is_missed() -> None:
 
 def test_the_worse_of_history_and_memory_counts() -> None:
     """In ms; a reply without an item, with two, or that nobody heard is missed."""
-    runs = [Run(7, 0, HEARD, 0, 0.0)]
-    assert apart(runs, [response(7)], [item(7, 90), item(8, 5)], 7) == 10
-    assert apart(runs, [response(7, believed=HEARD + 480)], [item(7)], 7) == 20
+    assert apart(HEARD, [response(7)], [item(7, 90), item(8, 5)], 7) == 10
+    assert apart(HEARD, [response(7, believed=HEARD + 480)], [item(7)], 7) == 20
     for items in ([], [item(7), item(7)]):
-        assert apart(runs, [response(7)], items, 7) == math.inf
-    assert apart([], [response(7)], [item(7)], 7) == math.inf
-    assert apart(runs, [], [item(7)], 7) == math.inf
+        assert apart(HEARD, [response(7)], items, 7) == math.inf
+    assert apart(0, [response(7)], [item(7)], 7) == math.inf
+    assert apart(HEARD, [], [item(7)], 7) == math.inf
+
+
+def test_what_was_heard_ends_with_the_last_sample_of_the_reply() -> None:
+    """Of another one, or of none, it is nothing."""
+    runs = [Run(7, 0, HEARD, 0, 0.0), Run(7, HEARD, 100, HEARD, 0.0), Run(8, 0, 9, 5_000, 0.0)]
+    assert heard_in(runs, response(7)) == HEARD + 100
+    assert heard_in(runs, response(9)) == heard_in(runs, None) == 0
+
+
+def test_a_coded_reply_was_heard_as_long_as_it_sounded() -> None:
+    """Less what its encoder looked ahead; so history is held against it, too."""
+    stage = Scripted()
+    found = stage.measure(3, exact=False)
+    assert found.problems == []
+    assert found.silent_ms == pytest.approx([10] * 3, abs=5)
+    assert found.apart_ms == [(HEARD - (240 - LOOKAHEAD_SAMPLES)) / 24] * 3
