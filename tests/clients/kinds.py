@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.child import ROOT
+from tests.clients.sound_track import HZ
 from tests.esp32.program import build, obstacle
 from tests.web.e2e.browser import CHROMIUM
 
@@ -27,6 +28,8 @@ class Kind:
     """What has it ask for PCM16 at 24 kHz, where it would not."""
     usual: tuple[str, ...] = ()
     """What has it ask for what it usually does, where a test's program would not."""
+    usual_hz: int = HZ
+    """What its speaker runs at then."""
 
 
 def _no_obstacle() -> str:
@@ -53,7 +56,7 @@ def _web_obstacle() -> str:
 
 KINDS: Final = (
     Kind("desktop", _no_obstacle, _desktop, ("--reply-format", "pcm16")),
-    Kind("esp32", obstacle, _esp32, usual=("--output-hz", "16000")),  # as boards have it
+    Kind("esp32", obstacle, _esp32, usual=("--output-hz", "16000"), usual_hz=16_000),  # as boards have it
     Kind("web", _web_obstacle, _web, ("--output", "pcm16")),
 )
 ENVIRONMENT: Final = {"PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}", "PYTHONUNBUFFERED": "1"}

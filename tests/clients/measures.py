@@ -93,4 +93,5 @@ async def measure_gaps(stage: Stage, kind: Kind) -> Gaps:
     sounding, silent = gaps_in(client.track.pcm)
     if not sounding or not samples:
         return Gaps()
-    return Gaps(silent / samples, len(responses) == 1 and abs(sounding - samples) <= _PACKET)
+    played = samples * kind.usual_hz / HZ
+    return Gaps(silent / played, len(responses) == 1 and abs(sounding - played) <= _PACKET)
