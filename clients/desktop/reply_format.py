@@ -61,11 +61,11 @@ def _wants_opus(reply_format: str, servers: str) -> bool:
 
 
 def _is_here(address: str) -> bool:
-    host = urlsplit(address if "://" in address else f"{SCHEME}{address}").hostname or ""
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        host = urlsplit(address if "://" in address else f"{SCHEME}{address}").hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 class Replies:
@@ -80,6 +80,8 @@ class Replies:
         """Return the same, any sound in it as PCM16. Raises ConnectionFailed for what is no packet."""
         if not self._is_opus or not response.HasField("audio"):
             return response
+        if opus is None:
+            raise ConnectionFailed(Cause.UNREADABLE, "replies as Opus, which nobody here has asked for")
         if response.audio.reply != self._reply:  # its server begins a new encoder
             self._decoder, self._reply = opus.Decoder(SPEAKER_HZ, 1), response.audio.reply
         try:

@@ -71,6 +71,8 @@ def test_without_a_codec_replies_come_as_they_are(monkeypatch: pytest.MonkeyPatc
     assert open_.client_buffer_ms == PCM16_BUFFER_MS
     with pytest.raises(UsageError, match="opuslib-next-bundled"):
         ask_for(open_, "opus", "parley.example:443")
+    with pytest.raises(ConnectionFailed, match="nobody here has asked for"):
+        Replies(opened(OPUS)).decode(piece(1, 0, b"\xfc"))
 
 
 def test_a_packet_becomes_as_many_samples_as_it_stands_for() -> None:
