@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
+from parley.v1 import stream_pb2 as wire
+from services.common.boundary import session_boundary
 from services.engine.admission import PATH as PATH
 from services.engine.admission import Admission, choose_subprotocol
 from services.engine.assembly import open_parts
@@ -92,9 +94,10 @@ class _Shell:
         query = parse_qs(urlsplit(request.path).query)
         model = query.get("model", [_DEFAULT_MODEL])[0][:_LONGEST_MODEL]
         transcribes_only = query.get("intent") == ["transcription"]
-        try:
+
+        async def tell(_: wire.Error) -> None:
+            await connection.close(1011, "internal error")
+
+        async with session_boundary(_log, "a session", tell):
             with self._means.meter.session():
                 await Session(connection, self._means, model, transcribes_only=transcribes_only).run()
-        except Exception:  # noqa: BLE001 - a session's boundary: the other sessions go on
-            _log.exception("a session broke")
-            await connection.close(1011, "internal error")

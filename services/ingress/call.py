@@ -16,6 +16,7 @@ from services.common.boundary import contained_work
 from services.common.bundle import GOODBYE_S
 from services.common.channels import Channels
 from services.common.errors import ParleyError, PeerLost, StoreLost, Superseded
+from services.common.outcome import outcome
 from services.common.room import Room
 from services.common.store import Store
 from services.common.topic import Subscriber
@@ -229,7 +230,7 @@ class Calls:
         fault: ParleyError | None = PeerLost("client", "its connection broke")
         try:
             async with asyncio.TaskGroup() as group:
-                link = group.create_task(_outcome(client_link(life.session)))
+                link = group.create_task(outcome(client_link(life.session)))
                 dismissed = group.create_task(life.dismissed.wait())
                 await asyncio.wait({link, dismissed}, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait({link}, timeout=GOODBYE_S)
@@ -250,14 +251,6 @@ class Calls:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _outcome(link: Coroutine[Any, Any, None]) -> ParleyError | None:
-    try:
-        await link
-    except ParleyError as fault:
-        return fault
-    return None
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from tests.vectors.scenes import USUAL_OPENED
+
 TEXT: Final = 1
 BINARY: Final = 2
 CLOSE: Final = 8
@@ -25,16 +27,8 @@ UPGRADE: Final = (
 )
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-OPENED: Final = {
-    "opened": {
-        "session": "s",
-        "limits": {"maxFrameMs": 200, "maxMessageBytes": 65536, "maxMessagesPerS": 200, "maxAheadMs": 10000},
-        "leadMs": 200,
-        "protocol": 1,
-        "input": {"encoding": "ENCODING_PCM16", "rateHz": 16000},
-        "output": {"encoding": "ENCODING_PCM16", "rateHz": 24000},
-    }
-}
+OPENED: Final = {"opened": {name: it for name, it in USUAL_OPENED.items() if not name.startswith("resume")}}
+"""What it answers: a session that is not taken up again."""
 OPENED_BYTES: Final = json.dumps(OPENED).encode()
 
 

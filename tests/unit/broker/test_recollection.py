@@ -125,8 +125,8 @@ def test_typed_turns_are_told_as_text() -> None:
     assert told[1:] == ["user: one", "assistant: one two three four", "user: two", "create"]
 
 
-def test_an_interrupted_reply_is_told_as_far_as_it_was_heard() -> None:
-    """Not as far as it was generated."""
+def cut_off_after(heard_ms: int) -> Scene:
+    """A reply of three words of half a second each, interrupted while it was generated."""
     scene = Scene(aligned=True)
     scene.turn(1, item="u1")
     scene.transcript("u1", "count")
@@ -135,23 +135,20 @@ def test_an_interrupted_reply_is_told_as_far_as_it_was_heard() -> None:
     for word in ("one", " two", " three"):
         scene.speak("r1", "a1", 500, word)
     scene.interrupt(1)
-    scene.played(1, 1000, seq=1)
+    scene.played(1, heard_ms, seq=1)
     scene.done("r1", "cancelled")
+    return scene
+
+
+def test_an_interrupted_reply_is_told_as_far_as_it_was_heard() -> None:
+    """Not as far as it was generated."""
+    scene = cut_off_after(1000)
     assert reconnect(scene)[1:] == ["user: count", "assistant: one two"]
 
 
 def test_a_reply_of_which_no_word_was_heard_is_not_told_as_nothing() -> None:
     """A breath of it sounded, and history knows that; there are no words to be told."""
-    scene = Scene(aligned=True)
-    scene.turn(1, item="u1")
-    scene.transcript("u1", "count")
-    scene.created("r1")
-    scene.item("r1", "a1")
-    for word in ("one", " two"):
-        scene.speak("r1", "a1", 500, word)
-    scene.interrupt(1)
-    scene.played(1, 50, seq=1)
-    scene.done("r1", "cancelled")
+    scene = cut_off_after(50)
     assert scene.said[-1] == ("assistant", "")
     assert reconnect(scene)[1:] == ["user: count"]
 

@@ -134,16 +134,21 @@ async def test_a_conversation_and_an_interruption(house: House, tmp_path: Path) 
         await sees(page, "#turn", "The conversation is over")
 
 
+async def cuts_a_story_off(house: House, page: Page) -> None:
+    """Ask for a story by typing, and stop it with Esc: it ends where it was heard."""
+    await page.click("#mute")  # the fake microphone's beeps are no words
+    await page.fill("#typed", "Tell me a story.")
+    await page.keyboard.press("Enter")
+    await sees(page, ".line.assistant", "at the foot")
+    await page.keyboard.press("Escape")
+    await sees(page, ".line.assistant .cut")
+    await house.assert_memory_is_true(page)
+
+
 async def test_the_key_that_stops(house: House) -> None:
     """Typed words are answered aloud; Esc cuts the answer off, to the sample that was heard; it goes on from there."""
     async with chromium() as browser, page_of(browser, house.ring.page + DEBUG, **STILL) as page:
-        await page.click("#mute")  # the fake microphone's beeps are no words
-        await page.fill("#typed", "Tell me a story.")
-        await page.keyboard.press("Enter")
-        await sees(page, ".line.assistant", "at the foot")
-        await page.keyboard.press("Escape")
-        await sees(page, ".line.assistant .cut")
-        await house.assert_memory_is_true(page)
+        await cuts_a_story_off(house, page)
         await page.fill("#typed", "What time is it?")
         await page.keyboard.press("Enter")
         await sees(page, ".line.assistant", re.compile("It is"))
@@ -152,13 +157,7 @@ async def test_the_key_that_stops(house: House) -> None:
 async def test_replies_as_opus(house: House) -> None:
     """The page asks for Opus: a reply is cut off to the sample, the next one is played to its last packet."""
     async with chromium() as browser, page_of(browser, house.ring.page + OPUS, **STILL) as page:
-        await page.click("#mute")  # the fake microphone's beeps are no words
-        await page.fill("#typed", "Tell me a story.")
-        await page.keyboard.press("Enter")
-        await sees(page, ".line.assistant", "at the foot")
-        await page.keyboard.press("Escape")
-        await sees(page, ".line.assistant .cut")
-        await house.assert_memory_is_true(page)
+        await cuts_a_story_off(house, page)
         await page.fill("#typed", "What is your name?")
         await page.keyboard.press("Enter")
         await comes_true(page, "parleyDebug.of('replyPlayed').length > 0")
